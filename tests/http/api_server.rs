@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rekindle::api::{ApiServices, HttpServer, Routes, RulesProvider};
+use rekindle::api::{ApiServices, Routes, RulesProvider};
 use rekindle::api::{ForgetError, ForgetRequests, LoggedPosition, MetricsCache};
 use rekindle::metrics::ExpositionFormat;
 use rekindle::reload::{ActiveRules, ReloadError, ReloadOutcome};
@@ -24,6 +24,7 @@ use rekindle_runtime::live::{self, EngineHandle};
 use rekindle_runtime::log::{LogRecord, RecordBatch, RecordKind};
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 use rekindle_settings::HttpSettings;
+use rekindle_web::HttpServer;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
@@ -222,7 +223,7 @@ impl Api {
         let handle = runtime.handle().clone();
         let serving = std::thread::spawn(move || {
             let stopped = stopped.map(|_| ());
-            handle.block_on(server.serve(routes, stopped)).expect("loopback may be served");
+            handle.block_on(routes.serve(server, stopped)).expect("loopback may be served");
         });
         Api {
             address,

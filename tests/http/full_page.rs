@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use rekindle::metrics::{
     ActionLatencies, CheckpointFigures, CheckpointMetrics, MetricsPage, MetricsRegistry, ReloadMetrics,
 };
+use rekindle_collect::CollectStatus;
 use rekindle_core::checkpoint::CheckpointKind;
 use rekindle_core::goals::{ExposureGroup, GoalTally, UpliftCounts, UpliftKey};
 use rekindle_core::partition::ExecutionPlan;
@@ -56,6 +57,8 @@ pub(crate) fn page() -> MetricsPage {
         ..SinkStatus::default().figures()
     });
     page.connection(Some(&ConnectionStatus::default()));
+    let collected = CollectStatus::new(["web"]);
+    page.collected(&collected.figures());
     page.ready(true);
     page.recovering(false);
     let mut pauses = Histogram::new(3).expect("a sound precision");

@@ -26,6 +26,7 @@ const NOT_IN_THE_DEMO: &[&str] = &[
     "rekindle_recovering",
     "rekindle_checkpoint",
     "rekindle_nats_",
+    "rekindle_collect_",
     "rekindle_ready",
     "rekindle_dead_letters_",
     "rekindle_rules_reloads",

@@ -12,9 +12,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use rekindle::api::{
-    ApiServices, ForgetError, ForgetRequests, HttpServer, LoggedPosition, MetricsCache, Routes, RulesProvider,
-};
+use rekindle::api::{ApiServices, ForgetError, ForgetRequests, LoggedPosition, MetricsCache, Routes, RulesProvider};
 use rekindle::reload::{ActiveRules, ReloadError, ReloadOutcome};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
@@ -59,7 +57,8 @@ impl ForgetRequests for UnsupportedServices {
 /// Serves the API of an engine on a port that the system chooses, with the daemon's own limits.
 pub(super) async fn serve(live: EngineHandle) -> Result<ServedApi, Error> {
     let failed = |error: rekindle::api::ApiError| Error::Unreadable(error.to_string());
-    let server = HttpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.map_err(failed)?;
+    let server = rekindle_web::HttpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await;
+    let server = server.map_err(|error| Error::Unreadable(error.to_string()))?;
     let address = server.address();
     let services = ApiServices {
         live,
@@ -73,7 +72,7 @@ pub(super) async fn serve(live: EngineHandle) -> Result<ServedApi, Error> {
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(async move {
         // How it ends says nothing: answers that fail to come do.
-        let _ = server.serve(routes, stopped.map(drop)).await;
+        let _ = routes.serve(server, stopped.map(drop)).await;
     });
     Ok(ServedApi { address, stop, serving })
 }

@@ -26,7 +26,7 @@ const COMMAND_QUEUE_CAPACITY: usize = 4_096;
 const SUBSCRIPTION_CAPACITY_MIN: usize = 65_536;
 
 /// Settings of which everything that they name was found to be usable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct NatsAccess {
     settings: NatsSettings,
     servers: Vec<ServerAddr>,

@@ -8,12 +8,15 @@
 //! | [`rekindle_runtime`] | the pipeline, the engine loop, the checkpoint store, replay, files |
 //! | [`rekindle_nats`] | the connection to NATS, the source of events, the sink that commits outputs exactly once |
 //! | [`rekindle_simulator`] | a simulated storefront |
+//! | [`rekindle_web`] | an HTTP server for any routes: connections and their limits |
+//! | [`rekindle_collect`] | events over HTTP, into the log |
 //! | `rekindle` | this crate |
 //!
 //! A crate imports only crates above it in this table. `docs/architecture.md` is the map of the code.
 
 pub mod api;
 pub mod cli;
+mod collecting;
 pub mod daemon;
 pub mod logging;
 pub mod metrics;

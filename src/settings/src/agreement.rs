@@ -18,6 +18,26 @@ pub(super) fn check(config: &Settings, root: &TomlSection<'_>, problems: &mut Di
         problems.add(&place, message, "give each its own");
     }
     streams(config, root, problems);
+    collected(config, root, problems);
+}
+
+/// What is collected must come where events are read from.
+fn collected(config: &Settings, root: &TomlSection<'_>, problems: &mut Diagnostics<'_>) {
+    if !config.collect.enabled && config.collect.is_closed() {
+        return;
+    }
+    if config.source.kind == SourceKind::Nats {
+        let message = "events over HTTP go into a stream, and kind = \"nats\" has none";
+        problems.add(&place(root, [("collect", "enabled"), ("source", "kind")]), message, "say kind = \"jetstream\"");
+        return;
+    }
+    let is_read = |subject: &String| config.source.subjects.iter().any(|read| overlap(read, subject));
+    if let Some(subject) = config.collect.subjects().find(|subject| !is_read(subject)) {
+        let read = config.source.subjects.join("`, `");
+        let message = format!("events over HTTP go to `{subject}`, and events are read from `{read}`");
+        let help = "give [collect] a subject that [source] subjects take in";
+        problems.add(&place(root, [("collect", "subject"), ("source", "subjects")]), message, help);
+    }
 }
 
 fn loops(config: &Settings, root: &TomlSection<'_>, problems: &mut Diagnostics<'_>) {

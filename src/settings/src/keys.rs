@@ -1,6 +1,6 @@
 //! Which settings there are, and which variables of the environment stand for them.
 
-use super::{checkpoint, engine, http, log, nats, output, shutdown, source};
+use super::{checkpoint, collect, engine, http, log, nats, output, shutdown, source};
 
 /// A key of a section.
 pub(super) type SettingKey = (&'static str, SettingKind);
@@ -23,7 +23,7 @@ pub(super) enum SettingKind {
 }
 
 /// Every section, by its name in the file, with its keys.
-pub(super) const SECTIONS: [(&str, &[SettingKey]); 9] = [
+pub(super) const SECTIONS: [(&str, &[SettingKey]); 10] = [
     ("engine", &engine::KEYS),
     ("nats", &nats::KEYS),
     ("nats.tls", &nats::TLS_KEYS),
@@ -31,6 +31,7 @@ pub(super) const SECTIONS: [(&str, &[SettingKey]); 9] = [
     ("output", &output::KEYS),
     ("checkpoint", &checkpoint::KEYS),
     ("http", &http::KEYS),
+    ("collect", &collect::KEYS),
     ("log", &log::KEYS),
     ("shutdown", &shutdown::KEYS),
 ];

@@ -9,6 +9,7 @@
 
 mod agreement;
 mod checkpoint;
+mod collect;
 mod engine;
 mod environment;
 mod errors;
@@ -24,8 +25,11 @@ mod source;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod webhook;
+mod write_key;
 
 pub use checkpoint::{CheckpointLocation, CheckpointSettings};
+pub use collect::CollectSettings;
 pub use engine::{EngineSettings, SECRET_FILE, StateTtlError};
 pub use errors::{SettingPlace, SettingsErrors, VariableError, blotted, masked, masked_within};
 pub use http::{HttpSettings, TOKEN_FILE, TOKEN_HELP, check_token};
@@ -34,6 +38,8 @@ pub use nats::{NatsAuth, NatsSettings, Secret, TlsSettings};
 pub use output::{ContentMode, OutputSettings, TakeoverPolicy};
 pub use shutdown::ShutdownSettings;
 pub use source::{SourceKind, SourceSettings, StartPosition};
+pub use webhook::{ShopKind, WebhookSettings};
+pub use write_key::{KeyTrust, WriteKeySettings};
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -61,6 +67,8 @@ pub struct Settings {
     pub checkpoint: CheckpointSettings,
     /// Metrics, health and the API.
     pub http: HttpSettings,
+    /// Events over HTTP: from the SDKs of Segment, RudderStack and Jitsu, and from webhooks.
+    pub collect: CollectSettings,
     /// What is logged on standard error, and how.
     pub log: LogSettings,
     /// How long draining may take.
@@ -127,6 +135,9 @@ impl Settings {
         let before = reader.problems.len();
         if let Some(section) = reader.section(root, "source") {
             self.source.read(&section, reader);
+        }
+        if let Some(section) = reader.section(root, "collect") {
+            self.collect.read(&section, reader);
         }
         if let Some(section) = reader.section(root, "output") {
             self.output.read(&section, reader);

@@ -58,14 +58,32 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// Every module that can be named: a misspelt one would silence its lines.
-const TARGETS: [&str; 30] = [
+const TARGETS: [&str; 52] = [
     "rekindle",
     "rekindle::api",
     "rekindle::cli",
+    "rekindle::collecting",
     "rekindle::daemon",
     "rekindle::logging",
     "rekindle::metrics",
     "rekindle::reload",
+    "rekindle_collect",
+    "rekindle_collect::answer",
+    "rekindle_collect::batch",
+    "rekindle_collect::body",
+    "rekindle_collect::call",
+    "rekindle_collect::cors",
+    "rekindle_collect::credentials",
+    "rekindle_collect::json_object",
+    "rekindle_collect::publisher",
+    "rekindle_collect::rate_limit",
+    "rekindle_collect::rejection",
+    "rekindle_collect::routes",
+    "rekindle_collect::sdk_settings",
+    "rekindle_collect::service",
+    "rekindle_collect::stamp",
+    "rekindle_collect::status",
+    "rekindle_collect::write_keys",
     "rekindle_nats",
     "rekindle_nats::connect",
     "rekindle_nats::connect_failure",
@@ -89,6 +107,10 @@ const TARGETS: [&str; 30] = [
     "rekindle_runtime::pipeline",
     "rekindle_runtime::replay",
     "rekindle_runtime::store",
+    "rekindle_web",
+    "rekindle_web::connections",
+    "rekindle_web::server",
+    "rekindle_web::write_timeout",
 ];
 
 impl Default for LogSettings {
@@ -184,8 +206,10 @@ mod tests {
     fn the_targets_are_the_modules_of_the_crates_that_log() {
         let crates = [
             ("rekindle", include_str!("../../rekindle/src/lib.rs")),
+            ("rekindle_collect", include_str!("../../collect/src/lib.rs")),
             ("rekindle_nats", include_str!("../../nats/src/lib.rs")),
             ("rekindle_runtime", include_str!("../../runtime/src/lib.rs")),
+            ("rekindle_web", include_str!("../../web/src/lib.rs")),
         ];
         let mut expected = Vec::new();
         for (name, lib) in crates {

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use rekindle::api::{ApiError, ApiServices, HttpServer, MetricsCache, Routes};
+use rekindle::api::{ApiError, ApiServices, MetricsCache, Routes};
 use rekindle_settings::{HttpSettings, Secret};
 
 use super::{TOKEN, open, with_token};
@@ -173,7 +173,10 @@ fn without_a_token_only_loopback_addresses_are_served() {
     let routes =
         Routes::new(services(&api), MetricsCache::new(|_| Vec::new()), &HttpSettings::default()).expect("loopback");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let served =
-        runtime.block_on(async { HttpServer::bind(everywhere).await?.serve(routes, std::future::pending()).await });
+    let served = runtime.block_on(async {
+        routes
+            .serve(rekindle_web::HttpServer::bind(everywhere).await.expect("a free port"), std::future::pending())
+            .await
+    });
     assert!(matches!(served, Err(ApiError::Exposed(_))), "{served:?}");
 }

@@ -28,7 +28,7 @@ mod rejection;
 mod repair;
 mod scalar;
 mod scan;
-mod split;
+pub mod split;
 mod times;
 
 use crate::event::Event;
@@ -36,7 +36,7 @@ pub use decoder::{Decoder, Framing};
 pub use draft::MAX_MESSAGE_ID_BYTES;
 pub use ids::{MAX_ID_BYTES, PlaceholderIds};
 pub use rejection::{RejectedCall, RejectionReason};
-pub(crate) use repair::repaired;
+pub use repair::repaired;
 
 /// A call: decoded, or rejected.
 pub type Decoded<'a> = Result<Event<'a>, RejectedCall<'a>>;

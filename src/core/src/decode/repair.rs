@@ -2,7 +2,7 @@
 //! character in a text is the character itself, NaN, an infinity, and a number beyond every double, are null.
 
 /// The text with that put right; `None`: there is nothing of it. What is not JSON for another reason stays as it is.
-pub(crate) fn repaired(text: &[u8]) -> Option<Vec<u8>> {
+pub fn repaired(text: &[u8]) -> Option<Vec<u8>> {
     let mut repair = Repair { text, kept: 0, out: Vec::new() };
     let mut at = 0;
     while let Some(byte) = text.get(at) {

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 /// What some programs begin UTF-8 text with.
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Whether text that spans lines is one object, or array of objects, from its first byte to its last.
 pub(super) fn is_one_value(text: &[u8]) -> bool {
@@ -18,7 +18,7 @@ pub(super) fn is_one_value(text: &[u8]) -> bool {
 
 /// The elements of an array, without the blanks around them; `None`: the text is no array, or has holes.
 /// Of more than `most` only the first and how many there are is of interest: `Err`.
-pub(super) fn elements(text: &[u8], most: usize) -> Option<Result<Vec<Range<usize>>, usize>> {
+pub fn elements(text: &[u8], most: usize) -> Option<Result<Vec<Range<usize>>, usize>> {
     let mut at = skip_blanks(text, 0);
     if text.get(at) != Some(&b'[') {
         return None;
@@ -49,7 +49,7 @@ pub(super) fn elements(text: &[u8], most: usize) -> Option<Result<Vec<Range<usiz
 }
 
 /// The array, with its brackets, that an object's last `batch` is; `None`: there is none, or the text is no object.
-pub(super) fn batch(text: &[u8]) -> Option<Range<usize>> {
+pub fn batch(text: &[u8]) -> Option<Range<usize>> {
     last_member(text, "batch").filter(|value| text[value.clone()].starts_with(b"["))
 }
 

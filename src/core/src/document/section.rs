@@ -43,7 +43,7 @@ impl<'a> TomlSection<'a> {
     }
 
     /// Opens a table that may have any key.
-    pub(crate) fn of_any_keys(title: impl Into<String>, span: Range<usize>, table: &'a DeTable<'a>) -> TomlSection<'a> {
+    pub fn of_any_keys(title: impl Into<String>, span: Range<usize>, table: &'a DeTable<'a>) -> TomlSection<'a> {
         TomlSection { title: title.into(), span, table, misspelt: Vec::new() }
     }
 

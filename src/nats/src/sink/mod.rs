@@ -15,6 +15,7 @@
 //! | `owned`, `chunk_queue`, `commit_batch` | what is published next, and what is committed together |
 //! | `committer`, `records` | the commit protocol, and the progress records in the stream |
 //! | `dead_letter_publisher`, `core_nats` | publishing without commits |
+//! | `request_letter` | dead letters of what came over HTTP, for others to publish |
 //! | `stream_session`, `stream_state`, `publish_error` | attempts on one stream, retries, and the report to operators |
 //! | `takeover` | when a start may take over from the owner |
 //!
@@ -37,6 +38,7 @@ mod message;
 mod owned;
 mod publish_error;
 mod records;
+mod request_letter;
 mod status;
 mod stream_session;
 mod stream_state;
@@ -56,6 +58,7 @@ use owned::Transport;
 use rekindle_runtime::health::HealthPart;
 use rekindle_runtime::output::committed_position::CommittedPosition;
 use rekindle_settings::OutputSettings;
+pub use request_letter::{LetterMessage, RequestLetter};
 pub use status::{SinkFigures, SinkStatus};
 use stream_session::StreamSession;
 pub use takeover::{

@@ -31,15 +31,4 @@ pub enum ApiError {
          on 127.0.0.1"
     )]
     Exposed(SocketAddr),
-    /// The address can't be bound.
-    #[error("could not listen on {address}: {source}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// It is in use, or not this machine's.
-        source: io::Error,
-    },
-    /// The system does not report the address of the socket.
-    #[error("could not ask the system which address is listened on: {0}")]
-    Address(io::Error),
 }

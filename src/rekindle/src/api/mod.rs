@@ -1,8 +1,8 @@
 //! HTTP: metrics, health, and the API.
 //!
-//! [`Routes`] say what is served: [`Routes::metrics_only`] for a demo, [`Routes::new`] for the daemon. A [`HttpServer`] serves
-//! them on a socket until it is stopped. The path of a request: `server` (limits of `connections`, in all and per address,
-//! timeouts for the head and for writing, `write_timeout`) → `problem` (every error becomes a problem document) → `access`
+//! [`Routes`] say what is served: [`Routes::metrics_only`] for a demo, [`Routes::new`] for the daemon. A
+//! [`HttpServer`](rekindle_web::HttpServer) serves them on a socket until it is stopped. The path of a request: the server (limits
+//! of connections, in all and per address, timeouts for the head and for writing) → `problem` (every error becomes a problem document) → `access`
 //! (who may make the request) → `limits` (concurrency, size, duration) → one of the handlers.
 //!
 //! It promises that `/healthz` and `/readyz` answer whatever other clients do, also those that open connections and neither
@@ -14,7 +14,6 @@
 
 mod access;
 mod budgets;
-mod connections;
 mod cursor;
 mod error;
 mod export;
@@ -31,15 +30,12 @@ mod problem;
 mod routes;
 mod rules;
 mod segments;
-mod server;
 mod stats;
 mod uplift;
 mod users;
-mod write_timeout;
 
 pub use error::ApiError;
 pub use forget::{ForgetError, ForgetRequests, LoggedPosition};
 pub use observe::MetricsCache;
 pub use routes::{ApiServices, Routes};
 pub use rules::{RulesProblem, RulesProvider};
-pub use server::HttpServer;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
@@ -20,6 +20,7 @@ use super::{budgets, growth, openapi, problem, segments, stats, uplift, users};
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::EngineHandle;
 use rekindle_settings::HttpSettings;
+use rekindle_web::{ConnectionsMax, HttpServer, WebService};
 
 /// What the API serves.
 pub struct ApiServices {
@@ -37,15 +38,10 @@ pub struct ApiServices {
 
 /// What a server serves.
 pub struct Routes {
-    pub(super) router: Router,
-    /// What is served on a connection beyond the limits: health, and a problem document for everything else.
-    pub(super) health: Router,
+    /// With health on the reserve, and a problem document for everything else.
+    pub(super) service: WebService,
     /// There is no token: the routes may be served on a loopback address only.
-    pub(super) loopback_only: bool,
-    /// How long the head of a request may take to arrive, and an answer to be read by the client.
-    pub(super) time: Duration,
-    /// How many connections there may be: in all, and of one address.
-    pub(super) connections: (usize, usize),
+    loopback_only: bool,
 }
 
 impl Routes {
@@ -85,13 +81,28 @@ impl Routes {
 
     fn of(router: Router, health: Router, access: ApiAccess, loopback_only: bool, settings: &HttpSettings) -> Routes {
         let router = router.layer(middleware::from_fn_with_state(Arc::new(access), access::guard));
-        Routes {
+        let service = WebService {
             router: finished(router),
-            health: finished(health.fallback(too_many)),
-            loopback_only,
+            reserve: finished(health.fallback(too_many)),
             time: limits::time(settings),
-            connections: (settings.max_connections, settings.max_connections_per_address),
+            connections: ConnectionsMax {
+                total: settings.max_connections,
+                per_address: settings.max_connections_per_address,
+            },
+        };
+        Routes { service, loopback_only }
+    }
+
+    /// Serves them until `stop` is done and the requests under way are answered, or have taken too long.
+    ///
+    /// # Errors
+    /// They are for this machine only, and other machines can reach the server's address.
+    pub async fn serve(self, server: HttpServer, stop: impl Future<Output = ()>) -> Result<(), ApiError> {
+        if self.loopback_only && !server.address().ip().to_canonical().is_loopback() {
+            return Err(ApiError::Exposed(server.address()));
         }
+        server.serve(self.service, stop).await;
+        Ok(())
     }
 }
 

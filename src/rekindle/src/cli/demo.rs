@@ -17,7 +17,7 @@ use super::load::FileLoadError;
 use super::secret::LoadedSecret;
 use super::summary::{RunInfo, Summary};
 use super::{CliError, load_rules};
-use crate::api::{ApiError, HttpServer, MetricsCache, Routes};
+use crate::api::{MetricsCache, Routes};
 use crate::metrics::{MetricsPage, MetricsRegistry};
 use rekindle_core::budgets::BudgetReport;
 use rekindle_core::campaigns::Outcome;
@@ -30,6 +30,7 @@ use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, PipelineTotals};
 use rekindle_settings::Secret;
 use rekindle_simulator::messages::{MessageCoupon, STEP_MAX, ShopMessage};
 use rekindle_simulator::{Simulator, SimulatorOptions};
+use rekindle_web::{BindError, HttpServer};
 use screen::Screen;
 
 /// The default rules of the demo.
@@ -151,7 +152,7 @@ impl DemoMetrics {
 /// Serves metrics at the given address; without one at the default address, or on another port if that is in use.
 async fn serve(wanted: Option<SocketAddr>, board: Arc<DemoMetrics>) -> Result<SocketAddr, CliError> {
     let server = match HttpServer::bind(wanted.unwrap_or(LISTEN)).await {
-        Err(ApiError::Bind { source, .. }) if wanted.is_none() && source.kind() == std::io::ErrorKind::AddrInUse => {
+        Err(BindError::Bind { source, .. }) if wanted.is_none() && source.kind() == std::io::ErrorKind::AddrInUse => {
             HttpServer::bind(SocketAddr::new(LISTEN.ip(), 0)).await
         }
         bound => bound,
@@ -162,7 +163,7 @@ async fn serve(wanted: Option<SocketAddr>, board: Arc<DemoMetrics>) -> Result<So
     registry.add_collector(move |page| board.collect(page));
     let metrics = MetricsCache::new(move |format| registry.page().written(format));
     let routes = Routes::metrics_only(metrics, address);
-    tokio::spawn(server.serve(routes, std::future::pending()));
+    tokio::spawn(routes.serve(server, std::future::pending()));
     Ok(address)
 }
 

@@ -9,6 +9,7 @@ use rekindle_runtime::files::sink::OutputFileError;
 use rekindle_runtime::pipeline::RestoreError;
 use rekindle_runtime::replay::ReplayError;
 use rekindle_runtime::store::StoreError;
+use rekindle_web::BindError;
 
 use super::load::FileLoadError;
 use super::secret::SecretFileError;
@@ -70,10 +71,15 @@ pub enum CliError {
     #[error("error: {source}; choose another address with {option}")]
     Listen {
         /// Why not.
-        source: ApiError,
+        source: BindError,
         /// The option that names the address.
         option: &'static str,
     },
+    /// Nobody could send anything.
+    #[error(
+        "error: there is no write key: nobody could send anything; add what `rekindle collect new-key` prints to the settings"
+    )]
+    NoWriteKey,
     /// The checkpoint store can't be used.
     #[error("error: {0}")]
     Store(#[from] StoreError),

@@ -3,6 +3,7 @@
 pub mod check;
 mod check_against;
 pub mod checkpoint;
+pub mod collect;
 pub mod demo;
 mod error;
 pub mod fit;
@@ -53,6 +54,7 @@ enum Command {
     /// Replay event files, and write what the engine decides as a journal
     Replay(Box<replay::ReplayArgs>),
     Run(run::RunArgs),
+    Collect(collect::CollectArgs),
     Demo(demo::DemoArgs),
     Simulate(simulate::SimulateArgs),
     Growth(growth::GrowthArgs),
@@ -79,6 +81,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Replay(args) => replay::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Collect(args) => collect::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Growth(args) => growth::run(&args),

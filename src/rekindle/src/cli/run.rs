@@ -11,13 +11,15 @@ use tracing::{info, warn};
 use super::load::{FileLoadError, ignored_variables, load_config, load_settled_rules};
 use super::secret::LoadedSecret;
 use super::{CliError, pipeline_options};
-use crate::api::{ApiServices, HttpServer, MetricsCache, Routes};
+use crate::api::{ApiServices, MetricsCache, Routes};
+use crate::collecting::{self, RunningCollector};
 use crate::daemon::{Daemon, DaemonInputs, Signals, StartOptions, hang_up};
 use crate::logging;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_nats::NatsAccess;
 use rekindle_runtime::pipeline::PipelineOptions;
+use rekindle_web::HttpServer;
 
 /// How many threads answer HTTP.
 const WEB_THREADS: usize = 2;
@@ -72,6 +74,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
         let options = PipelineOptions { secret: secret.secret, ..pipeline_options(&config.engine) };
         let plan = Arc::new(ExecutionPlan::new(ruleset));
         let rules = plan.rules.version.clone();
+        let (settings, collect_access) = (config.clone(), access.clone());
         let inputs = DaemonInputs {
             settings: config,
             access,
@@ -91,15 +94,29 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
             started: instruments.started,
         };
         let registry = daemon.metrics();
+        let collector = match settings.collect.enabled {
+            true => {
+                let status = collecting::status(&settings);
+                let counted = Arc::clone(&status);
+                registry.add_collector(move |page| page.collected(&counted.figures()));
+                let health = (&instruments.health, status);
+                let started = RunningCollector::start(&settings, collect_access, health, web.handle()).await;
+                Some(started.map_err(|source| CliError::Listen { source, option: "[collect] listen" })?)
+            }
+            false => None,
+        };
         let metrics = MetricsCache::new(move |format| registry.page().written(format));
         let routes = Routes::new(services, metrics, &http)?;
         let server = web.spawn(HttpServer::bind(listen)).await?;
         let server = server.map_err(|source| CliError::Listen { source, option: "[http] listen" })?;
         let address = server.address();
         info!(version = env!("CARGO_PKG_VERSION"), rules, http = %address, "rekindle starts");
+        if let Some(collector) = &collector {
+            info!(collect = %collector.address, "collecting events over HTTP");
+        }
         note.inspect(|note| info!("{note}"));
         let (stop_serving, stopped) = tokio::sync::oneshot::channel::<()>();
-        let serving = web.spawn(server.serve(routes, async {
+        let serving = web.spawn(routes.serve(server, async {
             let _ = stopped.await;
         }));
         let reloader = Arc::clone(&instruments.reloader);
@@ -110,6 +127,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
         });
         let ended = daemon.run(signals).await.map_err(CliError::from);
         // Requests in progress are answered.
+        if let Some(collector) = collector {
+            collector.stop(LAST_REQUESTS_TIMEOUT).await;
+        }
         let _ = stop_serving.send(());
         let _ = tokio::time::timeout(LAST_REQUESTS_TIMEOUT, serving).await;
         ended

@@ -29,6 +29,7 @@ pub use forget::ForgetPublisher;
 pub use instruments::{ConnectedBroker, Instruments};
 pub use missing_names::MissingNamesStatus;
 pub use reload::RulesReloader;
+pub(crate) use repeated_warning::warn_repeatedly;
 pub use signals::{Signals, hang_up};
 pub use start_position::StartConflict;
 

@@ -40,7 +40,7 @@ impl RepeatedWarning {
 }
 
 /// Logs, as long as any part fails, which ones fail, why, and for how long.
-pub(super) async fn warn_repeatedly(health: Health) {
+pub(crate) async fn warn_repeatedly(health: Health) {
     let mut warning = RepeatedWarning::default();
     let (mut last, mut has_warned) = (Instant::now(), false);
     loop {

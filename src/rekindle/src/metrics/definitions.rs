@@ -163,6 +163,16 @@ metrics! {
     CHECKPOINT_USERS: Gauge "rekindle_checkpoint_users" [] "Users in the last checkpoint.";
     CHECKPOINT_PAUSE: Summary "rekindle_checkpoint_pause_seconds" []
         "How long the engine paused for each checkpoint, since the start; quantile 1 is the longest.";
+    COLLECT_CALLS: Counter "rekindle_collect_calls_total" ["source", "answer"]
+        "Calls over HTTP, by source and answer: accepted, rejected, throttled, unavailable; those of the last two are sent again.";
+    COLLECT_REJECTED: Counter "rekindle_collect_rejected_total" ["reason"] "Calls over HTTP that became dead letters, by reason.";
+    COLLECT_REQUESTS: Counter "rekindle_collect_requests_total" ["status"] "Requests to the collector, by the status of the answer.";
+    COLLECT_BYTES: Counter "rekindle_collect_bytes_total" [] "Bytes of the bodies of requests to the collector, as they came.";
+    COLLECT_DUPLICATES: Counter "rekindle_collect_duplicates_total" []
+        "Calls over HTTP that the stream had already, from requests that were sent again; they are not stored twice.";
+    COLLECT_IN_FLIGHT: Gauge "rekindle_collect_in_flight" [] "Calls over HTTP that wait for the broker's acknowledgement.";
+    COLLECT_ACKNOWLEDGED: Histogram "rekindle_collect_acknowledged_seconds" []
+        "Time until the broker has acknowledged all calls of a request; a native histogram where the scraper supports it.";
     READY: Gauge "rekindle_ready" [] "Whether every part of the daemon works, as `/readyz` says: 1, or 0.";
     CONNECTED: Gauge "rekindle_nats_connected" [] "Whether there is a connection to NATS: 1, or 0.";
     DISCONNECTS: Counter "rekindle_nats_disconnects_total" [] "Connections to NATS lost.";

@@ -14,6 +14,7 @@
 mod broker;
 mod budgets;
 mod checkpoints;
+mod collect;
 pub mod definitions;
 mod engine;
 mod growth;

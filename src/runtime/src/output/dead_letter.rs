@@ -39,6 +39,11 @@ pub enum DeadLetterOrigin<'a> {
         /// The line in the message, from 1.
         line: u64,
     },
+    /// None: it came over HTTP, and was not put into the log.
+    Request {
+        /// The name of its source.
+        source: &'a str,
+    },
     /// None: it was to be published under this subject.
     Output {
         /// The subject.
@@ -74,6 +79,7 @@ pub fn head(
             head.insert("sequence".to_owned(), sequence.into());
             head.insert("line".to_owned(), line.into());
         }
+        DeadLetterOrigin::Request { source } => drop(head.insert("source".to_owned(), source.into())),
         DeadLetterOrigin::Output { subject } => drop(head.insert("subject".to_owned(), subject.into())),
     }
     if let Some(rest) = rest {

@@ -1,6 +1,7 @@
 //! How settings are read, and the errors of wrong ones.
 
 mod agreement;
+mod collect;
 mod environment;
 mod mistakes;
 mod schema;

@@ -17,6 +17,7 @@ pub const LIMIT: Duration = Duration::from_secs(30);
 pub struct TestDaemonSetup {
     folder: tempfile::TempDir,
     variables: Vec<(String, String)>,
+    command: &'static str,
 }
 
 /// A daemon that is killed when it is dropped; where the test failed, its log is shown.
@@ -51,12 +52,25 @@ impl TestDaemonSetup {
         );
         fs::write(folder.path().join("rekindle.toml"), text).expect("the settings");
         fs::write(folder.path().join("rules.toml"), rules).expect("the rules");
-        TestDaemonSetup { folder, variables: Vec::new() }
+        TestDaemonSetup { folder, variables: Vec::new(), command: "run" }
     }
 
     /// Another value for an option, by the name of its variable without `REKINDLE_`.
     pub fn set(mut self, key: &str, value: impl Display) -> TestDaemonSetup {
         self.variables.push((format!("REKINDLE_{key}"), value.to_string()));
+        self
+    }
+
+    /// Another command than `run`.
+    pub fn command(self, command: &'static str) -> TestDaemonSetup {
+        TestDaemonSetup { command, ..self }
+    }
+
+    /// More sections of the settings.
+    pub fn and(self, sections: &str) -> TestDaemonSetup {
+        let file = self.file("rekindle.toml");
+        let text = fs::read_to_string(&file).expect("the settings");
+        fs::write(file, format!("{text}{sections}")).expect("the settings");
         self
     }
 
@@ -86,7 +100,7 @@ impl TestDaemonSetup {
 
     fn spawn(self, options: &[&str]) -> TestDaemon {
         let mut child = Command::new(crate::binary("rekindle"))
-            .arg("run")
+            .arg(self.command)
             .arg("--config")
             .arg(self.file("rekindle.toml"))
             .args(options)

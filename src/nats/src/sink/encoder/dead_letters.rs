@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::MessageEncoder;
 use crate::sink::attributes::CloudEventAttributes;
 use crate::sink::message::{DeadLetterTruncation, MessageKind, OutputMessage};
+use crate::sink::request_letter::RequestLetter;
 
 /// The place of a dead letter in the log.
 #[derive(Clone, Copy, Debug, Default)]
@@ -74,6 +75,20 @@ impl DeadLetterEnvelope<'_> {
         (message.payload, message.truncation.is_truncated) = (bytes.into(), is_truncated);
         message
     }
+}
+
+/// The dead letter of a call that came over HTTP and was not put into the log.
+pub(in crate::sink) fn rejected_request(
+    letter: &RequestLetter<'_>,
+    subject: &Subject,
+    emitter: &str,
+    max_payload: usize,
+) -> OutputMessage {
+    let RequestLetter { source, reason, detail, original, rest } = letter;
+    let head = dead_letter::head(reason, detail, DeadLetterOrigin::Request { source }, *rest);
+    let key = format!("request\0{source}\0{reason}\0{}\0{}", xxh3_128(original), rest.is_some());
+    let envelope = DeadLetterEnvelope { key: &key, subject, emitter, max_payload };
+    envelope.message(|bytes_max| dead_letter::write(&head, original, bytes_max))
 }
 
 /// The dead letter of an output that the server does not accept, because it is larger than `limit`.

@@ -38,7 +38,7 @@ use rekindle_settings::{ContentMode, OutputSettings};
 use super::message::OutputMessage;
 use super::subjects::OutputSubjects;
 use dead_letters::DeadLetterPlace;
-pub(super) use dead_letters::{truncate, undeliverable_output};
+pub(super) use dead_letters::{rejected_request, truncate, undeliverable_output};
 
 /// The most messages of a chunk: as many as an atomic batch holds beside its progress record.
 const CHUNK_MESSAGES_MAX: usize = 999;

@@ -92,7 +92,7 @@ fn the_document_has_the_paths_of_the_router_and_no_other() {
 
 #[tokio::test]
 async fn each_path_answers_to_the_methods_of_the_document_and_no_other() {
-    let router = routes().router;
+    let router = routes().service.router;
     for path in json_document()["paths"].as_object().expect("paths").keys() {
         let documented = documented(path);
         for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {

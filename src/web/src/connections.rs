@@ -18,11 +18,19 @@ const GRACE: Duration = Duration::from_millis(100);
 /// The bits of an IPv6 address that identify one customer of a network, usually.
 const NETWORK_BITS: u32 = 64;
 
+/// How many connections may be open at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionsMax {
+    /// In all.
+    pub total: usize,
+    /// Of one address.
+    pub per_address: usize,
+}
+
 /// Counts the open connections.
 pub(super) struct ConnectionLimits {
     held: Mutex<ConnectionCounts>,
-    max: usize,
-    per_address_max: usize,
+    max: ConnectionsMax,
 }
 
 #[derive(Default)]
@@ -38,8 +46,8 @@ pub(super) struct ConnectionSlot {
 }
 
 impl ConnectionLimits {
-    pub(super) fn new((max, per_address_max): (usize, usize)) -> Arc<ConnectionLimits> {
-        Arc::new(ConnectionLimits { held: Mutex::default(), max, per_address_max })
+    pub(super) fn new(max: ConnectionsMax) -> Arc<ConnectionLimits> {
+        Arc::new(ConnectionLimits { held: Mutex::default(), max })
     }
 
     /// Room for a connection from there, if there is some.
@@ -47,7 +55,7 @@ impl ConnectionLimits {
         let address = network(address);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let of_address = held.by_address.get(&address).copied().unwrap_or(0);
-        if held.total >= self.max || of_address >= self.per_address_max {
+        if held.total >= self.max.total || of_address >= self.max.per_address {
             return None;
         }
         held.total += 1;
@@ -111,7 +119,7 @@ mod tests {
 
     #[test]
     fn one_address_has_its_share_and_all_together_theirs() {
-        let connections = ConnectionLimits::new((3, 2));
+        let connections = ConnectionLimits::new(ConnectionsMax { total: 3, per_address: 2 });
         let admit = |from: &str| connections.admit(address(from));
         let (first, second) = (admit("10.0.0.1"), admit("::ffff:10.0.0.1"));
         assert!(first.is_some() && second.is_some());
@@ -128,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_is_one_address() {
-        let connections = ConnectionLimits::new((10, 2));
+        let connections = ConnectionLimits::new(ConnectionsMax { total: 10, per_address: 2 });
         let held: Vec<_> = (1..4).map(|host| connections.admit(address(&format!("2001:db8::{host}")))).collect();
         assert_eq!(held.iter().filter(|slot| slot.is_some()).count(), 2);
         assert!(connections.admit(address("2001:db8:0:1::1")).is_some());

@@ -1,0 +1,5 @@
+//! `rekindle collect`: what it answers, and that nothing is lost and nothing counts twice.
+
+mod answers;
+mod broker;
+mod harness;
