@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use thin_vec::ThinVec;
+
 use super::Trigger;
 use super::ask::Asks;
 use super::deferred_codec;
@@ -17,17 +19,17 @@ const EXPOSURES_MAX: u32 = u32::MAX / 2;
 pub struct CampaignState {
     exposures: ExposuresByCampaign,
     cap_times: CapTimes,
-    deferred: Vec<DeferredDecision>,
+    deferred: ThinVec<DeferredDecision>,
     /// Decisions that wait for the end of their beat.
     pub asks: Asks,
 }
 
 /// Exposures by campaign.
-pub type ExposuresByCampaign = Vec<(CampaignId, Exposures)>;
+pub type ExposuresByCampaign = ThinVec<(CampaignId, Exposures)>;
 
 /// Per cap, by index: when the latest actions it counts went out, oldest first, at most `max` of them: it is full
 /// exactly when the first of `max` is within `per`.
-pub type CapTimes = Vec<(u16, Vec<Timestamp>)>;
+pub type CapTimes = ThinVec<(u16, Vec<Timestamp>)>;
 
 /// The exposures of one campaign to one user: decisions `no_luck`, `control`, `holdout` or `sent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,8 +149,9 @@ impl CampaignState {
         if self.next_release() > now {
             return Vec::new();
         }
-        let (due, rest) = std::mem::take(&mut self.deferred).into_iter().partition(|held| held.until <= now);
-        self.deferred = rest;
+        let (due, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.deferred).into_iter().partition(|held| held.until <= now);
+        self.deferred = rest.into();
         due
     }
 
@@ -203,7 +206,7 @@ impl CampaignState {
 
     /// Replaces the deferred decisions.
     pub fn set_deferred(&mut self, deferred: Vec<DeferredDecision>) {
-        self.deferred = deferred;
+        self.deferred = deferred.into();
     }
 
     /// Writes the exposures, in any format.
@@ -219,13 +222,14 @@ impl CampaignState {
 
     /// Reads the exposures to campaigns that the current rules have.
     pub(crate) fn read_exposures<R: StateReader>(reader: &mut R) -> Result<ExposuresByCampaign, R::Error> {
-        reader.map(KeySpace::Campaigns, "a user's exposures", |reader, id| {
+        let exposures = reader.map(KeySpace::Campaigns, "a user's exposures", |reader, id| {
             reader.record(2, "a campaign's exposures")?;
             let count = reader.count("the number of exposures")?;
             let count = u32::try_from(count).unwrap_or(u32::MAX);
             reader.verify(|| count <= EXPOSURES_MAX, "a count out of range")?;
             Ok((CampaignId(id), Exposures { count, last: reader.time("the time of an exposure")? }))
-        })
+        })?;
+        Ok(exposures.into())
     }
 
     /// Writes the times of actions per cap, in any format.
@@ -238,12 +242,13 @@ impl CampaignState {
 
     /// Reads the times of actions for caps that the current rules have.
     pub(crate) fn read_cap_times<R: StateReader>(reader: &mut R) -> Result<CapTimes, R::Error> {
-        reader.map(KeySpace::Caps, "a user's actions", |reader, index| {
+        let times = reader.map(KeySpace::Caps, "a user's actions", |reader, index| {
             let times =
                 reader.list(ListShape::Values, "a cap's actions", |reader| reader.time("the time of an action"))?;
             reader.verify(|| times.is_sorted(), "actions out of order")?;
             Ok((index, times))
-        })
+        })?;
+        Ok(times.into())
     }
 
     /// Writes the deferred decisions, in any format.

@@ -16,7 +16,7 @@ pub fn zone_of(scope: &EvaluationContext<'_>) -> (TimeZone, String) {
     let of_trait = rules.projection.timezone_trait.and_then(|id| profile.trait_value(id));
     let name = match of_trait {
         Some(Scalar::Text(name)) => Some(name.as_ref()),
-        _ => profile.zone.as_ref().map(|(_, name)| name.as_ref()),
+        _ => profile.zone.as_ref().map(|held| held.1.as_ref()),
     };
     name.and_then(time_zones::named).unwrap_or_else(|| (rules.timezone.clone(), rules.timezone_name.clone()))
 }

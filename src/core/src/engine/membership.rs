@@ -1,5 +1,7 @@
 //! Which segments a user is in.
 
+use thin_vec::ThinVec;
+
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
 use crate::rules::ruleset::SegmentId;
 
@@ -8,7 +10,7 @@ use crate::rules::ruleset::SegmentId;
 pub struct MembershipSet {
     low: u64,
     /// Segments 64 and up; empty while the user is in none of them.
-    high: Vec<u64>,
+    high: ThinVec<u64>,
 }
 
 impl MembershipSet {
@@ -31,7 +33,7 @@ impl MembershipSet {
 
     /// The bytes it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        self.high.capacity() * size_of::<u64>()
+        if self.high.capacity() == 0 { 0 } else { self.high.capacity() * size_of::<u64>() + 2 * size_of::<usize>() }
     }
 
     /// How many segments the user is in.

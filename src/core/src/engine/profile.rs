@@ -30,7 +30,7 @@ pub struct UserProfile {
     /// What identify calls said.
     pub traits: UserTraits,
     /// The `context.timezone` that arrived last, with the log position it arrived at.
-    pub zone: Option<(u64, Box<str>)>,
+    pub zone: Option<Box<(u64, Box<str>)>>,
     /// What is remembered per key.
     pub keys: KeyInstances,
     /// What is left of the points that were earned.
@@ -73,7 +73,7 @@ impl UserProfile {
     pub fn heap_bytes(&self) -> usize {
         self.members.heap_bytes()
             + self.traits.heap_bytes()
-            + self.zone.as_ref().map_or(0, |(_, zone)| zone.len())
+            + self.zone.as_ref().map_or(0, |held| size_of_val(&**held) + held.1.len())
             + self.features.heap_bytes()
             + self.keys.heap_bytes()
             + self.points.heap_bytes()
@@ -100,7 +100,7 @@ impl UserProfile {
         if let Some(field) = rules.projection.timezone_field
             && let Some(Scalar::Text(zone)) = field_value(&arrival.event.fields, field)
         {
-            self.zone = Some((arrival.position, zone.as_ref().into()));
+            self.zone = Some(Box::new((arrival.position, zone.as_ref().into())));
         }
     }
 
@@ -173,7 +173,7 @@ impl UserProfile {
 
     /// Writes the zone, in any format.
     pub(crate) fn write_zone<W: StateWriter>(&self, writer: &mut W) {
-        if let Some((position, zone)) = &self.zone {
+        if let Some((position, zone)) = self.zone.as_deref() {
             writer.record("", 2, |writer| {
                 writer.position(*position);
                 writer.text("timezone", zone);
@@ -185,7 +185,7 @@ impl UserProfile {
     pub(crate) fn read_zone<R: StateReader>(&mut self, reader: &mut R) -> Result<(), R::Error> {
         reader.record(2, "a user's zone")?;
         let position = reader.position("a zone's position")?;
-        self.zone = Some((position, reader.text("a zone's name")?.into()));
+        self.zone = Some(Box::new((position, reader.text("a zone's name")?.into())));
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! The traits of a user, from identify calls by their times (semantics §4, `traits.x`).
 
+use thin_vec::ThinVec;
+
 use crate::encoding::{KeySpace, StateReader, StateWriter};
 use crate::event::{Scalar, TraitId};
 use crate::time::Timestamp;
@@ -13,12 +15,12 @@ pub struct UserTraits {
     /// The time of the latest identify call; [`Timestamp::MIN`]: there was none.
     identified: Timestamp,
     /// Ascending by trait; `None`: null.
-    values: Vec<(TraitId, Option<Scalar<'static>>)>,
+    values: ThinVec<(TraitId, Option<Scalar<'static>>)>,
 }
 
 impl Default for UserTraits {
     fn default() -> UserTraits {
-        UserTraits { identified: Timestamp::MIN, values: Vec::new() }
+        UserTraits { identified: Timestamp::MIN, values: ThinVec::new() }
     }
 }
 
@@ -73,7 +75,7 @@ impl UserTraits {
 
     /// Puts back what [`identified`](UserTraits::identified) and [`entries`](UserTraits::entries) gave.
     pub fn from_parts(identified: Timestamp, values: Vec<(TraitId, Option<Scalar<'static>>)>) -> UserTraits {
-        UserTraits { identified, values }
+        UserTraits { identified, values: values.into() }
     }
 
     /// The time of the latest identify call, where it is read by itself.

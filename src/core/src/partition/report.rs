@@ -234,7 +234,7 @@ impl UserReport {
                     (rules.projection.traits[usize::from(id.0)].join("."), crate::value::Value::from(value).to_json())
                 })
                 .collect(),
-            timezone: profile.zone.as_ref().map(|(_, zone)| zone.to_string()),
+            timezone: profile.zone.as_ref().map(|held| held.1.to_string()),
             next_wake_up: (due < Timestamp::NEVER).then_some(due),
             fired: campaigns
                 .exposures()
