@@ -7,6 +7,7 @@ mod demo;
 mod docs;
 mod faults;
 mod fit;
+mod growth_budgets;
 mod growth_commands;
 mod growth_items;
 mod secret;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{BudgetChange, TimedBudgetChange};
+use super::{BudgetChange, BudgetHistory, TimedBudgetChange};
 use crate::decimal::Decimal;
 use crate::rules::ruleset::{Budget, BudgetId, Ruleset};
 use crate::time::Timestamp;
@@ -14,6 +14,8 @@ const PERIODS_KEPT: usize = 64;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BudgetBook {
     accounts: Vec<BudgetAccount>,
+    /// What became of each period, if that is kept.
+    history: Option<Box<BudgetHistory>>,
 }
 
 /// What is known of one budget.
@@ -59,7 +61,17 @@ pub struct StoredBook {
 impl BudgetBook {
     /// Nothing spent yet, of the budgets of these rules.
     pub fn new(rules: &Ruleset) -> BudgetBook {
-        BudgetBook { accounts: vec![BudgetAccount::default(); rules.budgets.len()] }
+        BudgetBook { accounts: vec![BudgetAccount::default(); rules.budgets.len()], history: None }
+    }
+
+    /// From here on keeps what becomes of each period, however many there are. It is not stored.
+    pub fn keep_history(&mut self) {
+        self.history.get_or_insert_default();
+    }
+
+    /// What became of each period; `None`: that is not kept.
+    pub fn history(&self) -> Option<&BudgetHistory> {
+        self.history.as_deref()
     }
 
     /// What was stored. Nothing is reserved: the users' open reservations are to be added.
@@ -113,6 +125,9 @@ impl BudgetBook {
     /// Adds a change.
     pub fn add(&mut self, change: &BudgetChange) {
         let Some(account) = self.accounts.get_mut(usize::from(change.budget.0)) else { return };
+        if let Some(history) = &mut self.history {
+            history.add(change);
+        }
         let period = account.periods.entry(change.period).or_default();
         period.spent = period.spent.saturating_add(change.spent);
         period.reserved = period.reserved.saturating_add(change.reserved);
@@ -127,15 +142,21 @@ impl BudgetBook {
         }
     }
 
-    /// Counts what was granted.
-    pub fn count_granted(&mut self, budget: BudgetId, cost: Decimal) {
+    /// Counts what was granted, in a period.
+    pub fn count_granted(&mut self, budget: BudgetId, period: Timestamp, cost: Decimal) {
+        if let Some(history) = &mut self.history {
+            history.count_granted(budget, period, cost);
+        }
         if let Some(account) = self.accounts.get_mut(usize::from(budget.0)) {
             account.granted = account.granted.saturating_add(cost.millionths());
         }
     }
 
-    /// Counts that a budget lacked what was asked for.
-    pub fn count_refused(&mut self, budget: BudgetId) {
+    /// Counts that a budget lacked what was asked for, in a period.
+    pub fn count_refused(&mut self, budget: BudgetId, period: Timestamp) {
+        if let Some(history) = &mut self.history {
+            history.count_refused(budget, period);
+        }
         if let Some(account) = self.accounts.get_mut(usize::from(budget.0)) {
             account.refused += 1;
         }

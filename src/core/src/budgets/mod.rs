@@ -6,10 +6,12 @@
 
 mod book;
 pub mod coupon;
+mod history;
 mod report;
 mod reservation;
 
 pub use book::{BudgetAccount, BudgetBook, BudgetPeriod, StoredBook, StoredBudget};
+pub use history::{BudgetHistory, BudgetPeriodReport};
 pub use report::BudgetReport;
 pub use reservation::{CostShare, Reservation, Reservations};
 

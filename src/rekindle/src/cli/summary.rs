@@ -9,13 +9,15 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::terminal::field;
 use rekindle_core::campaigns::Outcome;
+use rekindle_core::decimal::Decimal;
 pub(super) use rekindle_core::decimal::grouped;
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
 use rekindle_core::partition::PointsChange;
-use rekindle_core::rules::ruleset::{PerKey, Ruleset, TransitionKind};
+use rekindle_core::rules::ruleset::{Budget, PerKey, Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
-use rekindle_runtime::pipeline::{PipelineTotals, missing_names};
+use rekindle_core::value::Value::Number;
+use rekindle_runtime::pipeline::{BudgetTotals, PipelineTotals, missing_names};
 
 /// The circumstances of a run.
 pub(super) struct RunInfo {
@@ -124,7 +126,26 @@ impl<'a> Summary<'a> {
             });
             summary["points"] = ledgers.collect::<Map<_, _>>().into();
         }
+        if !self.rules.budgets.is_empty() {
+            let budgets = self.budgets().map(|(budget, totals)| {
+                let amount = |millionths| Number(Decimal::from_millionths(millionths)).to_json();
+                let figures = json!({
+                    "limit": Number(budget.limit).to_json(),
+                    "spent": amount(totals.spent),
+                    "reserved": amount(totals.reserved),
+                    "granted": amount(totals.granted),
+                    "refused": totals.refused,
+                });
+                (budget.id.clone(), figures)
+            });
+            summary["budgets"] = budgets.collect::<Map<_, _>>().into();
+        }
         summary
+    }
+
+    /// The budgets with what became of them.
+    fn budgets(&self) -> impl Iterator<Item = (&Budget, &BudgetTotals)> {
+        self.rules.budgets.iter().zip(&self.totals.budgets)
     }
 
     /// How many keys there are now, and how many were forgotten because of `ttl` and `max`.
@@ -188,6 +209,16 @@ impl fmt::Display for Summary<'_> {
         }
         self.fmt_segments(f)?;
         self.fmt_campaigns(f)?;
+        for (budget, totals) in self.budgets() {
+            let amounts = [totals.spent, totals.reserved, totals.granted].map(Decimal::from_millionths);
+            let ([spent, reserved, granted], refused) = (amounts, counted(totals.refused, "time"));
+            let limit = budget.limit;
+            writeln!(
+                f,
+                "budgets      {:<28} {spent} spent and {reserved} reserved of {limit}; in all granted {granted}, refused {refused}",
+                budget.id
+            )?;
+        }
         // Names that a simulated storefront does not send are no mistake.
         if self.run.at_full_speed {
             for missing in missing_names(self.rules, self.totals, &[], "the file") {

@@ -141,6 +141,13 @@ impl Pipeline {
         self.shared.as_ref().map(|shared| shared.book())
     }
 
+    /// From here on keeps what becomes of each period of the budgets.
+    pub fn keep_budget_history(&mut self) {
+        if let Some(shared) = &mut self.shared {
+            shared.book.keep_history();
+        }
+    }
+
     /// Collects what the partitions hand in, and ends the beats up to `fired`.
     pub(super) fn end_beats(&mut self, plan: &ExecutionPlan, position: u64, out: &mut Vec<Output>) {
         let Some(shared) = &mut self.shared else { return };

@@ -79,7 +79,7 @@ pub use restore::{RestoreError, RestoredPipeline};
 use sequencer::DecodedEntries;
 pub use snapshot::SnapshotHeader;
 use snapshot::SnapshotProgress;
-pub use totals::PipelineTotals;
+pub use totals::{BudgetTotals, PipelineTotals};
 
 /// Batches with fewer operations are applied on the calling thread: distributing them would cost more than it gains.
 const PARALLEL_OPERATIONS_MIN: usize = 512;

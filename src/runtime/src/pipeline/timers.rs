@@ -51,9 +51,14 @@ impl Pipeline {
         self.advance_watermark(to);
         self.fire_timers(TimerMark::through(self.watermark()), out);
         if self.options.until == Some(to) {
-            let plan = Arc::clone(&self.plan);
-            self.end_last_beats(&plan, to, out);
+            self.end_log(out);
         }
+    }
+
+    /// The log ends at the watermark: beats end one after another until nothing is left to answer.
+    pub fn end_log(&mut self, out: &mut Vec<Output>) {
+        let plan = Arc::clone(&self.plan);
+        self.end_last_beats(&plan, self.watermark(), out);
     }
 
     /// Advances the watermark to `to`, and leaves the timers due by then to [`fire_timers`](Pipeline::fire_timers).

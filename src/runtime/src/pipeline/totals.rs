@@ -6,9 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ObservedNames, Pipeline};
+use rekindle_core::budgets::{BudgetPeriod, period_of};
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
 use rekindle_core::partition::PartitionCounters;
+use rekindle_core::rules::ruleset::BudgetId;
 
 /// Everything counted so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,11 +39,28 @@ pub struct PipelineTotals {
     /// The events, properties and traits that occurred.
     #[serde(default)]
     pub seen: ObservedNames,
+    /// The budgets, in file order.
+    #[serde(default)]
+    pub budgets: Vec<BudgetTotals>,
+}
+
+/// What is spent and reserved of a budget in the period that the watermark is in, and what was granted and refused in all.
+/// Amounts are in millionths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetTotals {
+    /// What is spent of the period.
+    pub spent: i128,
+    /// What is reserved of the period.
+    pub reserved: i128,
+    /// All that was granted, of all periods.
+    pub granted: i128,
+    /// How often the budget lacked what a campaign asked for, in all periods.
+    pub refused: u64,
 }
 
 impl PipelineTotals {
     /// Adds what was counted before the pipeline was restored. Users, links, segment sizes, keys and balances are current values and
-    /// stay as they are, and so does the number of forgotten users, which a checkpoint contains.
+    /// stay as they are, and so do budgets and the number of forgotten users, which a checkpoint contains.
     pub fn add_before(&mut self, before: &PipelineTotals) {
         self.events += before.events;
         self.from_future += before.from_future;
@@ -80,7 +99,20 @@ impl Pipeline {
             links: self.links.len() as u64,
             forgotten: self.forgotten_count,
             seen: self.seen.clone(),
+            budgets: self.budget_totals(),
         }
+    }
+
+    fn budget_totals(&self) -> Vec<BudgetTotals> {
+        let rules = &self.plan.rules;
+        let Some(book) = self.budgets() else { return Vec::new() };
+        let totals = |budget| {
+            let BudgetPeriod { spent, reserved } = book.period(budget, period_of(rules, budget, self.watermark()));
+            let account = book.account(budget);
+            let (granted, refused) = account.map_or((0, 0), |account| (account.granted, account.refused));
+            BudgetTotals { spent, reserved, granted, refused }
+        };
+        (0..).map(BudgetId).take(rules.budgets.len()).map(totals).collect()
     }
 
     /// Counts a line that is too long to be read completely; no block contains it.

@@ -46,6 +46,22 @@ pub fn final_state(
     Ok(pipeline)
 }
 
+/// The same as [`final_state`], with what became of budgets in each of their periods.
+///
+/// # Errors
+/// The source fails, or the workers cannot be started.
+pub fn state_with_budget_history(
+    plan: Arc<ExecutionPlan>,
+    options: PipelineOptions,
+    until: Option<Timestamp>,
+    source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
+) -> Result<Pipeline, ReplayError> {
+    let mut pipeline = Pipeline::new(plan, PipelineOptions { until, ..options.clone() })?;
+    pipeline.keep_budget_history();
+    feed_all(&mut pipeline, &options, until, source, feed)?;
+    Ok(pipeline)
+}
+
 /// Feeds all events of `source` up to `until`, then advances time to it, or to the latest event. Accepted events are passed to
 /// `observe` in log order, with their text; duplicates and rejected ones are not.
 ///
@@ -114,6 +130,7 @@ fn feed_all(
     let end = until.or_else(|| (pipeline.position() > 0).then(|| pipeline.watermark() + options.max_disorder));
     if let Some(end) = end {
         pipeline.advance_to(end, &mut outputs);
+        pipeline.end_log(&mut outputs);
     }
     Ok(end)
 }

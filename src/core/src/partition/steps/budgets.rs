@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::decisions::{MadeDecision, instance_of, scope_of};
 use super::matches::MatchValues;
 use super::{EvaluationOrigin, EvaluationPoint, StepContext};
-use crate::budgets::{BudgetChange, BudgetChangeKind, CostShare, Reservation, TimedBudgetChange};
+use crate::budgets::{BudgetChange, BudgetChangeKind, CostShare, Reservation, TimedBudgetChange, period_of};
 use crate::campaigns::{self, Ask, DecisionSubject, DeferredDecision, Funds, Outcome};
 use crate::decimal::Decimal;
 use crate::engine::evaluate::EvaluationContext;
@@ -62,7 +62,9 @@ impl StepContext {
             }
         };
         let Funds { costs, refused, .. } = funds;
-        refused.into_iter().for_each(|budget| end.book.count_refused(budget));
+        if let Some(budget) = refused {
+            end.book.count_refused(budget, period_of(&plan.rules, budget, user.profile.now));
+        }
         let made = MadeDecision::of_deferred(decision, outcome.clone(), end.position);
         let code = self.report_decision(plan, user, made, out);
         match outcome {
@@ -114,7 +116,7 @@ impl StepContext {
                 _ => (cost.millionths(), 0),
             };
             end.book.add(&BudgetChange { budget: *budget, period: *period, spent, reserved });
-            end.book.count_granted(*budget, *cost);
+            end.book.count_granted(*budget, *period, *cost);
             let action = (at, ordinal);
             let told = BudgetOutput { budget: *budget, campaign, change: kind, amount: *cost, action };
             tell(user, told, end.position, out);

@@ -31,6 +31,9 @@ pub enum GrowthCommandError {
     /// The rules have no goals.
     #[error("{} has no [[goals]]: add one; `rekindle rules` describes them", .0.display())]
     NoGoals(PathBuf),
+    /// The rules have no budgets.
+    #[error("{} has no [[budgets]]: add one; `rekindle rules` describes them", .0.display())]
+    NoBudgets(PathBuf),
     /// No event of the input was accepted.
     #[error("the input has no accepted event, and so there are no growth numbers")]
     NoEvents,

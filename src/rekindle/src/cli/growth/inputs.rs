@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::GrowthCommandError;
+use crate::cli::secret::LoadedSecret;
 use crate::cli::summary::{counted, passed_over_in_words, warn_of_unseen};
 use crate::cli::terminal::lines;
 use crate::cli::{CliError, load_rules, pipeline_options, warn_if_stdin_is_terminal};
@@ -15,9 +16,9 @@ use rekindle_core::rules::growth::GrowthRules;
 use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::files::source::EventFiles;
-use rekindle_runtime::pipeline::{Pipeline, PipelineTotals};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, PipelineTotals};
 use rekindle_runtime::replay::{ReplayError, observe_growth};
-use rekindle_settings::EngineSettings;
+use rekindle_settings::{EngineSettings, Secret};
 
 /// The rules and the events.
 #[derive(Debug, clap::Args)]
@@ -56,6 +57,42 @@ impl GrowthInputs {
         warn_of_omitted_events(&pipeline.plan().rules, &pipeline.totals(), self.until);
         let report = (pipeline.position() > 0).then(|| pipeline.growth(None)).flatten();
         Ok((pipeline, report.ok_or(GrowthCommandError::NoEvents)?))
+    }
+}
+
+/// The rules and the events of commands that say what campaigns did.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReplayInputs {
+    /// Event files, in the order they are read: JSON lines, plain, .gz or .zst; `-` is standard input
+    #[arg(value_name = "EVENTS", required = true, num_args = 1..)]
+    events: Vec<PathBuf>,
+
+    /// The rules file (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(super) rules: PathBuf,
+
+    /// The end time, RFC 3339 or a date (its midnight, UTC): later events are left out; by default the time of the latest event
+    #[arg(long, value_name = "TIME", value_parser = crate::cli::replay::timestamp)]
+    pub(super) until: Option<Timestamp>,
+
+    /// The file with the secret that draws of campaigns (`chance`) and the codes of coupons depend on
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+}
+
+impl ReplayInputs {
+    /// Loads the rules.
+    pub(super) fn load(&self) -> Result<Ruleset, CliError> {
+        Ok(load_rules(&self.rules)?)
+    }
+
+    /// Opens the event files. The options are those of a command, with the secret.
+    pub(super) fn open(&self) -> Result<(EventFiles, PipelineOptions), CliError> {
+        let secret = LoadedSecret::of_command(self.secret_file.clone().map(Secret::File).as_ref())?;
+        let options = PipelineOptions { secret, ..pipeline_options(&EngineSettings::default()) };
+        warn_if_stdin_is_terminal(&self.events);
+        let files = EventFiles::open(&self.events, options.max_message_bytes()).map_err(ReplayError::from)?;
+        Ok((files, options))
     }
 }
 

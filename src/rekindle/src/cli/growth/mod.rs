@@ -1,6 +1,7 @@
 //! `rekindle growth`: the growth numbers of event files, and analyses of them.
 
 mod baskets;
+mod budgets;
 mod error;
 mod explain;
 mod inputs;
@@ -28,6 +29,7 @@ enum GrowthCommand {
     Baskets(baskets::BasketsArgs),
     Report(report::ReportArgs),
     Uplift(uplift::UpliftArgs),
+    Budgets(budgets::BudgetsArgs),
 }
 
 pub(crate) fn run(args: &GrowthArgs) -> Result<(), CliError> {
@@ -37,5 +39,6 @@ pub(crate) fn run(args: &GrowthArgs) -> Result<(), CliError> {
         GrowthCommand::Baskets(args) => baskets::run(args),
         GrowthCommand::Report(args) => report::run(args),
         GrowthCommand::Uplift(args) => uplift::run(args),
+        GrowthCommand::Budgets(args) => budgets::run(args),
     }
 }

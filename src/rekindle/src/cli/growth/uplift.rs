@@ -1,21 +1,15 @@
 //! `rekindle growth uplift`.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::GrowthCommandError;
-use super::inputs::{print, warn_of_omitted_events};
-use crate::cli::secret::LoadedSecret;
-use crate::cli::{CliError, load_rules, pipeline_options, warn_if_stdin_is_terminal};
+use super::inputs::{ReplayInputs, print, warn_of_omitted_events};
+use crate::cli::CliError;
 use rekindle_core::goals::{UpliftComparison, UpliftReport};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::statistics::DifferenceInterval;
-use rekindle_core::time::Timestamp;
-use rekindle_runtime::files::source::EventFiles;
-use rekindle_runtime::pipeline::PipelineOptions;
-use rekindle_runtime::replay::{ReplayError, final_state};
-use rekindle_settings::{EngineSettings, Secret};
+use rekindle_runtime::replay::final_state;
 
 /// Finds out what campaigns brought about
 ///
@@ -23,21 +17,8 @@ use rekindle_settings::{EngineSettings, Secret};
 /// rules. The intervals hold at all times at once: one may look whenever one likes.
 #[derive(Debug, clap::Args)]
 pub(super) struct UpliftArgs {
-    /// Event files, in the order they are read: JSON lines, plain, .gz or .zst; `-` is standard input
-    #[arg(value_name = "EVENTS", required = true, num_args = 1..)]
-    events: Vec<PathBuf>,
-
-    /// The rules file (TOML), with [[goals]]
-    #[arg(long, value_name = "FILE")]
-    rules: PathBuf,
-
-    /// The end time, RFC 3339 or a date (its midnight, UTC): later events are left out; by default the time of the latest event
-    #[arg(long, value_name = "TIME", value_parser = crate::cli::replay::timestamp)]
-    until: Option<Timestamp>,
-
-    /// The file with the secret that draws of campaigns (`chance`) depend on
-    #[arg(long, value_name = "FILE")]
-    secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    inputs: ReplayInputs,
 
     /// Print every comparison, as one JSON array
     #[arg(long)]
@@ -45,17 +26,14 @@ pub(super) struct UpliftArgs {
 }
 
 pub(crate) fn run(args: &UpliftArgs) -> Result<(), CliError> {
-    let rules = load_rules(&args.rules)?;
+    let rules = args.inputs.load()?;
     if rules.goals.is_empty() {
-        return Err(GrowthCommandError::NoGoals(args.rules.clone()).into());
+        return Err(GrowthCommandError::NoGoals(args.inputs.rules.clone()).into());
     }
-    let secret = LoadedSecret::of_command(args.secret_file.clone().map(Secret::File).as_ref())?;
-    let options = PipelineOptions { secret, ..pipeline_options(&EngineSettings::default()) };
-    warn_if_stdin_is_terminal(&args.events);
-    let files = EventFiles::open(&args.events, options.max_message_bytes()).map_err(ReplayError::from)?;
+    let (files, options) = args.inputs.open()?;
     let plan = Arc::new(ExecutionPlan::new(rules));
-    let pipeline = final_state(Arc::clone(&plan), options, args.until, files)?;
-    warn_of_omitted_events(&plan.rules, &pipeline.totals(), args.until);
+    let pipeline = final_state(Arc::clone(&plan), options, args.inputs.until, files)?;
+    warn_of_omitted_events(&plan.rules, &pipeline.totals(), args.inputs.until);
     let report = UpliftReport::new(&plan.rules, &pipeline.uplift());
     print(match args.json {
         true => serde_json::to_string(&report.rows().collect::<Vec<_>>()).map_err(GrowthCommandError::Json)?,
