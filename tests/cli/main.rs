@@ -10,6 +10,7 @@ mod fit;
 mod growth_budgets;
 mod growth_commands;
 mod growth_items;
+mod growth_uplift;
 mod secret;
 mod settings;
 mod simulate;

@@ -7,6 +7,7 @@ mod engine;
 mod keys;
 mod limits;
 mod points;
+mod uplift;
 mod users;
 
 use rekindle_core::time::Span;
