@@ -8,7 +8,6 @@ use rstest::rstest;
 #[rstest]
 fn oracle_reproduces_case(
     #[files("../../tests/conformance/**/rules.toml")]
-    #[exclude("points-")]
     #[exclude("alive-")]
     #[exclude("budgets-")]
     #[exclude("everything-")]

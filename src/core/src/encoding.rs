@@ -146,6 +146,10 @@ pub(crate) trait StateReader {
     fn time_near(&mut self, other: Timestamp, what: &'static str) -> Result<Timestamp, Self::Error>;
     fn hash(&mut self, what: &'static str) -> Result<u64, Self::Error>;
     fn position(&mut self, what: &'static str) -> Result<u64, Self::Error>;
+    /// A word of bits, which was written as a count and may be any number.
+    fn bits(&mut self, what: &'static str) -> Result<u64, Self::Error> {
+        self.position(what)
+    }
     fn scalar(&mut self, what: &'static str) -> Result<Scalar<'static>, Self::Error>;
     fn optional_scalar(&mut self, what: &'static str) -> Result<Option<Scalar<'static>>, Self::Error>;
     fn text(&mut self, what: &'static str) -> Result<&str, Self::Error>;
@@ -160,7 +164,7 @@ pub(crate) trait StateReader {
     fn days(&mut self, what: &'static str) -> Result<DaySet, Self::Error> {
         self.record(2, what)?;
         let latest = self.pane(what)?;
-        let words = self.list(ListShape::Values, what, |reader| reader.count(what))?;
+        let words = self.list(ListShape::Values, what, |reader| reader.bits(what))?;
         let days = DaySet::from_words(latest, &words);
         self.verify(|| days.is_some(), "days that could not have been written")?;
         Ok(days.unwrap_or(DaySet::EMPTY))

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::LanguageParts;
 use super::conditions::{self, ConditionPlace, GeneratedCondition, SegmentName, Vocabulary, choose};
+use super::measures;
 use super::picks::Picks;
 use super::rules::{number, optional, quote};
 
@@ -35,7 +35,7 @@ const VARIANTS: &[&[(&str, &str)]] =
 
 const CHANCES: &[&str] = &["", "", "", "0.5", "0.1", "0.8", "0", "1"];
 const EXPIRES: &[&str] = &["", "", "1m", "10s", "1h", "2d", "1ms"];
-const MAX_PER_KEY: &[usize] = &[0, 1, 1, 2];
+const MAX_PER_KEY: &[usize] = &[0, 1, 1, 1, 2];
 
 /// An entry of `[[campaigns]]`.
 #[derive(Clone, Debug)]
@@ -46,21 +46,16 @@ pub(crate) struct GeneratedCampaign {
 
 /// Any campaign.
 pub(crate) fn campaign() -> impl Strategy<Value = GeneratedCampaign> {
-    (prop::collection::vec(any::<u8>(), 13), prop::option::weighted(0.25, conditions::condition()))
+    (prop::collection::vec(any::<u8>(), 19), prop::option::weighted(0.25, conditions::condition()))
         .prop_map(|(choices, condition)| GeneratedCampaign { choices, condition })
 }
 
 impl GeneratedCampaign {
-    /// Writes what follows its id.
-    pub(crate) fn write(
-        &self,
-        text: &mut String,
-        parts: LanguageParts,
-        names: &[Option<String>],
-        segments: &[Option<SegmentName>],
-    ) -> std::fmt::Result {
+    /// Writes what follows its id; `vocabulary` is that of a campaign on users.
+    pub(crate) fn write(&self, text: &mut String, vocabulary: &Vocabulary<'_>, goals: &[String]) -> std::fmt::Result {
+        let Vocabulary { parts, names, segments, ledgers, .. } = *vocabulary;
         let mut picks = Picks::new(&self.choices);
-        let trigger = picks.pick(&["enter", "enter", "exit", "event", "event", "enter a key"]);
+        let trigger = picks.pick(&["enter", "enter", "exit", "event", "event", "enter a key", "enter a key"]);
         let any_keyed = segments.iter().flatten().any(|segment| segment.per.is_some());
         let id_of = |segment: &SegmentName| {
             (trigger != "enter a key" || !any_keyed || segment.per.is_some()).then(|| segment.id.clone())
@@ -92,7 +87,8 @@ impl GeneratedCampaign {
             optional(text, "expires", picks.pick(EXPIRES))?;
         }
         let max_per_key = picks.pick(MAX_PER_KEY);
-        if per.is_some() && max_per_key > 0 {
+        let is_by_key = per.is_some() && max_per_key > 0;
+        if is_by_key {
             // With the two others it would seldom decide.
             writeln!(text, "max_per_key = {max_per_key}")?;
         } else {
@@ -100,7 +96,15 @@ impl GeneratedCampaign {
             optional(text, "cooldown", cooldown)?;
         }
         let place = ConditionPlace::Campaign { on_event };
-        let vocabulary = Vocabulary { parts, place, names, segments, per };
+        match (picks.index(4), goals.first()) {
+            (2, Some(goal)) => writeln!(text, "goals = [\"{goal}\"]")?,
+            (3, Some(_)) => writeln!(text, "goals = []")?,
+            _ => {}
+        }
+        if !is_by_key {
+            measures::write_price(text, &mut picks, ledgers, on_event)?;
+        }
+        let vocabulary = Vocabulary { place, per, ..*vocabulary };
         match &self.condition {
             Some(condition) => writeln!(text, "if = {}", quote(&condition.to_cel(&vocabulary))),
             None => Ok(()),

@@ -46,6 +46,7 @@ pub(crate) struct Vocabulary<'v> {
     pub(crate) place: ConditionPlace,
     pub(crate) names: &'v [Option<String>],
     pub(crate) segments: &'v [Option<SegmentName>],
+    pub(crate) ledgers: &'v [Option<String>],
     /// The entry of `[per]` whose instances are asked; `None`: the user is.
     pub(crate) per: Option<usize>,
 }
@@ -101,6 +102,10 @@ impl Vocabulary<'_> {
             ConditionPlace::Segment | ConditionPlace::Campaign { .. } => {
                 lists.push(templates::SEGMENT_TEMPLATES);
                 lists.extend(calendar.then_some(templates::CALENDAR_TEMPLATES));
+                if !self.ledgers.is_empty() {
+                    lists.extend([templates::POINTS_TEMPLATES; 2]);
+                    lists.extend(calendar.then_some(templates::POINTS_CALENDAR_TEMPLATES));
+                }
                 if self.per.is_some() {
                     lists.push(templates::KEY_TEMPLATES);
                     lists.extend(calendar.then_some(templates::KEY_CALENDAR_TEMPLATES));
@@ -144,6 +149,8 @@ impl Vocabulary<'_> {
             "calendar" => return format!("'{}'", picks.pick(pools::CALENDAR_WINDOWS)),
             "duration" => return format!("'{}'", picks.pick(pools::DURATIONS).0),
             "comparison" => pools::COMPARISONS,
+            "ledger" => return format!("'{}'", choose(self.ledgers, picks)),
+            "points" => pools::POINTS,
             "integer" => pools::INTEGERS,
             "double" => pools::DOUBLES,
             "number" => pools::NUMBER_PROPERTIES,

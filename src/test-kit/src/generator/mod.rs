@@ -9,6 +9,7 @@ mod campaigns;
 mod conditions;
 mod events;
 mod lets;
+mod measures;
 mod picks;
 mod pools;
 mod properties;
@@ -40,11 +41,14 @@ pub struct LanguageParts {
     pub triggers: bool,
     /// `[per]`.
     pub keys: bool,
+    /// Goals, ledgers and prices.
+    pub points: bool,
 }
 
 impl LanguageParts {
     /// The whole language.
-    pub const ALL: LanguageParts = LanguageParts { each: true, calendar: true, triggers: true, keys: true };
+    pub const ALL: LanguageParts =
+        LanguageParts { each: true, calendar: true, triggers: true, keys: true, points: true };
 }
 
 /// Any scenario.

@@ -8,6 +8,7 @@ pub(crate) const NUMBER_PROPERTIES: &[&str] = &["price", "total", "quantity", "p
 pub(crate) const STRING_PROPERTIES: &[&str] = &["category", "coupon", "path", "label"];
 pub(crate) const ANY_PROPERTIES: &[&str] =
     &["category", "price", "coupon", "quantity", "tags", "details.color", "product_id", "cart_id", "worth"];
+pub(crate) const POINTS: &[&str] = &["1", "5", "20", "100", "0", "-1", "50", "2.5"];
 pub(crate) const TEXTS: &[&str] = &["'shoes'", "'books'", "'X'", "'gold'", "''", "'s'", "'мода'"];
 pub(crate) const PATTERNS: &[&str] = &["'^s'", "'oo'", "'^(gold|shoes)$'", "'[0-9]+'", "'/p/.*'"];
 pub(crate) const TRAITS: &[&str] = &["tier", "gender", "age", "vip", "timezone", "nickname"];

@@ -8,6 +8,7 @@ use super::LanguageParts;
 use super::campaigns::{self, GeneratedCampaign};
 use super::conditions::{self, ConditionPlace, GeneratedCondition, SegmentName, Vocabulary};
 use super::lets::{EACH_SELECTORS, ITEM_LETS, LETS, SELECTORS};
+use super::measures;
 use super::picks::Picks;
 
 const RULES_ZONES: &[&str] = &[
@@ -39,6 +40,9 @@ pub(crate) struct RulesModel {
     segments: Vec<GeneratedSegment>,
     campaigns: Vec<GeneratedCampaign>,
     caps: Vec<Vec<u8>>,
+    /// Entries of `[[goals]]` and `[[ledgers]]`.
+    goals: Vec<Vec<u8>>,
+    ledgers: Vec<Vec<u8>>,
 }
 
 /// An entry of `[events]`.
@@ -78,8 +82,10 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
         prop::collection::vec(segment, 1..8),
         prop::collection::vec(campaigns::campaign(), 0..7),
         prop::collection::vec(choices(3), 0..3),
+        prop::collection::vec(choices(measures::CHOICES), 0..3),
+        prop::collection::vec(choices(measures::CHOICES), 0..3),
     )
-        .prop_map(move |(head, names, pers, segments, campaigns, caps)| RulesModel {
+        .prop_map(move |(head, names, pers, segments, campaigns, caps, goals, ledgers)| RulesModel {
             parts,
             head,
             names,
@@ -87,6 +93,8 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
             segments,
             campaigns,
             caps,
+            goals: if parts.points { goals } else { Vec::new() },
+            ledgers: if parts.points { ledgers } else { Vec::new() },
         })
 }
 
@@ -120,6 +128,16 @@ impl RulesModel {
             writeln!(text, "\n[per.k{index}]\nkey = \"{key}\"\nttl = \"{ttl}\"")?;
             number(text, "max", &if max > 0 { max.to_string() } else { String::new() })?;
         }
+        let (mut goals, mut ledgers) = (Vec::new(), Vec::new());
+        for (index, choices) in self.goals.iter().enumerate() {
+            goals.push(format!("g{index}"));
+            measures::write_goal(text, &goals[index], choices, &names)?;
+        }
+        for (index, choices) in self.ledgers.iter().enumerate() {
+            let id = format!("l{index}");
+            measures::write_ledger(text, &id, choices, &names)?;
+            ledgers.push(Some(id));
+        }
         let mut segments: Vec<Option<SegmentName>> = Vec::new();
         let any_kept = self.segments.iter().any(|segment| segment.is_kept);
         for (index, segment) in self.segments.iter().enumerate() {
@@ -131,7 +149,8 @@ impl RulesModel {
             let per = usize::from(segment.per) % (2 * self.pers.len()).max(1);
             let name = SegmentName { id: format!("s{index}"), per: per.checked_sub(self.pers.len().max(1)) };
             let place = ConditionPlace::Segment;
-            let vocabulary = Vocabulary { parts: self.parts, place, names: &names, segments: &segments, per: name.per };
+            let (parts, per) = (self.parts, name.per);
+            let vocabulary = Vocabulary { parts, place, names: &names, segments: &segments, ledgers: &ledgers, per };
             writeln!(text, "\n[[segments]]\nid = \"{}\"", name.id)?;
             optional(text, "per", &name.per.map(|per| format!("k{per}")).unwrap_or_default())?;
             writeln!(text, "when = {}", quote(&segment.when.to_cel(&vocabulary)))?;
@@ -139,7 +158,15 @@ impl RulesModel {
         }
         for (index, campaign) in self.campaigns.iter().enumerate() {
             writeln!(text, "\n[[campaigns]]\nid = \"c{index}\"")?;
-            campaign.write(text, self.parts, &names, &segments)?;
+            let vocabulary = Vocabulary {
+                parts: self.parts,
+                place: ConditionPlace::Campaign { on_event: false },
+                names: &names,
+                segments: &segments,
+                ledgers: &ledgers,
+                per: None,
+            };
+            campaign.write(text, &vocabulary, &goals)?;
         }
         for choices in &self.caps {
             let mut picks = Picks::new(choices);
@@ -167,7 +194,8 @@ impl RulesModel {
             let mut entry = selector.to_owned();
             if let Some(filter) = &name.filter {
                 let place = ConditionPlace::Filter { each };
-                let vocabulary = Vocabulary { parts: self.parts, place, names: &[], segments: &[], per: None };
+                let vocabulary =
+                    Vocabulary { parts: self.parts, place, names: &[], segments: &[], ledgers: &[], per: None };
                 write!(entry, ", where = {}", quote(&filter.to_cel(&vocabulary)))?;
             }
             if !lets.is_empty() {

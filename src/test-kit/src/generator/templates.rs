@@ -154,6 +154,29 @@ pub(crate) const CALENDAR_TEMPLATES: &[&str] = &[
     "anniversary(traits.{moment})",
 ];
 
+/// What is asked about points.
+pub(crate) const POINTS_TEMPLATES: &[&str] = &[
+    "balance({ledger}) {comparison} {points}",
+    "earned({ledger}, {window}) {comparison} {points}",
+    "spent({ledger}, {window}) {comparison} {points}",
+    "expiring({ledger}, {duration}) {comparison} {points}",
+    "balance({ledger}) - expiring({ledger}, {duration}) {comparison} {points}",
+    "earned({ledger}, {window}) {comparison} spent({ledger}, {window})",
+    "balance({ledger}) / total({name}) {comparison} {points}",
+    // Again, those that change most often.
+    "balance({ledger}) >= {points}",
+    "earned({ledger}, {window}) >= {points}",
+    "expiring({ledger}, {duration}) >= {points}",
+    "spent({ledger}, {window}) >= {points}",
+];
+
+/// The same, with calendars.
+pub(crate) const POINTS_CALENDAR_TEMPLATES: &[&str] = &[
+    "earned({ledger}, {calendar}) {comparison} {points}",
+    "spent({ledger}, {calendar}) {comparison} {points}",
+    "earned({ledger}, {calendar}) >= {points}",
+];
+
 /// What only a segment of users says of keys.
 pub(crate) const KEYS_IN_TEMPLATES: &[&str] = &[
     "keys_in({keyed}) {comparison} {integer}",

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use super::evaluate::EvaluationScope;
 use super::history::OracleMatch;
 use super::log::print_time;
+use super::points::whole_points;
 use super::rules::{OracleCampaign, OracleRules, OracleTrigger};
 use super::share::{hmac_share, share};
 use super::user::OracleUser;
@@ -167,12 +168,21 @@ impl OracleUser {
         if self.is_capped(campaign, rules) {
             return ("capped", None);
         }
+        if let Some(price) = &campaign.price {
+            let amount = self.price(index, cause, rules);
+            if amount.is_none_or(|amount| amount < 1 || amount > self.accounts[price.ledger].balance()) {
+                return ("insufficient", None);
+            }
+        }
         let draw = || {
             let text = format!("chance:{}:{}:{}", campaign.id, self.id, cause.draw_text(rules));
             hmac_share(&rules.secret, &text)
         };
         if campaign.chance.is_some_and(|chance| draw() >= chance) {
             return ("no_luck", None);
+        }
+        if campaign.price.is_some() {
+            return ("sent", None);
         }
         if share(&format!("control:{}", self.id)) < rules.control {
             return ("control", None);
@@ -181,6 +191,12 @@ impl OracleUser {
             return ("holdout", None);
         }
         ("sent", None)
+    }
+
+    /// What a campaign costs the user in whole points.
+    fn price(&self, index: usize, cause: &OracleCause, rules: &OracleRules) -> Option<i128> {
+        let price = rules.campaigns[index].price.as_ref()?;
+        whole_points(&EvaluationScope::caused(self, cause, rules).value(&price.amount))
     }
 
     fn is_capped(&self, campaign: &OracleCampaign, rules: &OracleRules) -> bool {
@@ -206,6 +222,12 @@ impl OracleUser {
         journal: &mut Vec<Json>,
     ) {
         let campaign = &rules.campaigns[index];
+        if let Some(price) = &campaign.price
+            && matches!(outcome, "no_luck" | "sent")
+        {
+            let amount = self.price(index, &cause, rules).expect("it was enough");
+            self.pay(price.ledger, amount, rules, journal);
+        }
         let mut line = json!({
             "kind": "decision", "user": self.id, "campaign": campaign.id, "outcome": outcome, "at": print_time(self.now),
         });

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 16] = [
     "kind", "segment", "change", "campaign", "outcome", "from", "at", "until", "channel", "variant", "key", "goal",
-    "group", "exposed",
+    "group", "exposed", "budget", "ledger",
 ];
 
 /// Those that are numbers.
-const NUMBERS: [&str; 2] = ["count", "value"];
+const NUMBERS: [&str; 4] = ["count", "value", "amount", "balance"];
 
 /// Causes that the semantics name; an engine may tell others.
 const CAUSES: [&str; 2] = ["ttl", "max"];

@@ -108,6 +108,9 @@ impl<'a> EvaluationScope<'a> {
             OracleExpression::Streak(name) => count(self.streak(*name)),
             OracleExpression::Until(moment) => self.until(moment),
             OracleExpression::Anniversary(moment) => OracleValue::Bool(self.is_anniversary(moment)),
+            OracleExpression::Balance(ledger) => self.balance(ledger),
+            OracleExpression::Moved(direction, ledger, window) => self.moved(*direction, ledger, *window),
+            OracleExpression::Expiring(ledger, within) => self.expiring(ledger, *within),
             OracleExpression::Hour => count(usize::try_from(self.local_time().hour()).expect("0 to 23")),
             OracleExpression::Weekday => {
                 let weekday = self.local_time().weekday().to_monday_one_offset();
@@ -152,7 +155,8 @@ impl<'a> EvaluationScope<'a> {
     }
 
     fn window(&self, function: &str, name: usize, path: &[String], window: OracleWindow) -> OracleValue {
-        let matches: Vec<&OracleMatch> = self.history().named(name).filter(|one| self.is_within(window, one)).collect();
+        let matches: Vec<&OracleMatch> =
+            self.history().named(name).filter(|one| self.is_within(window, one.at)).collect();
         let values = numbers(matches.iter().copied(), path);
         match function {
             "count" => count(matches.len()),
@@ -171,18 +175,18 @@ impl<'a> EvaluationScope<'a> {
         }
     }
 
-    fn is_within(&self, window: OracleWindow, one: &OracleMatch) -> bool {
+    pub(crate) fn is_within(&self, window: OracleWindow, at: i64) -> bool {
         match window {
             OracleWindow::Sliding(length) => {
                 let (width, in_window) = panes(length);
-                let (newest, pane) = (self.now.div_euclid(width), one.at.div_euclid(width));
+                let (newest, pane) = (self.now.div_euclid(width), at.div_euclid(width));
                 newest - in_window < pane && pane <= newest
             }
             OracleWindow::Calendar(period, later) => {
                 let calendar = &self.rules.calendar;
                 let today = calendar.day_of(self.now);
-                calendar.period_start(period, today, later) <= one.at
-                    && one.at < calendar.period_start(period, today, later + 1)
+                calendar.period_start(period, today, later) <= at
+                    && at < calendar.period_start(period, today, later + 1)
             }
         }
     }

@@ -3,6 +3,7 @@
 use regex::Regex;
 
 use super::calendar::CalendarPeriod;
+use super::points::OraclePointsDirection;
 use super::value::OracleValue;
 
 /// Where a path of fields starts.
@@ -60,6 +61,12 @@ pub(crate) enum OracleExpression {
     Followed(usize, usize, i64),
     Until(Box<OracleExpression>),
     Anniversary(Box<OracleExpression>),
+    /// `balance` of a ledger.
+    Balance(String),
+    /// `earned` and `spent` of a ledger over a window.
+    Moved(OraclePointsDirection, String, OracleWindow),
+    /// `expiring` of a ledger within so many milliseconds.
+    Expiring(String, i64),
     Hour,
     Weekday,
     Idle,

@@ -60,19 +60,34 @@ impl EvaluationScope<'_> {
         Some(after)
     }
 
+    /// When what happened at these times enters or leaves a window.
+    fn leaving(&self, window: OracleWindow, times: Vec<i64>) -> Vec<i64> {
+        let calendar = &self.rules.calendar;
+        match window {
+            OracleWindow::Sliding(length) => {
+                let (width, count) = panes(length);
+                times.into_iter().map(|at| (at.div_euclid(width) + count) * width).collect()
+            }
+            OracleWindow::Calendar(period, _) => times
+                .into_iter()
+                .map(|at| calendar.day_of(at))
+                .flat_map(|day| [1, 2].map(|later| calendar.period_start(period, day, later)))
+                .collect(),
+        }
+    }
+
     /// When what this function itself looks at could change.
     fn own_instants(&self, node: &OracleExpression, until: i64) -> Vec<i64> {
         let calendar = &self.rules.calendar;
         let times = |name: usize| self.history().named(name).map(|one| one.at);
         match node {
-            OracleExpression::Window(_, name, _, OracleWindow::Sliding(length)) => {
-                let (width, count) = panes(*length);
-                times(*name).map(|at| (at.div_euclid(width) + count) * width).collect()
+            OracleExpression::Window(_, name, _, window) => self.leaving(*window, times(*name).collect()),
+            OracleExpression::Moved(direction, ledger, window) => {
+                self.leaving(*window, self.movement_times(*direction, ledger))
             }
-            OracleExpression::Window(_, name, _, OracleWindow::Calendar(period, _)) => times(*name)
-                .map(|at| calendar.day_of(at))
-                .flat_map(|day| [1, 2].map(|later| calendar.period_start(*period, day, later)))
-                .collect(),
+            OracleExpression::Expiring(ledger, within) => {
+                self.expiries(ledger).into_iter().map(|at| at - within).collect()
+            }
             OracleExpression::Days(name, days) => {
                 times(*name).map(|at| calendar.day_start(later_day(calendar.day_of(at), *days))).collect()
             }

@@ -226,6 +226,11 @@ fn calendar_time(text: &str) -> Option<i64> {
     Some(midnight + ((hour * 60 + minute - offset_minutes) * 60 + second) * 1_000 + ms)
 }
 
+/// A number as a reader of the journal has it.
+pub(crate) fn json_number(text: &str) -> Json {
+    serde_json::from_str(text).expect("it is a number")
+}
+
 /// An instant as in the journal: UTC, three decimals.
 pub(crate) fn print_time(ms: i64) -> String {
     let instant = jiff::Timestamp::from_millisecond(ms).expect("the oracle's times come from calls of 1990 to 2100");

@@ -4,6 +4,7 @@ use regex::Regex;
 
 use super::calendar::CalendarPeriod;
 use super::expression::{OracleExpression, OracleWindow, PathRoot};
+use super::points::OraclePointsDirection;
 use super::span::OracleSpan;
 use super::syntax::{self, SyntaxNode};
 use super::value::OracleValue;
@@ -105,6 +106,16 @@ impl NameResolver<'_> {
             ),
             "until" => OracleExpression::Until(Box::new(self.lower(argument(0)))),
             "anniversary" => OracleExpression::Anniversary(Box::new(self.lower(argument(0)))),
+            "balance" => OracleExpression::Balance(self.string(argument(0))),
+            "earned" => {
+                let ledger = self.string(argument(0));
+                OracleExpression::Moved(OraclePointsDirection::Earned, ledger, self.window(argument(1)))
+            }
+            "spent" => {
+                let ledger = self.string(argument(0));
+                OracleExpression::Moved(OraclePointsDirection::Spent, ledger, self.window(argument(1)))
+            }
+            "expiring" => OracleExpression::Expiring(self.string(argument(0)), self.milliseconds(argument(1))),
             "keys_in" => OracleExpression::KeysIn(self.segment(&self.string(argument(0)))),
             "in_segment" => OracleExpression::InSegment(self.segment(&self.string(argument(0)))),
             "total" => {

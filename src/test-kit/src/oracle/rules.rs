@@ -23,6 +23,31 @@ pub(crate) struct OracleRules {
     pub(crate) caps: Vec<OracleCap>,
     pub(crate) pers: Vec<OraclePer>,
     pub(crate) goals: Vec<OracleGoal>,
+    pub(crate) ledgers: Vec<OracleLedger>,
+}
+
+/// An entry of `[[ledgers]]`.
+pub(crate) struct OracleLedger {
+    pub(crate) id: String,
+    pub(crate) expires: Option<i64>,
+    pub(crate) daily_max: Option<i128>,
+    pub(crate) earn: Vec<OraclePointsEntry>,
+    pub(crate) spend: Vec<OraclePointsEntry>,
+}
+
+/// An entry of `earn` or `spend`.
+pub(crate) struct OraclePointsEntry {
+    /// Index of the name.
+    pub(crate) on: usize,
+    pub(crate) amount: OracleExpression,
+    pub(crate) debt: bool,
+}
+
+/// The `price` of a campaign.
+pub(crate) struct OraclePrice {
+    /// Index of the ledger.
+    pub(crate) ledger: usize,
+    pub(crate) amount: OracleExpression,
 }
 
 /// An entry of `[[goals]]`.
@@ -81,6 +106,7 @@ pub(crate) struct OracleCampaign {
     pub(crate) variants: Vec<(String, f64)>,
     /// Indexes of the goals that it is measured by.
     pub(crate) goals: Vec<usize>,
+    pub(crate) price: Option<OraclePrice>,
 }
 
 /// What sets off a campaign.
@@ -117,6 +143,9 @@ impl OracleRules {
             .collect();
         let goals: Vec<OracleGoal> = tables(&file, "goals").into_iter().map(|table| goal(table, &name_ids)).collect();
         let goal_ids: Vec<String> = goals.iter().map(|goal| goal.id.clone()).collect();
+        let ledgers: Vec<OracleLedger> =
+            tables(&file, "ledgers").into_iter().map(|table| ledger(table, &name_ids)).collect();
+        let ledger_ids: Vec<String> = ledgers.iter().map(|ledger| ledger.id.clone()).collect();
         let zone = string(&file, "timezone").unwrap_or_else(|| "UTC".to_owned());
         let zone = OracleZone::parse(&zone).expect("the rules' zone is known");
         OracleRules {
@@ -130,9 +159,15 @@ impl OracleRules {
             segments,
             campaigns: tables(&file, "campaigns")
                 .into_iter()
-                .map(|table| campaign(table, &name_ids, &segment_ids, &goal_ids))
+                .map(|table| {
+                    campaign(
+                        table,
+                        &IdLists { names: &name_ids, segments: &segment_ids, goals: &goal_ids, ledgers: &ledger_ids },
+                    )
+                })
                 .collect(),
             goals,
+            ledgers,
             caps: tables(&file, "caps").into_iter().map(cap).collect(),
         }
     }
@@ -200,7 +235,34 @@ fn goal(table: &Table, names: &[String]) -> OracleGoal {
     }
 }
 
-fn campaign(table: &Table, names: &[String], segments: &[String], goals: &[String]) -> OracleCampaign {
+fn ledger(table: &Table, names: &[String]) -> OracleLedger {
+    let entries = |key: &str| {
+        let entry = |table: &Table| OraclePointsEntry {
+            on: position(names, &required(table, "on")),
+            amount: resolve::parse(&required(table, "amount"), &[], &[]),
+            debt: table.get("debt").and_then(Toml::as_bool).unwrap_or(false),
+        };
+        tables(table, key).into_iter().map(entry).collect()
+    };
+    OracleLedger {
+        id: required(table, "id"),
+        expires: duration(table, "expires"),
+        daily_max: table.get("daily_max").and_then(Toml::as_integer).map(i128::from),
+        earn: entries("earn"),
+        spend: entries("spend"),
+    }
+}
+
+/// What a campaign may speak of.
+struct IdLists<'a> {
+    names: &'a [String],
+    segments: &'a [String],
+    goals: &'a [String],
+    ledgers: &'a [String],
+}
+
+fn campaign(table: &Table, ids: &IdLists<'_>) -> OracleCampaign {
+    let IdLists { names, segments, goals, ledgers } = *ids;
     let on = required(table, "on");
     let (change, id) = on.split_once(':').expect("`on` is `enter:`, `exit:` or `event:`, and an id");
     let on = match change {
@@ -229,6 +291,10 @@ fn campaign(table: &Table, names: &[String], segments: &[String], goals: &[Strin
             .map(|variant| (required(variant, "id"), number(variant, "weight").unwrap_or(1.0)))
             .collect(),
         goals: measured.unwrap_or_else(|| (0..goals.len()).collect()),
+        price: table.get("price").and_then(Toml::as_table).map(|price| OraclePrice {
+            ledger: position(ledgers, &required(price, "ledger")),
+            amount: resolve::parse(&required(price, "amount"), names, segments),
+        }),
     }
 }
 

@@ -10,6 +10,7 @@ use super::goals::OracleTrial;
 use super::history::{OracleHistory, OracleMatch};
 use super::instance::OracleInstance;
 use super::log::{OracleCall, OracleCallType, print_time};
+use super::points::OracleAccount;
 use super::rules::{OracleEventName, OracleRules};
 
 /// The elements of an array that `each` looks at.
@@ -33,6 +34,10 @@ pub(crate) struct OracleUser {
     pub(crate) deferred: Vec<OracleDeferral>,
     /// What goals count of it.
     pub(crate) trials: Vec<OracleTrial>,
+    /// By ledger.
+    pub(crate) accounts: Vec<OracleAccount>,
+    /// Whether a decision has spent points since segments were evaluated.
+    pub(crate) has_paid: bool,
     /// Accepted messageIds, and the user's clock when each was.
     messages: Vec<(String, i64)>,
     /// The `context.timezone` that arrived last, and which arrival that was.
@@ -52,6 +57,8 @@ impl OracleUser {
             exposures: Vec::new(),
             deferred: Vec::new(),
             trials: Vec::new(),
+            accounts: vec![OracleAccount::default(); rules.ledgers.len()],
+            has_paid: false,
             messages: Vec::new(),
             context_zone: None,
         }
@@ -72,14 +79,17 @@ impl OracleUser {
                 .iter()
                 .map(|one| one.until)
                 .chain(self.next_forgetting(rules))
+                .chain(self.next_expiry())
                 .chain(self.next_maturity(rules));
             let due = others.filter(|due| *due <= until).chain(instants.first().copied()).min();
             let Some(due) = due else { break };
             let lines = journal.len();
             self.now = self.now.max(due);
             self.forget_keys(rules, journal);
+            self.expire_points(rules, journal);
             self.evaluate(&[], rules, journal);
             self.release_deferred(rules, journal);
+            self.evaluate_what_payments_change(rules, journal);
             self.mature(rules, journal);
             // A change may move others: `keys_in` may stand beside what moves with time.
             if journal.len() > lines {
@@ -122,11 +132,17 @@ impl OracleUser {
     ) {
         self.now = now;
         let matches = self.matches(&call, arrival, rules);
+        if call.kind == OracleCallType::Identify {
+            self.learn(call.traits, call.at);
+        }
         self.history.times.push(call.at);
         let mut causes: Vec<OracleMatchCause> = Vec::new();
-        for one in matches {
+        for one in &matches {
             self.history.add(one.clone());
-            self.touch_keys(&one, rules, journal);
+            self.touch_keys(one, rules, journal);
+        }
+        self.move_points(&matches, rules, journal);
+        for one in matches {
             self.count_for_goals(&one, rules);
             let earlier = causes.iter().filter(|cause| cause.one.name == one.name).count();
             let ordinal = if earlier > 0 { format!("#{}", earlier + 1) } else { String::new() };
@@ -134,9 +150,6 @@ impl OracleUser {
             causes.push(OracleMatchCause { one, text: event + &ordinal });
         }
         self.messages.extend(call.message.map(|id| (id, now)));
-        if call.kind == OracleCallType::Identify {
-            self.learn(call.traits, call.at);
-        }
         if let Some(zone) = call.context.get("timezone").and_then(Json::as_str) {
             self.context_zone = Some((arrival, zone.to_owned()));
         }
@@ -186,8 +199,20 @@ impl OracleUser {
         Some(one)
     }
 
-    /// Evaluates every segment once, at `now`, and decides the campaigns that its changes and the matches set off.
+    /// Evaluates at `now`, and again as long as decisions spend points.
     pub(crate) fn evaluate(&mut self, matches: &[OracleCause], rules: &OracleRules, journal: &mut Vec<Json>) {
+        self.evaluate_once(matches, rules, journal);
+        self.evaluate_what_payments_change(rules, journal);
+    }
+
+    pub(crate) fn evaluate_what_payments_change(&mut self, rules: &OracleRules, journal: &mut Vec<Json>) {
+        while std::mem::take(&mut self.has_paid) {
+            self.evaluate_once(&[], rules, journal);
+        }
+    }
+
+    /// Evaluates every segment once, at `now`, and decides the campaigns that its changes and the matches set off.
+    fn evaluate_once(&mut self, matches: &[OracleCause], rules: &OracleRules, journal: &mut Vec<Json>) {
         let mut causes = Vec::new();
         for (index, segment) in rules.segments.iter().enumerate() {
             let is_inside = |scope: EvaluationScope<'_>| {
@@ -226,6 +251,7 @@ impl OracleUser {
         self.messages.extend(visitor.messages);
         self.exposures.extend(visitor.exposures);
         self.merge_trials(visitor.trials);
+        self.merge_points(visitor.accounts);
         self.context_zone = self.context_zone.take().or(visitor.context_zone);
         self.identified = self.identified.max(visitor.identified);
         let (Json::Object(own), Json::Object(theirs)) = (&mut self.traits, visitor.traits) else { return };

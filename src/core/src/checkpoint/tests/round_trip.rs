@@ -21,6 +21,16 @@ fn state_of_every_kind_is_restored() {
 }
 
 #[test]
+fn days_that_are_far_apart_are_restored() {
+    let rules = "[events]\norder = \"Order\"\n\n[[segments]]\nid = \"s\"\nwhen = \"days(order, 366) > streak(order)\"\n";
+    let mut story = Story::under(rules);
+    for day in 0..70 {
+        story.track(day * 86_400_000, "Order", "");
+        assert_eq!(bytes(&restored(rules, &bytes(&story))), bytes(&story), "after {day} days");
+    }
+}
+
+#[test]
 fn the_order_in_which_users_arrived_does_not_change_the_bytes() {
     let (mut one, mut other) = (Story::under(RULES), Story::under(RULES));
     for (story, users) in [(&mut one, ["a", "b", "c"]), (&mut other, ["c", "a", "b"])] {
