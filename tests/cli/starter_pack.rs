@@ -52,10 +52,9 @@ fn without(rules: &str, chapter: &str, next: &str) -> String {
     format!("{before}{after}", after = after.trim_start_matches('─'))
 }
 
-/// The starter pack without what the oracle does not know yet: points, budgets, models.
+/// The starter pack without what the oracle does not know yet: budgets and models.
 fn known_to_the_oracle() -> String {
-    let rules = without(&starter_pack(), "Points", "How the business is doing");
-    let rules = without(&rules, "What it may cost", "What we send");
+    let rules = without(&starter_pack(), "What it may cost", "What we send");
     let asks = |line: &&str| ["spends = ", "coupon = ", "settle = "].iter().any(|key| line.starts_with(key));
     let rules: String = rules.lines().filter(|line| !asks(line)).map(|line| format!("{line}\n")).collect();
     let slipping = "p_alive('buying') < 0.5";

@@ -101,7 +101,7 @@ impl GeneratedCampaign {
             (3, Some(_)) => writeln!(text, "goals = []")?,
             _ => {}
         }
-        if !is_by_key {
+        if !is_by_key && parts.prices {
             measures::write_price(text, &mut picks, ledgers, on_event)?;
         }
         let vocabulary = Vocabulary { place, per, ..*vocabulary };

@@ -41,14 +41,16 @@ pub struct LanguageParts {
     pub triggers: bool,
     /// `[per]`.
     pub keys: bool,
-    /// Goals, ledgers and prices.
+    /// Goals and ledgers.
     pub points: bool,
+    /// Campaigns with a price.
+    pub prices: bool,
 }
 
 impl LanguageParts {
     /// The whole language.
     pub const ALL: LanguageParts =
-        LanguageParts { each: true, calendar: true, triggers: true, keys: true, points: true };
+        LanguageParts { each: true, calendar: true, triggers: true, keys: true, points: true, prices: true };
 }
 
 /// Any scenario.

@@ -60,7 +60,8 @@ pub struct OracleInput<'a> {
 pub struct ForgetPlan {
     /// Ids to forget, each with the index of the line before which that happens.
     pub requests: Vec<(usize, String)>,
-    /// Users that were idle for this long expire, unless they have a deferred decision, points or a debt. It must be at least as long as every
+    /// Users that were idle for this long expire, unless they have a deferred decision, a goal that is
+    /// not mature, points or a debt. It must be at least as long as every
     /// window and duration in the rules, so that nothing else changes for an idle user.
     pub state_ttl_ms: Option<i64>,
 }
@@ -219,7 +220,10 @@ impl OracleState<'_> {
         let (Some(ttl), Some(latest)) = (self.state_ttl, latest) else { return false };
         let mut then = user.clone();
         then.advance(self.rules, now, &mut Vec::new());
-        latest + ttl <= now && then.deferred.is_empty() && !then.has_points()
+        latest + ttl <= now
+            && then.deferred.is_empty()
+            && !then.has_points()
+            && then.next_maturity(self.rules).is_none()
     }
 
     /// The user, or an empty one in its place if it has expired by `now`.

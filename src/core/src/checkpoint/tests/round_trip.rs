@@ -22,7 +22,8 @@ fn state_of_every_kind_is_restored() {
 
 #[test]
 fn days_that_are_far_apart_are_restored() {
-    let rules = "[events]\norder = \"Order\"\n\n[[segments]]\nid = \"s\"\nwhen = \"days(order, 366) > streak(order)\"\n";
+    let rules =
+        "[events]\norder = \"Order\"\n\n[[segments]]\nid = \"s\"\nwhen = \"days(order, 366) > streak(order)\"\n";
     let mut story = Story::under(rules);
     for day in 0..70 {
         story.track(day * 86_400_000, "Order", "");
