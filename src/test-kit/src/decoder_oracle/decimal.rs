@@ -54,7 +54,7 @@ impl OracleDecimal {
         OracleDecimal::parse(&number.to_string()).expect("counts are small")
     }
 
-    /// The number that has so many millionths.
+    /// The number that has this many millionths.
     pub fn of_millionths(number: i128) -> OracleDecimal {
         let digits = number.unsigned_abs().to_string().bytes().map(|digit| digit - b'0').collect();
         OracleDecimal::new(number < 0, digits)

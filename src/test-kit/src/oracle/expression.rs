@@ -65,7 +65,7 @@ pub(crate) enum OracleExpression {
     Balance(String),
     /// `earned` and `spent` of a ledger over a window.
     Moved(OraclePointsDirection, String, OracleWindow),
-    /// `expiring` of a ledger within so many milliseconds.
+    /// `expiring` of a ledger within a number of milliseconds.
     Expiring(String, i64),
     Hour,
     Weekday,

@@ -199,7 +199,7 @@ impl EvaluationScope<'_> {
         points(movements.filter(|one| self.is_within(window, one.at)).map(|one| one.amount).sum())
     }
 
-    /// What expires until so many milliseconds from now.
+    /// What expires until this many milliseconds from now.
     pub(crate) fn expiring(&self, ledger: &str, within: i64) -> OracleValue {
         let soon = |lot: &&OracleLot| lot.expires.is_some_and(|expires| expires <= self.now + within);
         points(self.account(ledger).lots.iter().filter(soon).map(|lot| lot.left).sum())
