@@ -7,6 +7,7 @@
 //! | [`rekindle_settings`] | one file of TOML and the environment, with every mistake at its place |
 //! | [`rekindle_runtime`] | the pipeline, the engine loop, the checkpoint store, replay, files |
 //! | [`rekindle_nats`] | the connection to NATS, the source of events, the sink that commits outputs exactly once |
+//! | [`rekindle_deliver`] | outputs from the stream to other tools over HTTP |
 //! | [`rekindle_simulator`] | a simulated storefront |
 //! | [`rekindle_web`] | an HTTP server for any routes: connections and their limits |
 //! | [`rekindle_collect`] | events over HTTP, into the log |
@@ -18,6 +19,7 @@ pub mod api;
 pub mod cli;
 mod collecting;
 pub mod daemon;
+pub mod delivery;
 pub mod logging;
 pub mod metrics;
 pub mod reload;

@@ -1,6 +1,6 @@
 //! Which settings there are, and which variables of the environment stand for them.
 
-use super::{checkpoint, collect, engine, http, log, nats, output, shutdown, source};
+use super::{checkpoint, collect, deliver, engine, http, log, nats, output, shutdown, source};
 
 /// A key of a section.
 pub(super) type SettingKey = (&'static str, SettingKind);
@@ -36,6 +36,14 @@ pub(super) const SECTIONS: [(&str, &[SettingKey]); 10] = [
     ("shutdown", &shutdown::KEYS),
 ];
 
+/// Sections that may be there several times, `[[deliver]]`, and the tables in them. No variables stand for their keys.
+pub(super) const REPEATED: [(&str, &[SettingKey]); 4] = [
+    ("deliver", &deliver::KEYS),
+    ("deliver.signing", &deliver::SIGNING_KEYS),
+    ("deliver.batch", &deliver::BATCH_KEYS),
+    ("deliver.answer", &deliver::ANSWER_KEYS),
+];
+
 /// Secrets that a variable may hold itself; in the file stands only where they are, under the key with `_file` behind.
 pub(super) const SECRETS: [(&str, &str); 6] = [
     ("engine", "secret"),
@@ -59,13 +67,13 @@ pub(super) const OTHER_VARIABLES: [&str; 2] = ["REKINDLE_DATA", "REKINDLE_DATA_R
 
 /// The keys of a section.
 pub(super) fn of(section: &str) -> Vec<&'static str> {
-    let found = SECTIONS.iter().find(|(name, _)| *name == section);
+    let found = SECTIONS.iter().chain(&REPEATED).find(|(name, _)| *name == section);
     found.map(|(_, keys)| keys.iter().map(|(key, _)| *key).collect()).unwrap_or_default()
 }
 
 /// The sections of the top level.
 pub(super) fn top() -> Vec<&'static str> {
-    SECTIONS.iter().map(|(name, _)| *name).filter(|name| !name.contains('.')).collect()
+    SECTIONS.iter().chain(&REPEATED).map(|(name, _)| *name).filter(|name| !name.contains('.')).collect()
 }
 
 /// Every setting that a variable can give: section, key, kind.

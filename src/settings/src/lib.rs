@@ -10,6 +10,7 @@
 mod agreement;
 mod checkpoint;
 mod collect;
+mod deliver;
 mod engine;
 mod environment;
 mod errors;
@@ -23,6 +24,7 @@ pub mod schema;
 mod shutdown;
 mod source;
 mod subject;
+pub mod templates;
 #[cfg(test)]
 mod tests;
 mod webhook;
@@ -30,6 +32,10 @@ mod write_key;
 
 pub use checkpoint::{CheckpointLocation, CheckpointSettings};
 pub use collect::CollectSettings;
+pub use deliver::{
+    AnswerSettings, BatchSettings, BodyFormat, BodyTemplate, DestinationSettings, RequestMethod, SigningScheme,
+    SigningSettings,
+};
 pub use engine::{EngineSettings, SECRET_FILE, StateTtlError};
 pub use errors::{SettingPlace, SettingsErrors, VariableError, blotted, masked, masked_within};
 pub use http::{HttpSettings, TOKEN_FILE, TOKEN_HELP, check_token};
@@ -73,6 +79,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// How long draining may take.
     pub shutdown: ShutdownSettings,
+    /// Destinations: the tools that outputs are sent to over HTTP.
+    pub deliver: Vec<DestinationSettings>,
     /// The files that the file or the environment names, and where.
     #[schemars(skip)]
     pub files: Vec<NamedFile>,
@@ -157,6 +165,18 @@ impl Settings {
         }
         if let Some(section) = reader.section(root, "shutdown") {
             self.shutdown.read(&section, reader);
+        }
+        for section in reader.sections(root, "deliver") {
+            if !self.output.jetstream {
+                let help = "take out jetstream = false, or this destination";
+                reader.problems.add(&section.place(), "delivery reads the output stream, and there is none", help);
+            }
+            let Some(destination) = DestinationSettings::read(&section, reader) else { continue };
+            if self.deliver.iter().any(|other| other.name == destination.name) && !destination.name.is_empty() {
+                let message = format!("there are two destinations named `{}`", destination.name);
+                reader.problems.add(&section.place(), message, "give each a name of its own");
+            }
+            self.deliver.push(destination);
         }
     }
 }

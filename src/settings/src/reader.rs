@@ -52,6 +52,15 @@ impl<'t> SettingsReader<'t> {
         Some(TomlSection::open(format!("[{name}]"), span, table, &known, &mut self.problems))
     }
 
+    /// Opens every section of a name that may be there several times.
+    pub(super) fn sections<'a>(&mut self, parent: &TomlSection<'a>, name: &'static str) -> Vec<TomlSection<'a>> {
+        let tables = parent.tables(name, &mut self.problems);
+        let opened = tables.into_iter().map(|(table, span)| {
+            TomlSection::open(format!("[[{name}]]"), span, table, &keys::of(name), &mut self.problems)
+        });
+        opened.collect()
+    }
+
     fn refuse_gone(&mut self, section: &str, table: &DeTable<'_>) -> Vec<&'static str> {
         let mut refused = Vec::new();
         for (_, key, why, help) in keys::GONE.iter().filter(|(of, ..)| *of == section) {
@@ -191,9 +200,14 @@ impl<'t> SettingsReader<'t> {
             self.problems.add(&text.span(), "this path is empty", format!("name {what}: {key} = \"…\""));
             return None;
         }
-        let path = self.folder.join(*text.get_ref());
-        self.files.push((what, path.clone(), text.span()));
-        Some(path)
+        Some(self.named_file(what, text.get_ref(), text.span()))
+    }
+
+    /// The path of a file that is named at `span`, as it is to be opened.
+    pub(super) fn named_file(&mut self, what: &'static str, path: &str, span: Range<usize>) -> PathBuf {
+        let path = self.folder.join(path);
+        self.files.push((what, path.clone(), span));
+        path
     }
 
     /// A secret, from its variable or else from the file that `<key>_file` names; and where that stands.

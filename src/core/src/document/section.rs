@@ -47,6 +47,11 @@ impl<'a> TomlSection<'a> {
         TomlSection { title: title.into(), span, table, misspelt: Vec::new() }
     }
 
+    /// The place at which what it lacks is reported.
+    pub fn place(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
     /// The value of a key, if it is there.
     pub fn get(&self, key: &str) -> Option<&'a TomlValue<'a>> {
         self.table.get(key)
@@ -158,7 +163,7 @@ impl<'a> TomlSection<'a> {
     }
 
     /// The tables of an array of tables, each with the place at which a missing key is reported.
-    pub(crate) fn tables(&self, key: &str, problems: &mut Diagnostics<'_>) -> Vec<(&'a DeTable<'a>, Range<usize>)> {
+    pub fn tables(&self, key: &str, problems: &mut Diagnostics<'_>) -> Vec<(&'a DeTable<'a>, Range<usize>)> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let DeValue::Array(items) = value.get_ref() else {
             self.wrong_type::<()>(key, value, &format!("an array of tables, each under a heading [[{key}]]"), problems);

@@ -11,6 +11,7 @@ use rekindle_runtime::replay::ReplayError;
 use rekindle_runtime::store::StoreError;
 use rekindle_web::BindError;
 
+use super::deliver::DeliverCommandError;
 use super::load::FileLoadError;
 use super::secret::SecretFileError;
 use super::{fit, growth, terminal};
@@ -89,6 +90,9 @@ pub enum CliError {
     /// A checkpoint can't be restored.
     #[error("error: {0}")]
     Restore(#[from] RestoreError),
+    /// Nothing could be sent again.
+    #[error("error: {0}")]
+    Deliver(#[from] DeliverCommandError),
     /// A checkpoint command failed.
     #[error("error: {0}")]
     Checkpoint(#[from] CheckpointCommandError),

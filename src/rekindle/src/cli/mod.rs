@@ -4,6 +4,7 @@ pub mod check;
 mod check_against;
 pub mod checkpoint;
 pub mod collect;
+pub mod deliver;
 pub mod demo;
 mod error;
 pub mod fit;
@@ -55,6 +56,7 @@ enum Command {
     Replay(Box<replay::ReplayArgs>),
     Run(run::RunArgs),
     Collect(collect::CollectArgs),
+    Deliver(deliver::DeliverArgs),
     Demo(demo::DemoArgs),
     Simulate(simulate::SimulateArgs),
     Growth(growth::GrowthArgs),
@@ -82,6 +84,7 @@ pub fn run() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Collect(args) => collect::run(&args),
+        Command::Deliver(args) => deliver::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Growth(args) => growth::run(&args),

@@ -14,6 +14,7 @@ use super::{CliError, pipeline_options};
 use crate::api::{ApiServices, MetricsCache, Routes};
 use crate::collecting::{self, RunningCollector};
 use crate::daemon::{Daemon, DaemonInputs, Signals, StartOptions, hang_up};
+use crate::delivery::DeliveryService;
 use crate::logging;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules::ruleset::Ruleset;
@@ -42,10 +43,16 @@ pub struct RunArgs {
     /// same ids
     #[arg(long)]
     accept_repeats: bool,
+    /// Leave the [[deliver]] of the settings to a `rekindle deliver`
+    #[arg(long)]
+    without_delivery: bool,
 }
 
 pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
-    let config = load_config(&args.config)?;
+    let mut config = load_config(&args.config)?;
+    if args.without_delivery {
+        config.deliver.clear();
+    }
     let (path, note) = (config.engine.rules.clone(), ignored_variables(&config));
     // Every mistake is collected before anything is opened.
     let mut mistakes = Vec::new();
@@ -54,7 +61,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     let secret = LoadedSecret::of(config.engine.secret.as_ref());
     let secret = secret.map_err(|error| mistakes.push(format!("error: {error}"))).ok();
     let access = access.map_err(|errors| mistakes.extend(errors.iter().map(|error| format!("error: {error}")))).ok();
-    let (Some((ruleset, text)), Some(access), Some(secret)) = (rules, access, secret) else {
+    let delivery = DeliveryService::new(&config);
+    let delivery =
+        delivery.map_err(|errors| mistakes.extend(errors.iter().map(|error| format!("error: {error}")))).ok();
+    let (Some((ruleset, text)), Some(access), Some(secret), Some(delivery)) = (rules, access, secret, delivery) else {
         return Err(CliError::Load(FileLoadError::Wrong(mistakes.join("\n"))));
     };
     logging::install(&config.log, std::io::stderr().is_terminal()).map_err(CliError::Logging)?;
@@ -74,7 +84,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
         let options = PipelineOptions { secret: secret.secret, ..pipeline_options(&config.engine) };
         let plan = Arc::new(ExecutionPlan::new(ruleset));
         let rules = plan.rules.version.clone();
-        let (settings, collect_access) = (config.clone(), access.clone());
+        let (settings, collect_access, of_delivery) = (config.clone(), access.clone(), access.clone());
         let inputs = DaemonInputs {
             settings: config,
             access,
@@ -125,7 +135,17 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
                 reloader.reload_when_ready().await;
             }
         });
+        let delivery = match delivery.is_empty() {
+            true => None,
+            false => {
+                let started = delivery.start(of_delivery, instruments.health.part("delivery"));
+                Some(started.map_err(CliError::system("start the threads of delivery"))?)
+            }
+        };
         let ended = daemon.run(signals).await.map_err(CliError::from);
+        if let Some(delivery) = delivery {
+            delivery.stop().await;
+        }
         // Requests in progress are answered.
         if let Some(collector) = collector {
             collector.stop(LAST_REQUESTS_TIMEOUT).await;

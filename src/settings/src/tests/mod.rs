@@ -2,6 +2,7 @@
 
 mod agreement;
 mod collect;
+mod deliver;
 mod environment;
 mod mistakes;
 mod schema;

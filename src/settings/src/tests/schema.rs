@@ -4,7 +4,7 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use super::{load, mistakes};
-use crate::keys::{SECTIONS, SettingKind};
+use crate::keys::{REPEATED, SECTIONS, SettingKind};
 use crate::schema::schema;
 
 /// The schema of a section's key.
@@ -31,6 +31,7 @@ fn the_schema_has_the_readers_keys_and_no_other() {
     let schema = schema();
     let sections: Vec<_> = schema["properties"].as_object().unwrap().keys().cloned().collect();
     let mut top: Vec<_> = SECTIONS.map(|(name, _)| name).into_iter().filter(|name| !name.contains('.')).collect();
+    top.push("deliver");
     top.sort_unstable();
     assert_eq!(sections, top);
     for (section, keys) in SECTIONS {
@@ -156,5 +157,25 @@ fn both_accept_what_is_right() {
     ] {
         assert!(accepts(&validator, text), "the schema refuses {text}");
         assert!(load(text, &[]).is_ok(), "the reader refuses {text}");
+    }
+}
+
+#[test]
+fn what_is_repeated_has_the_readers_keys_and_no_other() {
+    let schema = schema();
+    for (section, keys) in REPEATED {
+        let name = match section {
+            "deliver" => "Destination",
+            "deliver.signing" => "Signing",
+            "deliver.batch" => "Batch",
+            _ => "Answer",
+        };
+        let part = &schema["definitions"][name];
+        assert_eq!(part["additionalProperties"], false, "[{section}]");
+        let mut found: Vec<_> = part["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        let mut known: Vec<_> = keys.iter().map(|(key, _)| *key).collect();
+        found.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(found, known, "[{section}]");
     }
 }

@@ -1,0 +1,122 @@
+//! A receiver of requests whose answers the test decides.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A request that arrived.
+#[derive(Clone, Debug)]
+pub struct ReceivedRequest {
+    pub head: String,
+    pub body: Value,
+}
+
+impl ReceivedRequest {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// `data.n` of the event.
+    pub fn number(&self) -> u64 {
+        self.body["data"]["n"].as_u64().unwrap_or(u64::MAX)
+    }
+}
+
+/// How a receiver answers.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// With a status, more header lines, and a body.
+    With(u16, &'static str, &'static str),
+    /// With a body that never ends.
+    Endless,
+    /// Not at all; the connection stays open.
+    Silence,
+    /// By closing the connection.
+    Reset,
+}
+
+pub type Script = dyn Fn(&ReceivedRequest, usize) -> Answer + Send + Sync;
+
+/// A receiver on a port of this machine.
+pub struct Receiver {
+    pub port: u16,
+    received: Arc<Mutex<Vec<ReceivedRequest>>>,
+}
+
+impl Receiver {
+    /// Answers each request as the script says, which is told how many there were before.
+    pub async fn start(script: impl Fn(&ReceivedRequest, usize) -> Answer + Send + Sync + 'static) -> Receiver {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("its address").port();
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let (script, all): (Arc<Script>, _) = (Arc::new(script), Arc::clone(&received));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&script), Arc::clone(&all)));
+            }
+        });
+        Receiver { port, received }
+    }
+
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn numbers(&self) -> Vec<u64> {
+        self.requests().iter().map(ReceivedRequest::number).collect()
+    }
+}
+
+async fn serve(mut stream: TcpStream, script: Arc<Script>, all: Arc<Mutex<Vec<ReceivedRequest>>>) {
+    while let Some(request) = read(&mut stream).await {
+        let answer = {
+            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+            let answer = script(&request, all.len());
+            all.push(request);
+            answer
+        };
+        match answer {
+            Answer::With(status, headers, body) => {
+                let length = body.len();
+                let text = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+                if stream.write_all(text.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+            Answer::Endless => {
+                let _ = stream.write_all(b"HTTP/1.1 200 X\r\ncontent-length: 1073741824\r\n\r\n").await;
+                while stream.write_all(&[b'x'; 65_536]).await.is_ok() {}
+                return;
+            }
+            Answer::Silence => tokio::time::sleep(Duration::from_secs(3_600)).await,
+            Answer::Reset => return,
+        }
+    }
+}
+
+async fn read(stream: &mut TcpStream) -> Option<ReceivedRequest> {
+    let mut bytes = Vec::new();
+    let end = loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end;
+        }
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let mut request = ReceivedRequest { head, body: Value::Null };
+    let length: usize = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    while bytes.len() < end + 4 + length {
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+    request.body = serde_json::from_slice(&bytes[end + 4..]).unwrap_or_default();
+    Some(request)
+}
