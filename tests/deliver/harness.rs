@@ -17,26 +17,26 @@ use tokio::task::JoinHandle;
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub struct Harness {
+pub(crate) struct Harness {
     _server: NatsServer,
-    pub connection: NatsConnection,
-    pub output: OutputSettings,
+    pub(crate) connection: NatsConnection,
+    pub(crate) output: OutputSettings,
 }
 
-pub struct RunningDestination {
-    pub status: Arc<DestinationStatus>,
+pub(crate) struct RunningDestination {
+    pub(crate) status: Arc<DestinationStatus>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 /// The destination that a `[[deliver]]` is.
-pub fn destination(text: &str) -> DestinationSettings {
+pub(crate) fn destination(text: &str) -> DestinationSettings {
     let settings = Settings::load(&format!("[[deliver]]\n{text}"), "".as_ref(), []);
     settings.unwrap_or_else(|mistakes| panic!("{mistakes:#?} in\n{text}")).deliver.remove(0)
 }
 
 impl Harness {
-    pub async fn start() -> Harness {
+    pub(crate) async fn start() -> Harness {
         let server = NatsServer::start();
         let client = async_nats::connect(server.url()).await.expect("a server");
         let connection = NatsConnection::new(client, Arc::new(ConnectionStatus::default()));
@@ -51,7 +51,7 @@ impl Harness {
     }
 
     /// Starts a destination, and waits until its consumer is there.
-    pub async fn deliver(&self, settings: &DestinationSettings) -> RunningDestination {
+    pub(crate) async fn deliver(&self, settings: &DestinationSettings) -> RunningDestination {
         let worker = DestinationWorker::new(settings, &self.output).expect("a destination");
         let (stop, stopped) = watch::channel(false);
         let status = worker.status();
@@ -66,7 +66,7 @@ impl Harness {
     }
 
     /// Publishes an action of a user, numbered; `expires` is RFC 3339.
-    pub async fn publish(&self, user: &str, number: u64, expires: &str) {
+    pub(crate) async fn publish(&self, user: &str, number: u64, expires: &str) {
         let data = json!({ "user": user, "n": number, "expires": expires, "payload": { "email": "a@b.example" } });
         let id = rekindle_core::action::event_id(&number.to_string());
         let event =
@@ -76,7 +76,7 @@ impl Harness {
     }
 
     /// What could not be delivered.
-    pub async fn undelivered(&self) -> Vec<Value> {
+    pub(crate) async fn undelivered(&self) -> Vec<Value> {
         let name = rekindle_deliver::undelivered::stream_name(&self.output);
         let mut stream = self.connection.jetstream.get_stream(name).await.expect("the stream");
         let last = stream.info().await.expect("its state").state.last_sequence;
@@ -89,7 +89,7 @@ impl Harness {
     }
 
     /// How many messages a destination has not acknowledged.
-    pub async fn unacknowledged(&self, destination: &str) -> usize {
+    pub(crate) async fn unacknowledged(&self, destination: &str) -> usize {
         let stream = self.connection.jetstream.get_stream(&self.output.stream).await.expect("the stream");
         let consumer = stream.get_consumer::<jetstream::consumer::pull::Config>(&consumer_name(destination)).await;
         let consumer = consumer.expect("the consumer");
@@ -98,14 +98,14 @@ impl Harness {
 }
 
 impl RunningDestination {
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         tokio::time::timeout(PATIENCE, self.task).await.expect("it ends in time").expect("it does not panic");
     }
 }
 
 /// Waits until something holds.
-pub async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     let waiting = async {
         while !holds().await {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -9,27 +9,27 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A request that arrived.
 #[derive(Clone, Debug)]
-pub struct ReceivedRequest {
-    pub head: String,
-    pub body: Value,
+pub(crate) struct ReceivedRequest {
+    pub(crate) head: String,
+    pub(crate) body: Value,
 }
 
 impl ReceivedRequest {
     /// A header's value.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     /// `data.n` of the event.
-    pub fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.body["data"]["n"].as_u64().unwrap_or(u64::MAX)
     }
 }
 
 /// How a receiver answers.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// With a status, more header lines, and a body.
     With(u16, &'static str, &'static str),
     /// With a body that never ends.
@@ -40,17 +40,17 @@ pub enum Answer {
     Reset,
 }
 
-pub type Script = dyn Fn(&ReceivedRequest, usize) -> Answer + Send + Sync;
+pub(crate) type Script = dyn Fn(&ReceivedRequest, usize) -> Answer + Send + Sync;
 
 /// A receiver on a port of this machine.
-pub struct Receiver {
-    pub port: u16,
+pub(crate) struct Receiver {
+    pub(crate) port: u16,
     received: Arc<Mutex<Vec<ReceivedRequest>>>,
 }
 
 impl Receiver {
     /// Answers each request as the script says, which is told how many there were before.
-    pub async fn start(script: impl Fn(&ReceivedRequest, usize) -> Answer + Send + Sync + 'static) -> Receiver {
+    pub(crate) async fn start(script: impl Fn(&ReceivedRequest, usize) -> Answer + Send + Sync + 'static) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("its address").port();
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -63,11 +63,11 @@ impl Receiver {
         Receiver { port, received }
     }
 
-    pub fn requests(&self) -> Vec<ReceivedRequest> {
+    pub(crate) fn requests(&self) -> Vec<ReceivedRequest> {
         self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn numbers(&self) -> Vec<u64> {
+    pub(crate) fn numbers(&self) -> Vec<u64> {
         self.requests().iter().map(ReceivedRequest::number).collect()
     }
 }

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use crate::harness::destination;
 
 /// 2026-03-09T08:00:00Z
-pub const NOW: Timestamp = Timestamp(1_773_043_200_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_773_043_200_000);
 
-pub fn sample() -> Value {
+pub(crate) fn sample() -> Value {
     json!({
         "specversion": "1.0", "id": "394a4f40-f35c-82dd-8098-38945e816c83", "source": "/rekindle", "subject": "u 42",
         "type": "rekindle.action.v1", "time": "2026-03-09T07:59:58.000Z",
@@ -27,7 +27,7 @@ pub fn sample() -> Value {
 }
 
 /// The request of these events; each named secret file holds its own name.
-pub fn build(settings: &DestinationSettings, events: &[Value]) -> OutboundRequest {
+pub(crate) fn build(settings: &DestinationSettings, events: &[Value]) -> OutboundRequest {
     let folder = tempfile::tempdir().expect("a folder");
     let mut settings = settings.clone();
     let place = |path: &PathBuf| {
@@ -46,7 +46,7 @@ pub fn build(settings: &DestinationSettings, events: &[Value]) -> OutboundReques
     builder.build(&events.iter().collect::<Vec<_>>(), &secrets, NOW).expect("a request")
 }
 
-pub fn header<'r>(request: &'r OutboundRequest, name: &str) -> Option<&'r str> {
+pub(crate) fn header<'r>(request: &'r OutboundRequest, name: &str) -> Option<&'r str> {
     request.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
