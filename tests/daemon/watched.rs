@@ -12,6 +12,8 @@ use rekindle_test_kit::daemon::log::{a_month, starter_pack};
 use rekindle_test_kit::nats_server::NatsServer;
 use rekindle_test_kit::prometheus_server::{Histograms, Prometheus, promtool_check_metrics};
 
+/// The daemon delivers, too.
+const DELIVER: &str = "[[deliver]]\nname = 'hook'\nurl = 'http://127.0.0.1:9/'\nallow_private = true\n";
 /// The daemon collects, too.
 const COLLECT: &str = "[collect]\nenabled = true\nlisten = '127.0.0.1:0'\n[collect.keys.web]\n\
     sha256 = ['e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855']\n";
@@ -24,7 +26,8 @@ async fn prometheus_finds_every_metric_of_the_documents_while_events_flow() {
         .replace("[events]\n", "[events]\nnever = 'Never Sent'\n")
         .replace("\"2026-03-16\"", "\"2026-01-10\"")
         .replace("\"2026-03-19\"", "\"2026-01-12\"");
-    let daemon = TestDaemonSetup::new(&server.url(), &rules).set("ENGINE_UNSEEN_AFTER", "1s").and(COLLECT).start();
+    let daemon =
+        TestDaemonSetup::new(&server.url(), &rules).set("ENGINE_UNSEEN_AFTER", "1s").and(COLLECT).and(DELIVER).start();
     daemon.wait_until_ready();
     let broker = Broker::connect(&server.url()).await;
     // Something to reject, and actions.

@@ -52,7 +52,7 @@ impl Harness {
 
     /// Starts a destination, and waits until its consumer is there.
     pub(crate) async fn deliver(&self, settings: &DestinationSettings) -> RunningDestination {
-        let worker = DestinationWorker::new(settings, &self.output).expect("a destination");
+        let worker = DestinationWorker::new(settings, &self.output, "events.delivery").expect("a destination");
         let (stop, stopped) = watch::channel(false);
         let status = worker.status();
         let task = tokio::spawn(worker.run(self.connection.clone(), stopped, Duration::from_secs(5)));

@@ -233,6 +233,44 @@ async fn of_a_batch_that_is_refused_each_message_is_tried_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_told_what_became_of_messages_before_the_next_one_of_the_user_is_sent() {
+    let harness = Harness::start().await;
+    let config = async_nats::jetstream::stream::Config {
+        name: "EVENTS".to_owned(),
+        subjects: vec!["events.>".to_owned()],
+        ..Default::default()
+    };
+    let mut log = harness.connection.jetstream.create_stream(config).await.expect("a log");
+    let receiver = Receiver::start(|request, _| match request.number() {
+        0 => Answer::With(400, "", ""),
+        _ => Answer::With(200, "", ""),
+    })
+    .await;
+    let running = harness.deliver(&destination(&plain(receiver.port, "report = true"))).await;
+    harness.publish("a", 0, LATER).await;
+    harness.publish("a", 1, LATER).await;
+    harness.publish("b", 2, "2020-01-01T00:00:00.000Z").await;
+    until("all are settled", async || {
+        let settled = DeliveryResult::ALL.map(|result| running.status.results(result));
+        settled.iter().sum::<u64>() == 3
+    })
+    .await;
+    running.stop().await;
+    assert_eq!(log.info().await.expect("its state").state.messages, 3);
+    let mut subjects = Vec::new();
+    for sequence in 1..=3 {
+        let message = log.get_raw_message(sequence).await.expect("a report");
+        subjects.push(message.subject.to_string());
+        let call: serde_json::Value = serde_json::from_slice(&message.payload).expect("JSON");
+        assert_eq!(call["type"], "track");
+    }
+    let of_a: Vec<_> = subjects.iter().filter(|subject| !subject.ends_with(".expired")).collect();
+    assert_eq!(of_a, ["events.delivery.d.failed", "events.delivery.d.delivered"]);
+    assert!(subjects.contains(&"events.delivery.d.expired".to_owned()), "{subjects:?}");
+    assert_eq!(harness.unacknowledged("d").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_could_not_be_delivered_is_sent_again_when_asked_for() {
     let harness = Harness::start().await;
     let receiver = Receiver::start(|request, before| match (request.number(), before) {

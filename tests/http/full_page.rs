@@ -57,6 +57,7 @@ pub(crate) fn page() -> MetricsPage {
         ..SinkStatus::default().figures()
     });
     page.connection(Some(&ConnectionStatus::default()));
+    page.destination("mail", &rekindle_deliver::status::DestinationStatus::default(), now);
     let collected = CollectStatus::new(["web"]);
     page.collected(&collected.figures());
     page.ready(true);

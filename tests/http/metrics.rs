@@ -41,9 +41,9 @@ fn metric_of(series: &str) -> Option<&'static definitions::MetricDefinition> {
     })
 }
 
-/// Growth numbers, what was counted of goals, and budgets have other dashboards.
+/// Growth numbers, what was counted of goals, budgets and delivery have other dashboards.
 fn is_of_growth(name: &str) -> bool {
-    let prefixes = ["growth_", "target_", "trend_", "anomaly", "goal_", "uplift", "budget_"];
+    let prefixes = ["growth_", "target_", "trend_", "anomaly", "goal_", "uplift", "budget_", "deliver_"];
     prefixes.iter().any(|prefix| name.strip_prefix("rekindle_").is_some_and(|name| name.starts_with(prefix)))
 }
 

@@ -60,7 +60,7 @@ impl AnswerRules {
         })
     }
 
-    /// What an answer to a request with so many outputs means. An expression that cannot be evaluated over it is false.
+    /// What an answer to a request with this number of outputs means. An expression that cannot be evaluated over it is false.
     pub fn judge(&self, answer: &ReceiverAnswer, outputs: usize) -> AnswerVerdict {
         let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
         let body = body.unwrap_or_else(|| Value::from(String::from_utf8_lossy(&answer.body)));

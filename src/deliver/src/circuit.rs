@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// So many failures in a row open the circuit.
+/// This number of failures in a row opens the circuit.
 const FAILURES: u32 = 10;
 const PAUSE_INITIAL: Duration = Duration::from_secs(5);
 const PAUSE_MAX: Duration = Duration::from_secs(300);

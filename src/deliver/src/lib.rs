@@ -13,6 +13,7 @@
 //! | [`schedule`], [`circuit`], [`rate`] | when to send (again) |
 //! | [`window`] | what is being delivered or waits for it |
 //! | [`stream`], [`undelivered`], [`retry`] | the consumer, and what could not be delivered |
+//! | [`report`] | what became of it, told to the log |
 //! | [`worker`], [`status`] | one destination at work, and its counters |
 //!
 //! # Invariants
@@ -30,6 +31,7 @@ pub mod circuit;
 pub mod client;
 pub mod event;
 pub mod rate;
+pub mod report;
 pub mod request;
 pub mod retry;
 pub mod schedule;

@@ -11,7 +11,7 @@ pub struct RequestRate {
 }
 
 impl RequestRate {
-    /// At most so many a second; 0: no limit.
+    /// At most this number a second; 0: no limit.
     pub fn new(per_second: u32, now: Instant) -> RequestRate {
         let interval = Duration::from_secs(1).checked_div(per_second).unwrap_or_default();
         RequestRate { interval, next: now }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-/// So many are remembered: more than can be unacknowledged at a time.
+/// How many are remembered: more than can be unacknowledged at a time.
 const REMEMBERED: usize = 20_000;
 
 /// The sequences that were settled last.

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::daemon::wall_clock;
+use crate::metrics::MetricsRegistry;
 use rekindle_deliver::status::DestinationStatus;
 use rekindle_deliver::worker::{DestinationError, DestinationWorker};
 use rekindle_nats::NatsAccess;
@@ -45,8 +47,9 @@ impl DeliveryService {
     /// All destinations that can't be served; never empty.
     pub fn new(settings: &Settings) -> Result<DeliveryService, Vec<DestinationSetupError>> {
         let (mut workers, mut errors) = (Vec::new(), Vec::new());
+        let reports = settings.reports_subject();
         for destination in &settings.deliver {
-            match DestinationWorker::new(destination, &settings.output) {
+            match DestinationWorker::new(destination, &settings.output, &reports) {
                 Ok(worker) => workers.push(worker),
                 Err(source) => errors.push(DestinationSetupError { name: destination.name.clone(), source }),
             }
@@ -60,9 +63,13 @@ impl DeliveryService {
         self.workers.is_empty()
     }
 
-    /// The counters of each destination, by its name.
-    pub fn statuses(&self) -> Vec<(String, Arc<DestinationStatus>)> {
-        self.workers.iter().map(|worker| (worker.name().to_owned(), worker.status())).collect()
+    /// Adds the metrics of each destination to the process's.
+    pub fn register(&self, registry: &MetricsRegistry) {
+        let statuses: Vec<(String, Arc<DestinationStatus>)> =
+            self.workers.iter().map(|worker| (worker.name().to_owned(), worker.status())).collect();
+        registry.add_collector(move |page| {
+            statuses.iter().for_each(|(name, status)| page.destination(name, status, wall_clock()));
+        });
     }
 
     /// Connects, and delivers until it is stopped.

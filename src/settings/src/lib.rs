@@ -133,6 +133,11 @@ impl Settings {
         Ok(config)
     }
 
+    /// What the subjects begin with under which delivery tells the log what became of messages.
+    pub fn reports_subject(&self) -> String {
+        format!("{}.delivery", self.collect.subject)
+    }
+
     fn read(&mut self, root: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         if let Some(section) = reader.section(root, "engine") {
             self.engine.read(&section, reader);
@@ -175,6 +180,12 @@ impl Settings {
             if self.deliver.iter().any(|other| other.name == destination.name) && !destination.name.is_empty() {
                 let message = format!("there are two destinations named `{}`", destination.name);
                 reader.problems.add(&section.place(), message, "give each a name of its own");
+            }
+            let report = format!("{}.{}.delivered", self.reports_subject(), destination.name);
+            let is_read = self.source.subjects.iter().any(|subject| subject::overlap(subject, &report));
+            if let (true, false, Some(value)) = (destination.report, is_read, section.get("report")) {
+                let message = format!("reports go to `{report}`, which is none of the events' subjects");
+                reader.problems.add(&value.span(), message, "add it to [source] subjects, or change [collect] subject");
             }
             self.deliver.push(destination);
         }

@@ -1,6 +1,6 @@
 //! The language of templates and expressions in settings: minijinja, with a few functions more, and bounds.
 //!
-//! Whoever renders uses [`TEMPLATES`], so that what is checked here is what is computed there. A value that is missing is
+//! The crate that renders uses [`TEMPLATES`], so that what is checked here is what is computed there. A value that is missing is
 //! undefined, whatever is asked of it, and an undefined value is written as nothing: a template never fails because an event
 //! lacks something. `secret` is a table of texts that are not encoded in addresses.
 

@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::Value;
 
 /// The dashboards.
-pub const FILES: [&str; 7] = ["growth", "retention", "commerce", "segments", "campaigns", "uplift", "engine"];
+pub const FILES: [&str; 8] =
+    ["growth", "retention", "commerce", "segments", "campaigns", "uplift", "delivery", "engine"];
 
 /// A dashboard by its file's name.
 pub fn read(file: &str) -> Value {
@@ -41,7 +42,7 @@ pub fn expressions_of(file: &str) -> Vec<(String, String)> {
     let replaced = |expr: &Value| {
         let expr = expr.as_str().expect("an expression");
         let expr = expr.replace("$__rate_interval", "10s").replace("$__range", "1m").replace("$job", "rekindle");
-        ["$instance", "$channel", "$funnel", "$segment", "$campaign", "$goal"]
+        ["$instance", "$destination", "$channel", "$funnel", "$segment", "$campaign", "$goal"]
             .into_iter()
             .fold(expr, |expr, variable| expr.replace(variable, ".*"))
     };

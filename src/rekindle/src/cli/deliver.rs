@@ -118,6 +118,7 @@ fn run_delivery(path: &Path) -> Result<(), CliError> {
     runtime.block_on(async {
         let mut signals = Signals::listen().map_err(CliError::system("listen for signals"))?;
         let registry = MetricsRegistry::default();
+        service.register(&registry);
         registry.add_collector(|page| {
             page.build();
             page.process();

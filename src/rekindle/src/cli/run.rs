@@ -104,6 +104,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
             started: instruments.started,
         };
         let registry = daemon.metrics();
+        delivery.register(&registry);
         let collector = match settings.collect.enabled {
             true => {
                 let status = collecting::status(&settings);

@@ -173,6 +173,20 @@ metrics! {
     COLLECT_IN_FLIGHT: Gauge "rekindle_collect_in_flight" [] "Calls over HTTP that wait for the broker's acknowledgement.";
     COLLECT_ACKNOWLEDGED: Histogram "rekindle_collect_acknowledged_seconds" []
         "Time until the broker has acknowledged all calls of a request; a native histogram where the scraper supports it.";
+    DELIVER_MESSAGES: Counter "rekindle_deliver_messages_total" ["destination", "result"]
+        "Messages that a destination is done with, by what became of them: delivered, failed, expired, skipped.";
+    DELIVER_REQUESTS: Counter "rekindle_deliver_requests_total" ["destination"] "Requests to a destination that were answered or failed.";
+    DELIVER_REQUEST_TIME: Counter "rekindle_deliver_request_seconds_total" ["destination"] "How long the requests to a destination took.";
+    DELIVER_RETRIES: Counter "rekindle_deliver_retries_total" ["destination"] "Attempts that failed and are made again.";
+    DELIVER_HELD: Gauge "rekindle_deliver_held" ["destination"]
+        "Messages that are in flight, or wait for another attempt or for an earlier one of their user.";
+    DELIVER_IN_FLIGHT: Gauge "rekindle_deliver_in_flight" ["destination"] "Requests in flight.";
+    DELIVER_BACKLOG: Gauge "rekindle_deliver_backlog" ["destination"] "Messages in the stream that a destination has not read yet.";
+    DELIVER_OLDEST: Gauge "rekindle_deliver_oldest_seconds" ["destination"]
+        "Time since the stream took in the oldest message that a destination holds; 0: it holds none.";
+    DELIVER_CIRCUIT: Gauge "rekindle_deliver_circuit_open" ["destination"] "Whether requests pause because the destination fails: 1, or 0.";
+    DELIVER_OFF: Gauge "rekindle_deliver_switched_off" ["destination"]
+        "Whether the receiver answered that it is gone (410), so that nothing is sent until a restart: 1, or 0.";
     READY: Gauge "rekindle_ready" [] "Whether every part of the daemon works, as `/readyz` says: 1, or 0.";
     CONNECTED: Gauge "rekindle_nats_connected" [] "Whether there is a connection to NATS: 1, or 0.";
     DISCONNECTS: Counter "rekindle_nats_disconnects_total" [] "Connections to NATS lost.";

@@ -16,6 +16,7 @@ mod budgets;
 mod checkpoints;
 mod collect;
 pub mod definitions;
+mod deliver;
 mod engine;
 mod growth;
 mod latency;

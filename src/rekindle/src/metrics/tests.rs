@@ -126,6 +126,7 @@ fn everything_together_makes_every_metric_of_the_table() {
     page.connection(None);
     page.missing_names([("event", "order")].into_iter());
     let nothing = Histogram::new(3).expect("sound");
+    page.destination("mail", &rekindle_deliver::status::DestinationStatus::default(), Timestamp(0));
     page.collected(&rekindle_collect::CollectStatus::new(["web"]).figures());
     page.ready(false);
     page.recovering(false);

@@ -39,7 +39,7 @@ pub struct DestinationSettings {
     #[schemars(default)]
     pub segments: Vec<String>,
     /// Where requests go: a template. Its scheme and host are fixed; values in it are percent-encoded.
-    #[schemars(regex(pattern = "^https?://[^\\s/{}?#@]+([/?][^\\s]*)?$"))]
+    #[schemars(regex(pattern = "^https?://[^\\s/{}?#@]+([/?].*)?$"))]
     pub url: String,
     /// The request's method.
     #[schemars(default)]

@@ -66,6 +66,7 @@ fn every_mistake_is_reported_at_its_place() {
         (with("secrets = { k = 'f' }"), "{ k = 'f' }", "no template uses"),
         (with("channels = ['a.b']"), "'a.b'", "not a name of the rules"),
         (with("colour = 1"), "colour", "unknown key"),
+        (with("report = true\n[source]\nsubjects = ['web.>']\n[collect]"), "true", "none of the events' subjects"),
     ] {
         let (found, at, _) = only_mistake(&text);
         assert!(found.contains(message), "{text}: {found}");
