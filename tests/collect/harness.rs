@@ -81,6 +81,10 @@ impl TestCollector {
         collector
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// Makes a request on a connection of its own; header lines end with `\r\n`.
     pub(crate) fn request(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> RawAnswer {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");

@@ -3,3 +3,5 @@
 mod answers;
 mod broker;
 mod harness;
+mod sdks;
+mod webhooks;

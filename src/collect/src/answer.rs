@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::adapters::VendorBodyError;
 use crate::batch::{BatchError, MAX_CALLS};
 use crate::body::BodyError;
 use crate::publisher::PublishFailure;
@@ -33,6 +34,10 @@ pub(crate) enum RequestRefusal {
         "there is no write key, or nobody's: send it as the user of Basic authentication, as `writeKey`, or in X-Write-Key"
     )]
     UnknownKey,
+    #[error("the signature does not fit the body and the webhook's secret")]
+    WrongSignature,
+    #[error("{0}")]
+    VendorBody(#[from] VendorBodyError),
     #[error("pages of this origin may not send with this write key")]
     OriginNotAllowed,
     #[error("there is nothing at this path; /v1/batch takes calls")]
@@ -84,9 +89,10 @@ impl RequestRefusal {
             RequestRefusal::Body(_)
             | RequestRefusal::Batch(_)
             | RequestRefusal::Call(_)
+            | RequestRefusal::VendorBody(_)
             | RequestRefusal::BrokenBody => StatusCode::BAD_REQUEST,
             RequestRefusal::SlowBody => StatusCode::REQUEST_TIMEOUT,
-            RequestRefusal::UnknownKey => StatusCode::UNAUTHORIZED,
+            RequestRefusal::UnknownKey | RequestRefusal::WrongSignature => StatusCode::UNAUTHORIZED,
             RequestRefusal::OriginNotAllowed => StatusCode::FORBIDDEN,
             RequestRefusal::UnknownPath => StatusCode::NOT_FOUND,
             RequestRefusal::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
@@ -109,6 +115,9 @@ impl RequestRefusal {
             RequestRefusal::BrokenBody => "broken_body",
             RequestRefusal::SlowBody => "slow_body",
             RequestRefusal::UnknownKey => "unknown_key",
+            RequestRefusal::WrongSignature => "wrong_signature",
+            RequestRefusal::VendorBody(VendorBodyError::NotJson(_)) => "not_json",
+            RequestRefusal::VendorBody(VendorBodyError::WrongChecksum) => "wrong_checksum",
             RequestRefusal::OriginNotAllowed => "origin_not_allowed",
             RequestRefusal::UnknownPath => "unknown_path",
             RequestRefusal::WrongMethod => "wrong_method",

@@ -6,8 +6,9 @@
 //!
 //! | module | |
 //! |---|---|
-//! | `routes`, `cors`, `credentials`, `sdk_settings`, `answer` | HTTP |
+//! | `routes`, `vendor_routes`, `cors`, `credentials`, `sdk_settings`, `answer` | HTTP |
 //! | `body`, `batch`, `json_object`, `call`, `stamp` | bytes → calls: pure |
+//! | `mapping`, `adapters`, `webhooks` | other vendors' events and shops' webhooks → calls, by tables |
 //! | `write_keys`, `rate_limit` | who may send what, and how much of it |
 //! | `publisher`, `status` | into the log, and what is counted |
 //!
@@ -21,6 +22,7 @@
 //! # Deliberately absent
 //! State: any number of collectors may run beside each other. The log is the only source of truth.
 
+mod adapters;
 mod answer;
 mod batch;
 mod body;
@@ -28,6 +30,7 @@ mod call;
 mod cors;
 mod credentials;
 mod json_object;
+mod mapping;
 mod publisher;
 mod rate_limit;
 mod rejection;
@@ -36,6 +39,8 @@ mod sdk_settings;
 mod service;
 mod stamp;
 mod status;
+mod vendor_routes;
+mod webhooks;
 mod write_keys;
 
 pub use publisher::CallPublisher;
@@ -43,4 +48,5 @@ pub use rejection::CallRejection;
 pub use routes::service;
 pub use service::{CollectInputs, Collector};
 pub use status::{CollectFigures, CollectStatus, SourceFigures};
+pub use webhooks::{WebhookSecretError, Webhooks};
 pub use write_keys::NewWriteKey;

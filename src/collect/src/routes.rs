@@ -25,7 +25,7 @@ use crate::answer::{self, AcceptedRequest, RequestRefusal};
 use crate::body::{self, BodyError};
 use crate::service::Collector;
 use crate::stamp::RequestFacts;
-use crate::{cors, credentials, sdk_settings};
+use crate::{cors, credentials, sdk_settings, vendor_routes};
 
 /// Longer texts of headers are not kept.
 const HEADER_TEXT_BYTES_MAX: usize = 512;
@@ -40,7 +40,7 @@ pub fn service(collector: Collector) -> WebService {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .with_state(Arc::clone(&collector));
-    let router = Router::new()
+    let router = vendor_routes::add(Router::new())
         .route("/v1/{call}", post(calls))
         .route("/v1/{call}/", post(calls))
         .route("/beacon/v1/{call}", post(calls))
@@ -101,7 +101,7 @@ async fn calls(
 }
 
 /// Reads a body within the limits; what it takes of memory is given back with the permit.
-async fn read(
+pub(crate) async fn read(
     collector: &Collector,
     headers: &HeaderMap,
     body: Body,
@@ -152,7 +152,7 @@ fn take_room(
     Ok(())
 }
 
-fn facts(collector: &Collector, head: &Parts) -> RequestFacts {
+pub(crate) fn facts(collector: &Collector, head: &Parts) -> RequestFacts {
     let address = head.extensions.get::<ClientAddress>().map(|address| address.0);
     let forwarded = text_of(&head.headers, "x-forwarded-for");
     let forwarded = forwarded.and_then(|list| list.rsplit(',').next()?.trim().parse().ok());
@@ -172,7 +172,7 @@ fn now() -> Timestamp {
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
     let text = headers.get(name)?.to_str().ok()?;
     (text.len() <= HEADER_TEXT_BYTES_MAX).then(|| text.to_owned())
 }

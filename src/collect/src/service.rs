@@ -11,16 +11,18 @@ use rekindle_runtime::health::Health;
 use rekindle_runtime::output::batch::DeadLetterSummary;
 use rekindle_runtime::output::dead_letter::MAX_DEAD_LETTERS_PER_LINE;
 use rekindle_settings::{CollectSettings, Settings};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::answer::{AcceptedRequest, RejectedIndex, RequestRefusal};
-use crate::batch::CallTexts;
+use crate::batch::{BatchError, CallTexts, MAX_CALLS};
 use crate::call::{CallChecker, CheckedCall, RequestCalls};
 use crate::json_object::JsonObject;
 use crate::publisher::{CallPublisher, StreamMessage};
 use crate::rejection::CallRejection;
 use crate::stamp::RequestFacts;
 use crate::status::{CallAnswer, CollectStatus};
+use crate::webhooks::Webhooks;
 use crate::write_keys::{KeyGrant, WriteKeys};
 
 /// What its headers take of a message, at most.
@@ -37,6 +39,8 @@ pub struct CollectInputs<'a> {
     pub settings: &'a Settings,
     /// Where calls go.
     pub publisher: Arc<CallPublisher>,
+    /// The webhooks of the settings.
+    pub webhooks: Webhooks,
     /// What is counted.
     pub status: Arc<CollectStatus>,
     /// What does not work.
@@ -48,6 +52,7 @@ pub struct CollectInputs<'a> {
 pub struct Collector {
     pub(crate) settings: CollectSettings,
     keys: WriteKeys,
+    pub(crate) webhooks: Webhooks,
     checker: CallChecker,
     publisher: Arc<CallPublisher>,
     pub(crate) status: Arc<CollectStatus>,
@@ -66,13 +71,14 @@ struct CheckedRequest<'a> {
 impl Collector {
     /// By the settings.
     pub fn new(inputs: CollectInputs<'_>) -> Collector {
-        let CollectInputs { settings, publisher, status, health } = inputs;
+        let CollectInputs { settings, publisher, webhooks, status, health } = inputs;
         let collect = settings.collect.clone();
         Collector {
             keys: WriteKeys::new(&collect),
             checker: CallChecker::new(&settings.engine, collect.max_call_bytes),
             body_bytes: Arc::new(Semaphore::new(collect.max_in_flight_bytes)),
             settings: collect,
+            webhooks,
             publisher,
             status,
             health,
@@ -114,6 +120,32 @@ impl Collector {
                 self.grant(key.as_deref(), origin)?
             }
         };
+        self.take_texts(&texts, grant, facts, call_type).await
+    }
+
+    /// Checks and publishes calls that were made of something else.
+    pub(crate) async fn take_calls(
+        &self,
+        calls: &[Value],
+        grant: &KeyGrant,
+        facts: &RequestFacts,
+    ) -> Result<AcceptedRequest, RequestRefusal> {
+        if calls.len() > MAX_CALLS {
+            return Err(BatchError::TooManyCalls { calls: calls.len() }.into());
+        }
+        let texts: Vec<String> = calls.iter().map(Value::to_string).collect();
+        let calls = texts.iter().map(String::as_bytes).collect();
+        let texts = CallTexts { calls, envelope: "{}".to_owned(), is_single: false };
+        self.take_texts(&texts, grant, facts, None).await
+    }
+
+    async fn take_texts(
+        &self,
+        texts: &CallTexts<'_>,
+        grant: &KeyGrant,
+        facts: &RequestFacts,
+        call_type: Option<CallType>,
+    ) -> Result<AcceptedRequest, RequestRefusal> {
         let limit = self.checker.max_call_bytes();
         if texts.envelope.len() > limit {
             return Err(RequestRefusal::EnvelopeTooLarge { bytes: texts.envelope.len(), limit });
@@ -125,7 +157,7 @@ impl Collector {
                 RequestRefusal::Throttled { wait }
             })?;
         }
-        let checked = self.check(&texts, grant, facts, call_type)?;
+        let checked = self.check(texts, grant, facts, call_type)?;
         self.publish(checked, grant, texts.is_single).await
     }
 

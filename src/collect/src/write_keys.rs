@@ -63,6 +63,12 @@ impl KeyGrant {
         }
     }
 
+    /// What a signed webhook of the shop's own may do: everything.
+    pub(crate) fn of_webhook(name: &str, subject: &str) -> KeyGrant {
+        let key = WriteKeySettings { trust: KeyTrust::Server, ..WriteKeySettings::default() };
+        KeyGrant::new(name, &key, subject)
+    }
+
     /// Whether calls of that type are taken.
     pub(crate) fn allows(&self, call: CallType) -> bool {
         self.calls[call as usize]

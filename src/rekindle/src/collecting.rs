@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
-use rekindle_collect::{CallPublisher, CollectInputs, CollectStatus, Collector};
+use rekindle_collect::{CallPublisher, CollectInputs, CollectStatus, Collector, WebhookSecretError, Webhooks};
 use rekindle_nats::NatsAccess;
 use rekindle_runtime::health::Health;
 use rekindle_settings::Settings;
@@ -18,6 +18,17 @@ use rekindle_web::{BindError, HttpServer};
 /// What is counted, for these settings.
 pub(crate) fn status(settings: &Settings) -> Arc<CollectStatus> {
     Arc::new(CollectStatus::new(settings.collect.sources()))
+}
+
+/// Why a collector can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectStartError {
+    /// Its address can't be listened on.
+    #[error("{0}; choose another address with [collect] listen")]
+    Bind(#[from] BindError),
+    /// A webhook's secret can't be read.
+    #[error("{0}; make the file readable for this user")]
+    Webhook(#[from] WebhookSecretError),
 }
 
 /// A collector that serves.
@@ -37,9 +48,11 @@ impl RunningCollector {
         access: NatsAccess,
         (health, status): (&Health, Arc<CollectStatus>),
         web: &Handle,
-    ) -> Result<RunningCollector, BindError> {
+    ) -> Result<RunningCollector, CollectStartError> {
+        let webhooks = Webhooks::read(&settings.collect)?;
         let publisher = Arc::new(CallPublisher::new(settings, health.part("collect"), Arc::clone(&status)));
-        let inputs = CollectInputs { settings, publisher: Arc::clone(&publisher), status, health: health.clone() };
+        let inputs =
+            CollectInputs { settings, publisher: Arc::clone(&publisher), webhooks, status, health: health.clone() };
         let service = rekindle_collect::service(Collector::new(inputs));
         let listen = settings.collect.listen;
         // A listener belongs to the runtime in which it was made.

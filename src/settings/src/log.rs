@@ -58,7 +58,7 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// Every module that can be named: a misspelt one would silence its lines.
-const TARGETS: [&str; 73] = [
+const TARGETS: [&str; 77] = [
     "rekindle",
     "rekindle::api",
     "rekindle::cli",
@@ -69,6 +69,7 @@ const TARGETS: [&str; 73] = [
     "rekindle::metrics",
     "rekindle::reload",
     "rekindle_collect",
+    "rekindle_collect::adapters",
     "rekindle_collect::answer",
     "rekindle_collect::batch",
     "rekindle_collect::body",
@@ -76,6 +77,7 @@ const TARGETS: [&str; 73] = [
     "rekindle_collect::cors",
     "rekindle_collect::credentials",
     "rekindle_collect::json_object",
+    "rekindle_collect::mapping",
     "rekindle_collect::publisher",
     "rekindle_collect::rate_limit",
     "rekindle_collect::rejection",
@@ -84,6 +86,8 @@ const TARGETS: [&str; 73] = [
     "rekindle_collect::service",
     "rekindle_collect::stamp",
     "rekindle_collect::status",
+    "rekindle_collect::vendor_routes",
+    "rekindle_collect::webhooks",
     "rekindle_collect::write_keys",
     "rekindle_deliver",
     "rekindle_deliver::address",

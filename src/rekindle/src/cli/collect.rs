@@ -101,8 +101,7 @@ async fn collect(settings: Settings, access: NatsAccess) -> Result<(), CliError>
     let http = watched.address();
     let _serving = tokio::spawn(routes.serve(watched, std::future::pending()));
     let web = tokio::runtime::Handle::current();
-    let collector = RunningCollector::start(&settings, access, (&health, status), &web).await;
-    let collector = collector.map_err(|source| CliError::Listen { source, option: "[collect] listen" })?;
+    let collector = RunningCollector::start(&settings, access, (&health, status), &web).await?;
     let version = env!("CARGO_PKG_VERSION");
     info!(version, collect = %collector.address, http = %http, "rekindle starts");
     ignored_variables(&settings).inspect(|note| info!("{note}"));

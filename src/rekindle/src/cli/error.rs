@@ -16,6 +16,7 @@ use super::load::FileLoadError;
 use super::secret::SecretFileError;
 use super::{fit, growth, terminal};
 use crate::api::ApiError;
+use crate::collecting::CollectStartError;
 use crate::daemon::DaemonError;
 
 /// Why a command ended without success. Printed once, by [`run`](super::run).
@@ -76,6 +77,9 @@ pub enum CliError {
         /// The option that names the address.
         option: &'static str,
     },
+    /// The collector can't start.
+    #[error("error: {0}")]
+    Collect(#[from] CollectStartError),
     /// Nobody could send anything.
     #[error(
         "error: there is no write key: nobody could send anything; add what `rekindle collect new-key` prints to the settings"

@@ -112,7 +112,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
                 registry.add_collector(move |page| page.collected(&counted.figures()));
                 let health = (&instruments.health, status);
                 let started = RunningCollector::start(&settings, collect_access, health, web.handle()).await;
-                Some(started.map_err(|source| CliError::Listen { source, option: "[collect] listen" })?)
+                Some(started?)
             }
             false => None,
         };
