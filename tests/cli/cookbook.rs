@@ -11,7 +11,7 @@ use serde_json::Value;
 const RULES_LINES_MAX: usize = 18;
 
 /// What shops ask for, by the headings.
-const WANTED: [&str; 20] = [
+const WANTED: [&str; 22] = [
     "The shoes in an order's products",
     "Each cart by its `cart_id`",
     "Each ticket",
@@ -30,6 +30,8 @@ const WANTED: [&str; 20] = [
     "Who is more probably lost than not",
     "Tiers by points",
     "Points for a coupon",
+    "A coupon for the first 500",
+    "A budget for each month, and what became of it",
     "A lottery",
     "Before points expire",
 ];

@@ -178,3 +178,32 @@ fn forgetting_a_user_frees_what_is_open() {
     fixture.happens(&call("Nothing", "ben", "10:20:00", ""), "10:20:02");
     assert_eq!(fixture.summer(), (0, 0));
 }
+
+#[test]
+fn a_campaign_renamed_by_a_reload_frees_what_it_had_reserved_and_what_was_spent_stays() {
+    let (mut fixture, code) = with_coupon();
+    fixture.happens(&redeems("ana", "10:10:00", &code, r#","discount":7"#), "10:10:02");
+    fixture.happens(&call("Want", "ben", "10:11:00", r#""cost":20"#), "10:11:02");
+    assert_eq!(fixture.summer(), (7, 20));
+    let code = fixture.code("ben");
+    fixture.change_rules(&COUPON.replace("id = \"ordered\"", "id = \"renamed\""));
+    assert_eq!(fixture.summer(), (7, 0));
+    // The coupon of a campaign that is gone settles nothing.
+    fixture.happens(&redeems("ben", "10:12:00", &code, r#","discount":7"#), "10:12:02");
+    assert_eq!(fixture.summer(), (7, 0));
+    fixture.happens(&call("Want", "cleo", "10:13:00", r#""cost":93"#), "10:13:02");
+    assert_eq!(fixture.summer(), (7, 93));
+}
+
+#[test]
+fn a_limit_lowered_by_a_reload_below_what_is_used_takes_nothing_back_and_grants_nothing() {
+    let (mut fixture, code) = with_coupon();
+    fixture.change_rules(&COUPON.replace("limit = 100", "limit = 5"));
+    assert_eq!(fixture.summer(), (0, 20));
+    fixture.happens(&call("Want", "ben", "10:05:00", r#""cost":0"#), "10:05:02");
+    assert!(fixture.journal.contains(&"10:05:01 ben budget ordered".to_owned()), "{:?}", fixture.journal);
+    fixture.happens(&redeems("ana", "10:10:00", &code, r#","discount":4"#), "10:10:02");
+    assert_eq!(fixture.summer(), (4, 0));
+    fixture.happens(&call("Want", "cleo", "10:11:00", r#""cost":1"#), "10:11:02");
+    assert_eq!(fixture.summer(), (4, 1));
+}

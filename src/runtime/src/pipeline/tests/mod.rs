@@ -2,6 +2,7 @@
 
 mod beats;
 mod broker_time;
+mod budget_invariants;
 mod budgets;
 mod expiry;
 mod forget;
