@@ -89,10 +89,16 @@ async fn codes_of_coupons_are_in_no_line_of_the_log_metric_subject_or_progress_r
     for name in ["REKINDLE", "REKINDLE_DEAD", "EVENTS"] {
         said.extend(broker.read(name).await.into_iter().map(|message| message.subject));
     }
+    let stream = broker.stream("REKINDLE").await;
+    for sequence in 1..=stored.len() as u64 {
+        let message = stream.get_raw_message(sequence).await.expect("it is there");
+        said.push(format!("{:?}", message.headers));
+    }
+    assert!(said.iter().any(|headers| headers.contains("Rekindle-Progress")), "no progress record in a header");
     for (user, code) in &granted {
         // Without its prefix, too.
         let secret = code.strip_prefix("SUN-").expect("the prefix");
-        let found = said.iter().find(|text| text.contains(secret));
+        let found = said.iter().flat_map(|text| text.lines()).find(|line| line.contains(secret));
         assert_eq!(found, None, "the code {code} of {user} stands in it");
     }
 }
