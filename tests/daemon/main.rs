@@ -6,6 +6,7 @@
 
 mod access;
 mod coupons;
+mod delivery;
 mod ending;
 mod equality;
 mod faults;

@@ -29,6 +29,8 @@ pub struct WindowMessage<A> {
     pub stored: Timestamp,
     /// When the next attempt is due.
     pub due: Timestamp,
+    /// It was in a request of several messages that was refused: it is sent alone, so that it fails by itself.
+    pub is_alone: bool,
     /// Its bytes in the stream.
     pub bytes: usize,
     /// What acknowledges it.
@@ -172,6 +174,14 @@ impl<A> DeliveryWindow<A> {
         }
     }
 
+    /// A message in flight was refused together with others: it is sent again, alone.
+    pub fn send_alone(&mut self, sequence: u64, now: Timestamp) {
+        let Some(message) = self.messages.get_mut(&sequence) else { return };
+        message.is_alone = true;
+        let attempts = message.attempts + 1;
+        self.postpone(sequence, now, attempts, now);
+    }
+
     /// A message in flight is finished: the next one of its user is ready.
     pub fn finish(&mut self, sequence: u64) -> Option<WindowMessage<A>> {
         let message = self.messages.remove(&sequence)?;
@@ -198,7 +208,7 @@ mod tests {
     fn message(lane: &str, due: i64) -> WindowMessage<u64> {
         let event = DeliverableEvent::of(serde_json::json!({ "id": "i" })).ok();
         let (stored, due) = (Timestamp(0), Timestamp(due));
-        WindowMessage { event, lane: lane.to_owned(), attempts: 0, stored, due, bytes: 100, acker: 1 }
+        WindowMessage { event, lane: lane.to_owned(), attempts: 0, stored, due, is_alone: false, bytes: 100, acker: 1 }
     }
 
     fn all_due(window: &mut DeliveryWindow<u64>, now: i64) -> Vec<u64> {

@@ -63,7 +63,8 @@ fn control(
         problems.add(&place, format!("`{subject}` is the subject of {what} and of events"), help);
     }
     let prefix = &config.output.prefix;
-    let mut outputs = OutputSettings::SUBJECTS.into_iter().chain(["dead", "undelivered.>"]).map(|name| format!("{prefix}.{name}"));
+    let mut outputs =
+        OutputSettings::SUBJECTS.into_iter().chain(["dead", "undelivered.>"]).map(|name| format!("{prefix}.{name}"));
     if let Some(output) = outputs.find(|output| overlap(output, subject)) {
         let place = place(root, [("source", key), ("output", "prefix")]);
         let help = format!("outputs go to `{output}`; give {what} another subject, like {prefix}.control");

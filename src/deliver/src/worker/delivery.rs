@@ -150,15 +150,18 @@ impl Delivery {
                 return;
             }
         };
-        let attempts = if delivered > 1 && self.window.get(sequence).is_none() {
-            self.unsettled = self.unsettled.saturating_sub(1);
-            attempts_by_age(Duration::from_millis(u64::try_from(now().0 - stored.0).unwrap_or(0)))
+        let time = now();
+        // Of those that an earlier process had it is not known how often they were sent.
+        let attempts = if delivered > 1 && self.unsettled > 0 && self.window.get(sequence).is_none() {
+            self.unsettled -= 1;
+            attempts_by_age(Duration::from_millis(u64::try_from(time.0 - stored.0).unwrap_or(0)))
         } else {
             0
         };
         let lane = event.user.clone().unwrap_or_else(|| event.id.clone());
-        let (bytes, due) = (message.payload.len(), stored);
-        let message = WindowMessage { event: Some(event), lane, attempts, stored, due, bytes, acker };
+        let (bytes, due) = (message.payload.len(), stored.min(time));
+        let event = Some(event);
+        let message = WindowMessage { event, lane, attempts, stored, due, is_alone: false, bytes, acker };
         self.window.insert(sequence, message);
     }
 
@@ -217,8 +220,7 @@ impl Delivery {
             && let Some(sequence) = self.window.take_due(time)
         {
             let Some(message) = self.window.get(sequence) else { continue };
-            // What was refused in a batch goes alone, so that one bad message fails by itself.
-            is_alone = message.attempts > 0;
+            is_alone = message.is_alone;
             match &message.event {
                 None => {
                     self.read_again(sequence);

@@ -83,7 +83,7 @@ impl Delivery {
             // One bad message must not fail the others: each is sent alone.
             AnswerVerdict::Failed if sequences.len() > 1 => {
                 for sequence in sequences {
-                    self.window.postpone(sequence, now(), 1, now());
+                    self.window.send_alone(sequence, now());
                 }
             }
             AnswerVerdict::Failed => sequences.into_iter().for_each(|sequence| self.give_up(sequence, reason.clone())),
