@@ -83,7 +83,7 @@ pub(super) struct ReplayInputs {
 impl ReplayInputs {
     /// Loads the rules.
     pub(super) fn load(&self) -> Result<Ruleset, CliError> {
-        Ok(load_rules(&self.rules)?)
+        load_rules(&self.rules)
     }
 
     /// Opens the event files. The options are those of a command, with the secret.
