@@ -4,6 +4,7 @@ mod screen;
 #[cfg(test)]
 mod tests;
 
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +27,7 @@ use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
 use rekindle_core::rules::{self, ruleset::Ruleset};
 use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::files::sink::OutputFile;
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, PipelineTotals};
 use rekindle_settings::Secret;
 use rekindle_simulator::messages::{MessageCoupon, STEP_MAX, ShopMessage};
@@ -83,6 +85,10 @@ pub struct DemoArgs {
     /// The file with the secret that draws of campaigns (`chance`) depend on; without one, the secret is empty
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
+
+    /// Also write the shop's events to this file, as JSON lines: for `replay`, and `growth uplift`, `budgets` and `report`
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
 
     /// The address of /metrics and /healthz; by default 127.0.0.1:9464, or another port where that one is in use
     #[arg(long, value_name = "ADDRESS")]
@@ -174,6 +180,8 @@ struct Demo {
     pipeline: Pipeline,
     board: Arc<DemoMetrics>,
     lines: Vec<u8>,
+    /// Where the events are written to as well.
+    events: Option<OutputFile>,
     /// How much virtual time passes at once after the history. Shoppers react to what the engine decided in earlier steps:
     /// were steps as long as a frame happens to take, the same seed would not give the same events.
     step: Span,
@@ -187,8 +195,9 @@ impl Demo {
         let options = SimulatorOptions { seed: args.seed, shoppers: args.shoppers, start: OPENING };
         let frames_per_second = 1_000 / FRAME_INTERVAL.as_millis() as i64;
         let step = Span((args.speed.0 / frames_per_second).clamp(1, STEP_MAX.0));
+        let events = args.events.as_deref().map(|path| OutputFile::create("the events", Some(path))).transpose()?;
         let simulator = Simulator::new(options);
-        Ok(Demo { plan, simulator, pipeline, board, lines: Vec::new(), step, now: OPENING })
+        Ok(Demo { plan, simulator, pipeline, board, lines: Vec::new(), events, step, now: OPENING })
     }
 
     fn run(mut self, args: &DemoArgs, address: SocketAddr, stop: &AtomicBool) -> Result<(), CliError> {
@@ -199,7 +208,7 @@ impl Demo {
         ))?;
         let warmed_up_at = OPENING + WARM_UP;
         while self.now < warmed_up_at && !stop.load(Ordering::Relaxed) {
-            self.advance_by(STEP_MAX);
+            self.advance_by(STEP_MAX)?;
         }
         screen.say(&format!("75 days of history simulated; it is {} in the shop", self.now))?;
         let started = Instant::now();
@@ -209,7 +218,7 @@ impl Demo {
             let frame_started = Instant::now();
             let elapsed_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
             let virtual_ms = i64::try_from(i128::from(elapsed_ms) * i128::from(args.speed.0) / 1_000);
-            let outputs = self.advance(warmed_up_at + Span(virtual_ms.unwrap_or(i64::MAX / 8)));
+            let outputs = self.advance(warmed_up_at + Span(virtual_ms.unwrap_or(i64::MAX / 8)))?;
             let totals = self.pipeline.totals();
             if reported.elapsed() >= GROWTH_REPORT_INTERVAL {
                 (growth, reported) = (self.pipeline.growth(None).map(Arc::new), Instant::now());
@@ -224,25 +233,31 @@ impl Demo {
             thread::sleep(FRAME_INTERVAL.saturating_sub(frame_started.elapsed()));
         }
         screen.close();
+        if let Some(events) = self.events.take() {
+            events.finish()?;
+        }
         let run = RunInfo { took: started.elapsed(), until: self.now, at_full_speed: false };
         screen.say(Summary::new(&self.plan.rules, &self.pipeline.totals(), run).to_string().trim_end())?;
         Ok(())
     }
 
     /// Advances the shop and the engine by whole steps, to `to` or a little before.
-    fn advance(&mut self, to: Timestamp) -> Vec<Output> {
+    fn advance(&mut self, to: Timestamp) -> Result<Vec<Output>, CliError> {
         let mut outputs = Vec::new();
         while self.now + self.step <= to {
-            outputs.append(&mut self.advance_by(self.step));
+            outputs.append(&mut self.advance_by(self.step)?);
         }
-        outputs
+        Ok(outputs)
     }
 
     /// Advances the shop and the engine, and hands what is sent to the shoppers.
-    fn advance_by(&mut self, step: Span) -> Vec<Output> {
+    fn advance_by(&mut self, step: Span) -> Result<Vec<Output>, CliError> {
         let (to, mut outputs) = (self.now + step, Vec::new());
         self.lines.clear();
         self.simulator.advance(to, &mut self.lines);
+        if let Some(events) = &mut self.events {
+            events.write(|file| file.write_all(&self.lines))?;
+        }
         self.pipeline.feed(&self.lines, &mut |_| {}, &mut outputs);
         self.pipeline.advance_to(to, &mut outputs);
         outputs.sort_by_key(|output| output.at);
@@ -250,7 +265,7 @@ impl Demo {
             self.simulator.receive(message);
         }
         self.now = to;
-        outputs
+        Ok(outputs)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::error::ReplayError;
+use super::spending::CampaignSpending;
 use crate::files::source::{FileItem, FileSourceError, LineBlock};
 use crate::log::RecordKind;
 use crate::pipeline::{InputEntry, Pipeline, PipelineOptions, PipelineTotals, resolve_time};
@@ -10,6 +11,21 @@ use rekindle_core::decode::{Decoded, RejectionReason};
 use rekindle_core::growth::{GrowthReport, ObservedEvent};
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
 use rekindle_core::time::{Span, Timestamp};
+
+/// What is known at the end of a log.
+pub struct ReplayedLog {
+    /// The state of all users, and everything counted.
+    pub pipeline: Pipeline,
+    /// What campaigns spent.
+    pub spending: CampaignSpending,
+}
+
+/// How feeding a log ended.
+struct LogEnd {
+    /// The time that was advanced to, if there is one.
+    end: Option<Timestamp>,
+    spending: CampaignSpending,
+}
 
 /// The growth report of all events of `source`, as of `until`, or of the latest event without one; and the totals. `None`: the
 /// rules ask for no growth numbers, or there is neither an event nor `until`.
@@ -23,7 +39,7 @@ pub fn growth_report(
     source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
 ) -> Result<(Option<GrowthReport>, PipelineTotals), ReplayError> {
     let mut pipeline = Pipeline::new(plan, PipelineOptions { until, ..options.clone() })?;
-    let end = feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
+    let LogEnd { end, .. } = feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
         feed(pipeline, block, outputs);
     })?;
     let as_of = end.filter(|end| *end > Timestamp::MIN + Span(1));
@@ -62,6 +78,21 @@ pub fn state_with_budget_history(
     Ok(pipeline)
 }
 
+/// The same as [`final_state`], with what campaigns spent.
+///
+/// # Errors
+/// The source fails, or the workers cannot be started.
+pub fn state_with_spending(
+    plan: Arc<ExecutionPlan>,
+    options: PipelineOptions,
+    until: Option<Timestamp>,
+    source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
+) -> Result<ReplayedLog, ReplayError> {
+    let mut pipeline = Pipeline::new(plan, PipelineOptions { until, ..options.clone() })?;
+    let LogEnd { spending, .. } = feed_all(&mut pipeline, &options, until, source, feed)?;
+    Ok(ReplayedLog { pipeline, spending })
+}
+
 /// Feeds all events of `source` up to `until`, then advances time to it, or to the latest event. Accepted events are passed to
 /// `observe` in log order, with their text; duplicates and rejected ones are not.
 ///
@@ -73,12 +104,12 @@ pub fn observe_growth(
     until: Option<Timestamp>,
     source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
     observe: &mut dyn FnMut(ObservedEvent, &[u8]),
-) -> Result<Pipeline, ReplayError> {
+) -> Result<ReplayedLog, ReplayError> {
     let decoder = options.decoder(&plan.rules);
     let bounded = PipelineOptions { until, ..options.clone() };
     let mut pipeline = Pipeline::new(plan, bounded.clone())?;
     pipeline.observe_growth();
-    feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
+    let LogEnd { spending, .. } = feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
         let first = pipeline.position();
         feed(pipeline, block, outputs);
         let mut calls = Vec::new();
@@ -88,7 +119,7 @@ pub fn observe_growth(
         }
         // Positions count the calls that the pipeline accepts.
         let texts: Vec<&[u8]> = calls.iter().filter_map(|call| accepted(call, &bounded)).collect();
-        let mut merged: Vec<(u64, Arc<str>)> = outputs.drain(..).filter_map(merged).collect();
+        let mut merged: Vec<(u64, Arc<str>)> = outputs.iter().filter_map(merged).collect();
         merged.sort_unstable();
         for mut event in pipeline.take_observed_growth() {
             let found = merged.binary_search_by_key(&event.position, |(position, _)| *position);
@@ -97,7 +128,7 @@ pub fn observe_growth(
             observe(event, texts.get(at).copied().unwrap_or_default());
         }
     })?;
-    Ok(pipeline)
+    Ok(ReplayedLog { pipeline, spending })
 }
 
 fn feed(pipeline: &mut Pipeline, block: &LineBlock, outputs: &mut Vec<Output>) {
@@ -106,15 +137,15 @@ fn feed(pipeline: &mut Pipeline, block: &LineBlock, outputs: &mut Vec<Output>) {
     pipeline.feed_entries(&[entry], &mut |_| {}, outputs);
 }
 
-/// Feeds each block, then advances time to `until`, or to the latest event. Returns that time, if there is one.
+/// Feeds each block, then advances time to `until`, or to the latest event.
 fn feed_all(
     pipeline: &mut Pipeline,
     options: &PipelineOptions,
     until: Option<Timestamp>,
     source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
     mut feed: impl FnMut(&mut Pipeline, &LineBlock, &mut Vec<Output>),
-) -> Result<Option<Timestamp>, FileSourceError> {
-    let mut outputs = Vec::new();
+) -> Result<LogEnd, FileSourceError> {
+    let (mut outputs, mut spending) = (Vec::new(), CampaignSpending::default());
     for item in source {
         match item? {
             FileItem::Block(block) => feed(pipeline, &block, &mut outputs),
@@ -125,20 +156,22 @@ fn feed_all(
                 });
             }
         }
+        spending.add(&outputs);
         outputs.clear();
     }
     let end = until.or_else(|| (pipeline.position() > 0).then(|| pipeline.watermark() + options.max_disorder));
     if let Some(end) = end {
         pipeline.advance_to(end, &mut outputs);
         pipeline.end_log(&mut outputs);
+        spending.add(&outputs);
     }
-    Ok(end)
+    Ok(LogEnd { end, spending })
 }
 
 /// The position at which a visitor was merged, and the visitor.
-fn merged(output: Output) -> Option<(u64, Arc<str>)> {
-    match output.decided {
-        OutputKind::Merged { from } => Some((output.position, from)),
+fn merged(output: &Output) -> Option<(u64, Arc<str>)> {
+    match &output.decided {
+        OutputKind::Merged { from } => Some((output.position, Arc::clone(from))),
         _ => None,
     }
 }

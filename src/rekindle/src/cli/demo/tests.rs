@@ -41,7 +41,7 @@ fn watch(rules: Ruleset) -> Watched {
     let mut demo = Demo::open(&args, Arc::clone(&plan), board).expect("it opens");
     let shown_from = OPENING + WARM_UP;
     while demo.now < shown_from {
-        demo.advance_by(STEP_MAX);
+        demo.advance_by(STEP_MAX).expect("no file is written");
     }
     let none = |id: &String| (id.clone(), 0);
     let mut watched = Watched {
@@ -50,7 +50,7 @@ fn watch(rules: Ruleset) -> Watched {
         decided: BTreeMap::new(),
     };
     for second in 1..=WATCHED_SECONDS {
-        for output in demo.advance(shown_from + Span(second * args.speed.0)) {
+        for output in demo.advance(shown_from + Span(second * args.speed.0)).expect("no file is written") {
             match output.decided {
                 OutputKind::Transition { segment, change: TransitionKind::Enter, .. } => {
                     let id = &plan.rules.segments[usize::from(segment.0)].id;
@@ -131,7 +131,7 @@ fn demo_of(rules: &str, options: &[&str]) -> Demo {
 fn uplift_finds_what_messages_do_and_nothing_where_they_do_nothing() {
     let mut demo = demo_of(TWO_CAMPAIGNS, &["--shoppers", "4000"]);
     while demo.now < OPENING + WARM_UP {
-        demo.advance_by(STEP_MAX);
+        demo.advance_by(STEP_MAX).expect("no file is written");
     }
     let report = UpliftReport::new(&demo.plan.rules, &demo.pipeline.uplift());
     let of = |campaign: &str| {
@@ -155,13 +155,13 @@ fn the_same_seed_gives_the_same_events_however_long_frames_take() {
         let mut demo = demo_of(STARTER_PACK, &["--shoppers", "300", "--speed", "6h"]);
         let (mut outputs, mut lines) = (Vec::new(), Vec::new());
         for frame in frames.iter().cycle() {
-            outputs.extend(demo.advance(demo.now + Span(*frame)));
+            outputs.extend(demo.advance(demo.now + Span(*frame)).expect("no file is written"));
             if demo.now >= OPENING + Span(20 * 86_400_000) {
                 break;
             }
         }
         let rest = OPENING + Span(21 * 86_400_000);
-        outputs.extend(demo.advance(rest));
+        outputs.extend(demo.advance(rest).expect("no file is written"));
         demo.simulator.advance(rest + Span(86_400_000), &mut lines);
         (outputs, lines)
     };

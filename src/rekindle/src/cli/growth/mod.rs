@@ -2,6 +2,7 @@
 
 mod baskets;
 mod budgets;
+mod costs;
 mod error;
 mod explain;
 mod inputs;

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::GrowthCommandError;
+use super::costs::CampaignCost;
 use super::inputs::{ReplayInputs, print, warn_of_omitted_events};
 use crate::cli::CliError;
 use rekindle_core::goals::{UpliftComparison, UpliftReport};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::statistics::DifferenceInterval;
-use rekindle_runtime::replay::final_state;
+use rekindle_runtime::replay::{ReplayedLog, state_with_spending};
 
 /// Finds out what campaigns brought about
 ///
@@ -32,16 +33,16 @@ pub(crate) fn run(args: &UpliftArgs) -> Result<(), CliError> {
     }
     let (files, options) = args.inputs.open()?;
     let plan = Arc::new(ExecutionPlan::new(rules));
-    let pipeline = final_state(Arc::clone(&plan), options, args.inputs.until, files)?;
+    let ReplayedLog { pipeline, spending } = state_with_spending(Arc::clone(&plan), options, args.inputs.until, files)?;
     warn_of_omitted_events(&plan.rules, &pipeline.totals(), args.inputs.until);
     let report = UpliftReport::new(&plan.rules, &pipeline.uplift());
     print(match args.json {
         true => serde_json::to_string(&report.rows().collect::<Vec<_>>()).map_err(GrowthCommandError::Json)?,
-        false => text(&report),
+        false => text(&report, &CampaignCost::all(&plan.rules, &pipeline.totals(), &spending)),
     })
 }
 
-fn text(report: &UpliftReport) -> String {
+fn text(report: &UpliftReport, costs: &[CampaignCost]) -> String {
     let mut out = String::new();
     for goal in &report.goals {
         let _ = writeln!(out, "{} · {}", goal.campaign, goal.goal);
@@ -54,6 +55,12 @@ fn text(report: &UpliftReport) -> String {
             if let Some(brought) = comparison.brought() {
                 let _ = writeln!(out, "    {}", brought_in_words(comparison, brought));
             }
+            for cost in costs.iter().filter(|cost| *cost.campaign == *goal.campaign) {
+                let Some(per_unit) = cost.brought_per_unit(comparison) else { continue };
+                let (budget, spent) = (&cost.budget, cost.spent);
+                let _ =
+                    writeln!(out, "    {} for each unit of {budget}, of which it spent {spent:.2}", range(per_unit, 4));
+            }
         }
     }
     if out.is_empty() {
@@ -64,11 +71,12 @@ fn text(report: &UpliftReport) -> String {
 
 fn brought_in_words(comparison: &UpliftComparison, brought: DifferenceInterval) -> String {
     let (treated, control) = (&comparison.treated, &comparison.control);
-    let range = |it: DifferenceInterval, places: usize| {
-        format!("{:.places$} ({:.places$} to {:.places$})", it.difference, it.low, it.high)
-    };
     let users =
         format!("{} of {} with it, {} of {} without", treated.reached, treated.users, control.reached, control.users);
     let per_message = comparison.brought_per_message().map(|it| format!(", per message {}", range(it, 4)));
     format!("{users}; brought {}{}", range(brought, 1), per_message.unwrap_or_default())
+}
+
+fn range(it: DifferenceInterval, places: usize) -> String {
+    format!("{:.places$} ({:.places$} to {:.places$})", it.difference, it.low, it.high)
 }

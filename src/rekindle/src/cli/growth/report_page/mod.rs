@@ -3,6 +3,8 @@
 //! Charts are drawn in the browser by Apache ECharts 5.6.0 (the "common" build, as it is published; Apache License 2.0,
 //! `echarts.LICENSE` and `echarts.NOTICE` beside it), as SVG, so that they print sharply. The figures are embedded as JSON.
 
+use super::costs::CampaignCost;
+use rekindle_core::goals::UpliftDocument;
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::growth::analysis::{BasketReport, Explanation, GrowthOutlook, HourlyMetric, HourlySeries, trend};
 use rekindle_core::growth::calendar::Hour;
@@ -32,6 +34,10 @@ pub(super) struct ReportPage<'p> {
     pub(super) change: Option<&'p Explanation>,
     /// Of orders, and of sessions.
     pub(super) baskets: [BasketReport; 2],
+    /// What campaigns brought about, in file order; only those that have goals.
+    pub(super) uplift: Vec<UpliftDocument<'p>>,
+    /// What campaigns spent of budgets.
+    pub(super) costs: Vec<CampaignCost>,
 }
 
 /// The data that is embedded in the page, as the script expects it.
@@ -44,6 +50,8 @@ struct PageData<'d> {
     trends: Vec<TrendHours>,
     moved: Option<&'d Explanation>,
     baskets: Vec<BasketReport>,
+    uplift: &'d [UpliftDocument<'d>],
+    costs: &'d [CampaignCost],
 }
 
 /// A metric by the hour, with what was expected.
@@ -105,6 +113,8 @@ impl ReportPage<'_> {
             trends,
             moved: self.change,
             baskets,
+            uplift: &self.uplift,
+            costs: &self.costs,
         })?)
     }
 }

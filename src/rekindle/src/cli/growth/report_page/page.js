@@ -168,6 +168,24 @@ if (n.promotions.length) { // Promotions
       if (b.pairs_error) c.append(el("p", "note", `The number of baskets may be up to ${int(b.pairs_error)} too low.`)); }
   }
 }
+if (data.uplift.length) { // What campaigns brought about
+  const s = section("Did campaigns work?", "who got a campaign compared with the control group and its holdout; the intervals hold however often one looks"), by = m => m === "users" ? v => pct(v, 2) : money;
+  const range = (i, f) => i ? `${signed(i.estimate, f)} (${signed(i.low, f)} to ${signed(i.high, f)})` : "–", some = v => v.toLocaleString("en", { maximumFractionDigits: Math.abs(v) < 1 ? 4 : 1 });
+  for (const c of data.uplift) {
+    const t = card(s, nice(c.campaign), "uplift"), rows = [], costs = data.costs.filter(k => k.campaign === c.campaign);
+    for (const g of c.goals) {
+      if (g.sample_ratio_mismatch) t.append(el("p", "note warn", `${nice(g.goal)}: the sizes of the groups contradict their shares: do not compare them.`));
+      for (const k of g.comparisons) {
+        const f = by(k.measure), td = el("td", "text " + (k.low > 0 ? "up" : k.high < 0 ? "down" : ""), k.conclusion), perUnit = k.variant == null && k.brought_per_message;
+        rows.push([nice(g.goal) + (k.variant == null ? "" : ` · ${k.variant}`), k.measure === "users" ? "Users who reach it" : "Value per user", td,
+          k.low == null ? "–" : `${signed(k.difference, f)} (${signed(k.low, f)} to ${signed(k.high, f)})`, range(k.brought, some), range(k.brought_per_message, some),
+          perUnit && costs.length ? costs.map(x => `${range(Object.fromEntries(["estimate", "low", "high"].map(e => [e, k.brought_per_message[e] / x.per_message])), some)} of ${x.budget}`).join("; ") : "–", `${int(k.treated.n)} / ${int(k.control.n)}`]);
+      }
+    }
+    t.append(table(["Goal", "By", "What may be concluded", "Difference", "Brought", "Per message", "Per unit of budget", "Users with / without"], rows, [0, 1, 2]));
+    if (costs.length) t.append(el("p", "note", "Spent: " + costs.map(x => `${money(x.spent)} of ${x.budget}`).join(", ") + "."));
+  }
+}
 document.getElementById("footer").textContent = `Made by Rekindle ${data.version} from event files. Charts: Apache ECharts 5.6.0, Apache License 2.0.`;
 draw(); dark.addEventListener("change", draw); 
 
