@@ -194,3 +194,48 @@ fn rules_without_goals_are_refused() {
     let (succeeded, said) = run(&folder, &["growth", "uplift"]);
     assert!(!succeeded && said.contains("goals"), "{said}");
 }
+
+/// Every action costs 2, and the rules ask for a report.
+fn rules_with_costs() -> String {
+    let spends = "channel = \"email\"\nspends = [{ budget = \"money\", cost = \"2\" }]";
+    format!(
+        "{}\n[[budgets]]\nid = \"money\"\nlimit = 100000\n\n[growth]\n",
+        RULES.replace("channel = \"email\"", spends)
+    )
+}
+
+#[test]
+fn what_a_campaign_brought_is_told_per_unit_of_its_budget() {
+    let folder = folder(&rules_with_costs(), 900);
+    let sent = sides_of_journal(&folder)[&("buy".to_owned(), None)].n;
+    let (succeeded, said) = run(&folder, &["growth", "uplift", UNTIL[0], UNTIL[1]]);
+    assert!(succeeded, "{said}");
+    let lines: Vec<&str> = said.lines().collect();
+    let (_, per_message) = lines[2].split_once("per message ").expect("per message");
+    let first = |text: &str| text.trim().split(' ').next().and_then(|it| it.parse::<f64>().ok()).expect("a number");
+    assert!(lines[3].ends_with(&format!(" for each unit of money, of which it spent {}.00", sent * 2)), "{said}");
+    assert!((first(lines[3]) - first(per_message) / 2.0).abs() < 1.1e-4, "{said}");
+    // The costs of variants are not told apart.
+    assert_eq!(said.matches("for each unit of").count(), 3, "{said}");
+}
+
+#[test]
+fn the_report_page_has_what_campaigns_brought_and_cost() {
+    let folder = folder(&rules_with_costs(), 900);
+    let mut command = Command::cargo_bin("rekindle").expect("the binary");
+    command.current_dir(folder.path()).args(["growth", "report", "--rules", "rules.toml", "--output", "page.html"]);
+    let output = command.args(UNTIL).args(["--input", "events.jsonl"]).output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let page = fs::read_to_string(folder.path().join("page.html")).expect("the page");
+    let (_, data) = page.split_once("<script id=\"data\" type=\"application/json\">").expect("data");
+    let data: Value = serde_json::from_str(data.split("</script>").next().expect("an end")).expect("JSON");
+    let uplift = &data["uplift"][0];
+    assert_eq!((&uplift["campaign"], &uplift["goals"][0]["goal"]), (&json!("offer"), &json!("buy")));
+    let conclusion = uplift["goals"][0]["comparisons"][0]["conclusion"].as_str().expect("a sentence");
+    assert!(conclusion.starts_with("nothing to conclude yet"), "{conclusion}");
+    let cost = &data["costs"][0];
+    assert_eq!(
+        (&cost["campaign"], &cost["budget"], &cost["per_message"]),
+        (&json!("offer"), &json!("money"), &json!(2.0))
+    );
+}

@@ -86,7 +86,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
 
-    /// Also write the shop's events to this file, as JSON lines: for `replay`, and `growth uplift`, `budgets` and `report`
+    /// Also write the shop's events to this file, as JSON lines: for `replay` and `growth`
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
 

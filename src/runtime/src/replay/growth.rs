@@ -13,7 +13,7 @@ use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
 use rekindle_core::time::{Span, Timestamp};
 
 /// What is known at the end of a log.
-pub struct ReplayedLog {
+pub struct ReplayedState {
     /// The state of all users, and everything counted.
     pub pipeline: Pipeline,
     /// What campaigns spent.
@@ -87,10 +87,10 @@ pub fn state_with_spending(
     options: PipelineOptions,
     until: Option<Timestamp>,
     source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
-) -> Result<ReplayedLog, ReplayError> {
+) -> Result<ReplayedState, ReplayError> {
     let mut pipeline = Pipeline::new(plan, PipelineOptions { until, ..options.clone() })?;
     let LogEnd { spending, .. } = feed_all(&mut pipeline, &options, until, source, feed)?;
-    Ok(ReplayedLog { pipeline, spending })
+    Ok(ReplayedState { pipeline, spending })
 }
 
 /// Feeds all events of `source` up to `until`, then advances time to it, or to the latest event. Accepted events are passed to
@@ -104,7 +104,7 @@ pub fn observe_growth(
     until: Option<Timestamp>,
     source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
     observe: &mut dyn FnMut(ObservedEvent, &[u8]),
-) -> Result<ReplayedLog, ReplayError> {
+) -> Result<ReplayedState, ReplayError> {
     let decoder = options.decoder(&plan.rules);
     let bounded = PipelineOptions { until, ..options.clone() };
     let mut pipeline = Pipeline::new(plan, bounded.clone())?;
@@ -128,7 +128,7 @@ pub fn observe_growth(
             observe(event, texts.get(at).copied().unwrap_or_default());
         }
     })?;
-    Ok(ReplayedLog { pipeline, spending })
+    Ok(ReplayedState { pipeline, spending })
 }
 
 fn feed(pipeline: &mut Pipeline, block: &LineBlock, outputs: &mut Vec<Output>) {

@@ -27,7 +27,7 @@ use driver::ReplayDriver;
 pub use error::{CommitDamage, ReplayError, SkippedCommit};
 use first_rejections::FirstRejections;
 pub use growth::{
-    ReplayedLog, final_state, growth_report, observe_growth, state_with_budget_history, state_with_spending,
+    ReplayedState, final_state, growth_report, observe_growth, state_with_budget_history, state_with_spending,
 };
 use rekindle_core::journal::{self, JournalSorter};
 use rekindle_core::partition::{ExecutionPlan, Output};

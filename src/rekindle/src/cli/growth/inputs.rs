@@ -17,7 +17,7 @@ use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::files::source::EventFiles;
 use rekindle_runtime::pipeline::{PipelineOptions, PipelineTotals};
-use rekindle_runtime::replay::{ReplayError, ReplayedLog, observe_growth};
+use rekindle_runtime::replay::{ReplayError, ReplayedState, observe_growth};
 use rekindle_settings::{EngineSettings, Secret};
 
 /// The rules and the events.
@@ -49,7 +49,7 @@ impl GrowthInputs {
         &self,
         rules: Ruleset,
         observe: &mut dyn FnMut(ObservedEvent, &[u8]),
-    ) -> Result<(ReplayedLog, GrowthReport), CliError> {
+    ) -> Result<(ReplayedState, GrowthReport), CliError> {
         let options = pipeline_options(&EngineSettings::default());
         warn_if_stdin_is_terminal(&self.input);
         let files = EventFiles::open(&self.input, options.max_message_bytes()).map_err(ReplayError::from)?;

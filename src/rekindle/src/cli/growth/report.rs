@@ -17,7 +17,7 @@ use rekindle_core::growth::analysis::{AssociationThresholds, DayWindow, SalesLog
 use rekindle_core::growth::report::GrowthNumbers;
 use rekindle_core::rules::growth::Metric;
 use rekindle_runtime::files::sink::OutputFile;
-use rekindle_runtime::replay::ReplayedLog;
+use rekindle_runtime::replay::ReplayedState;
 
 /// Days of the windows that are compared.
 const COMPARED_DAYS: i64 = 7;
@@ -57,7 +57,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
     let (_, mut counter) = counter(growth, args.item.as_deref(), BasketCapacity::default());
     let mut output = OutputFile::create("the report", Some(&args.output))?;
     let mut sales = SalesLog::default();
-    let (ReplayedLog { pipeline, spending }, report) = args.inputs.observe(rules, &mut |event, text| {
+    let (ReplayedState { pipeline, spending }, report) = args.inputs.observe(rules, &mut |event, text| {
         sales.add(&event);
         counter.add(&event, text);
     })?;

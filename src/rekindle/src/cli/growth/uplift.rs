@@ -10,7 +10,7 @@ use crate::cli::CliError;
 use rekindle_core::goals::{UpliftComparison, UpliftReport};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::statistics::DifferenceInterval;
-use rekindle_runtime::replay::{ReplayedLog, state_with_spending};
+use rekindle_runtime::replay::{ReplayedState, state_with_spending};
 
 /// Finds out what campaigns brought about
 ///
@@ -33,7 +33,8 @@ pub(crate) fn run(args: &UpliftArgs) -> Result<(), CliError> {
     }
     let (files, options) = args.inputs.open()?;
     let plan = Arc::new(ExecutionPlan::new(rules));
-    let ReplayedLog { pipeline, spending } = state_with_spending(Arc::clone(&plan), options, args.inputs.until, files)?;
+    let ReplayedState { pipeline, spending } =
+        state_with_spending(Arc::clone(&plan), options, args.inputs.until, files)?;
     warn_of_omitted_events(&plan.rules, &pipeline.totals(), args.inputs.until);
     let report = UpliftReport::new(&plan.rules, &pipeline.uplift());
     print(match args.json {

@@ -169,20 +169,21 @@ if (n.promotions.length) { // Promotions
   }
 }
 if (data.uplift.length) { // What campaigns brought about
-  const s = section("Did campaigns work?", "who got a campaign compared with the control group and its holdout; the intervals hold however often one looks"), by = m => m === "users" ? v => pct(v, 2) : money;
-  const range = (i, f) => i ? `${signed(i.estimate, f)} (${signed(i.low, f)} to ${signed(i.high, f)})` : "–", some = v => v.toLocaleString("en", { maximumFractionDigits: Math.abs(v) < 1 ? 4 : 1 });
+  const s = section("Did campaigns work?", "who got a campaign compared with the control group and its holdout; the intervals hold however often one looks");
+  const range = (i, f) => i ? `${f(i.estimate)} (${f(i.low)} to ${f(i.high)})` : "–", points = v => signed(v * 100, x => x.toFixed(2)) + " pp";
+  const some = i => range(i, v => signed(v, x => x.toLocaleString("en", { minimumFractionDigits: 0, maximumFractionDigits: i && Math.abs(i.estimate) < 10 ? 4 : 1 })));
   for (const c of data.uplift) {
     const t = card(s, nice(c.campaign), "uplift"), rows = [], costs = data.costs.filter(k => k.campaign === c.campaign);
     for (const g of c.goals) {
       if (g.sample_ratio_mismatch) t.append(el("p", "note warn", `${nice(g.goal)}: the sizes of the groups contradict their shares: do not compare them.`));
       for (const k of g.comparisons) {
-        const f = by(k.measure), td = el("td", "text " + (k.low > 0 ? "up" : k.high < 0 ? "down" : ""), k.conclusion), perUnit = k.variant == null && k.brought_per_message;
-        rows.push([nice(g.goal) + (k.variant == null ? "" : ` · ${k.variant}`), k.measure === "users" ? "Users who reach it" : "Value per user", td,
-          k.low == null ? "–" : `${signed(k.difference, f)} (${signed(k.low, f)} to ${signed(k.high, f)})`, range(k.brought, some), range(k.brought_per_message, some),
-          perUnit && costs.length ? costs.map(x => `${range(Object.fromEntries(["estimate", "low", "high"].map(e => [e, k.brought_per_message[e] / x.per_message])), some)} of ${x.budget}`).join("; ") : "–", `${int(k.treated.n)} / ${int(k.control.n)}`]);
+        const name = nice(g.goal) + (k.variant == null ? "" : ` · ${k.variant}`), by = k.measure === "users" ? "users" : "value", each = k.variant == null && k.brought_per_message;
+        t.append(el("p", k.low > 0 ? "up" : k.high < 0 ? "down" : "", `${name}, by ${by}: ${k.conclusion.replace(/T(\d\d:\d\d)\S*Z/g, " $1 UTC")}.`));
+        rows.push([name, by, k.low == null ? "–" : range({ estimate: k.difference, low: k.low, high: k.high }, k.measure === "users" ? points : v => signed(v, money)), some(k.brought), some(k.brought_per_message),
+          each && costs.length ? costs.map(x => `${some({ estimate: each.estimate / x.per_message, low: each.low / x.per_message, high: each.high / x.per_message })} of ${x.budget}`).join("; ") : "–", `${int(k.treated.n)} / ${int(k.control.n)}`]);
       }
     }
-    t.append(table(["Goal", "By", "What may be concluded", "Difference", "Brought", "Per message", "Per unit of budget", "Users with / without"], rows, [0, 1, 2]));
+    t.append(table(["Goal", "By", "Difference", "Brought", "Per message", "Per unit of budget", "Users with / without"], rows, [0, 1]));
     if (costs.length) t.append(el("p", "note", "Spent: " + costs.map(x => `${money(x.spent)} of ${x.budget}`).join(", ") + "."));
   }
 }
