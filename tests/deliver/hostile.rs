@@ -2,6 +2,7 @@
 //! has expired, and what comes twice has the same id.
 
 use std::collections::BTreeMap;
+use std::future::IntoFuture as _;
 
 use rekindle_deliver::retry::retry;
 use rekindle_deliver::status::DeliveryResult;
@@ -151,6 +152,31 @@ async fn a_receiver_that_fails_opens_the_circuit_and_one_that_hangs_holds_a_boun
     assert_eq!(hanging.requests().len(), 4);
     open.stop().await;
     hung.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_hangs_makes_the_stream_hold_what_comes_and_not_the_process() {
+    let harness = Harness::start().await;
+    let hanging = Receiver::start(|_, _| Answer::Silence).await;
+    let running = harness.deliver(&destination(&plain(hanging.port, "timeout = '2m'"))).await;
+    let padding = "x".repeat(16_384);
+    let (mut stored, mut bytes) = (Vec::new(), 0);
+    for number in 0..2_600 {
+        let data = serde_json::json!({ "user": format!("user {number}"), "padding": padding });
+        let event = serde_json::json!({ "id": format!("{number}"), "data": data }).to_string();
+        bytes = event.len();
+        let sent = harness.connection.jetstream.publish("rekindle.actions.push.hello", event.into()).await;
+        stored.push(sent.expect("sent").into_future());
+    }
+    for ack in stored {
+        ack.await.expect("stored");
+    }
+    let most = (32 << 20) / bytes as u64 + 1;
+    until("it holds what it may", async || running.status.waiting() >= most - 10).await;
+    until("the rest is known to wait in the stream", async || running.status.backlog() > 0).await;
+    assert!(running.status.waiting() <= most, "{} of {most}", running.status.waiting());
+    assert_eq!(running.status.in_flight(), 8);
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
