@@ -4,12 +4,13 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use tokio::task::JoinSet;
 use tracing::info;
 
-use super::load::{FileLoadError, load_config};
+use super::load::{FileLoadError, ignored_variables, load_config};
 use super::{CliError, terminal};
 use crate::api::{MetricsCache, Routes};
-use crate::daemon::Signals;
+use crate::daemon::{Signals, warn_repeatedly};
 use crate::delivery::{CONNECTION_BATCH, DeliveryService};
 use crate::logging;
 use crate::metrics::MetricsRegistry;
@@ -119,7 +120,10 @@ fn run_delivery(path: &Path) -> Result<(), CliError> {
         let mut signals = Signals::listen().map_err(CliError::system("listen for signals"))?;
         let registry = MetricsRegistry::default();
         service.register(&registry);
-        registry.add_collector(|page| {
+        let health = Health::default();
+        let watched = health.clone();
+        registry.add_collector(move |page| {
+            page.ready(watched.failing().is_empty());
             page.build();
             page.process();
         });
@@ -127,10 +131,13 @@ fn run_delivery(path: &Path) -> Result<(), CliError> {
         let listen = config.http.listen;
         let server = HttpServer::bind(listen).await;
         let server = server.map_err(|source| CliError::Listen { source, option: "[http] listen" })?;
-        info!(version = env!("CARGO_PKG_VERSION"), http = %server.address(), "rekindle delivers");
+        info!(version = env!("CARGO_PKG_VERSION"), http = %server.address(), "rekindle starts");
+        ignored_variables(&config).inspect(|note| info!("{note}"));
         let routes = Routes::metrics_only(metrics, listen);
         tokio::spawn(routes.serve(server, std::future::pending()));
-        let part = Health::default().part("nats");
+        let part = health.part("nats");
+        let mut monitors = JoinSet::new();
+        monitors.spawn(warn_repeatedly(health));
         let delivery = service.start(access, part).map_err(CliError::system("start the threads of delivery"))?;
         signals.stop().await;
         info!("stopping: requests in flight are finished");
