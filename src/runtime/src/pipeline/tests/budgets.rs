@@ -207,3 +207,13 @@ fn a_limit_lowered_by_a_reload_below_what_is_used_takes_nothing_back_and_grants_
     fixture.happens(&call("Want", "cleo", "10:11:00", r#""cost":1"#), "10:11:02");
     assert_eq!(fixture.summer(), (4, 1));
 }
+
+#[test]
+fn a_limit_of_0_grants_only_what_costs_nothing() {
+    let mut fixture = fixture(&COUPON.replace("limit = 100", "limit = 0"));
+    fixture.happens(&call("Want", "ana", "10:00:00.500", r#""cost":0.000001"#), "10:00:02");
+    fixture.happens(&call("Want", "ben", "10:00:03.500", r#""cost":0"#), "10:00:05");
+    assert!(fixture.journal.contains(&"10:00:01 ana budget ordered".to_owned()), "{:?}", fixture.journal);
+    assert!(fixture.journal.contains(&"10:00:04 ben sent ordered".to_owned()), "{:?}", fixture.journal);
+    assert_eq!(fixture.summer(), (0, 0));
+}
