@@ -1,5 +1,6 @@
 //! The output stream as a destination reads it: a durable consumer, from which messages come as there is room for them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::pull::Config;
@@ -23,7 +24,7 @@ const FETCH_MESSAGES: usize = 64;
 const FETCH_EXPIRES: Duration = Duration::from_secs(5);
 /// How long to wait after a request for messages failed.
 const FETCH_PAUSE: Duration = Duration::from_secs(1);
-/// A subject of transitions has two tokens behind the prefix's: segment and change.
+/// Every name of the rules.
 const ALL: &str = "*";
 
 /// Why a destination has no messages.
@@ -86,16 +87,29 @@ pub fn consumer_name(destination: &str) -> String {
 
 /// The subjects of what a destination is sent.
 pub fn filter_subjects(settings: &DestinationSettings, prefix: &str) -> Vec<String> {
-    let DestinationSettings { channels, campaigns, segments, .. } = settings;
-    let or_all = |names: &[String]| if names.is_empty() { vec![ALL.to_owned()] } else { names.to_vec() };
+    let DestinationSettings { channels, campaigns, segments, ledgers, goals, .. } = settings;
+    let is_of_others = ![segments, ledgers, goals].iter().all(|names| names.is_empty());
     let mut subjects = Vec::new();
-    if segments.is_empty() || !channels.is_empty() || !campaigns.is_empty() {
-        for channel in or_all(channels) {
-            subjects.extend(or_all(campaigns).iter().map(|campaign| format!("{prefix}.actions.{channel}.{campaign}")));
+    if !is_of_others || !channels.is_empty() || !campaigns.is_empty() {
+        for channel in distinct(channels).unwrap_or_else(|| vec![ALL]) {
+            let campaigns = distinct(campaigns).unwrap_or_else(|| vec![ALL]);
+            subjects.extend(campaigns.iter().map(|campaign| format!("{prefix}.actions.{channel}.{campaign}")));
         }
     }
-    subjects.extend(segments.iter().map(|segment| format!("{prefix}.segments.{segment}.*")));
+    let names = |names| distinct(names).unwrap_or_default().into_iter();
+    subjects.extend(names(segments).map(|segment| format!("{prefix}.segments.{segment}.*")));
+    subjects.extend(names(ledgers).map(|ledger| format!("{prefix}.points.{ledger}.*")));
+    subjects.extend(names(goals).map(|goal| format!("{prefix}.outcomes.*.{goal}")));
     subjects
+}
+
+/// Names, each once, or only the one that stands for all: the subjects of a consumer must not overlap. `None`: there are none.
+fn distinct(names: &[String]) -> Option<Vec<&str>> {
+    let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    match names.contains(ALL) {
+        true => Some(vec![ALL]),
+        false => Some(names.into_iter().collect()).filter(|names: &Vec<&str>| !names.is_empty()),
+    }
 }
 
 impl DeliveryStream {
@@ -170,9 +184,11 @@ mod tests {
     #[test]
     fn a_destination_reads_what_it_names_and_by_default_all_actions() {
         assert_eq!(subjects(""), ["p.actions.*.*"]);
-        assert_eq!(subjects("channels = ['push', 'email']"), ["p.actions.push.*", "p.actions.email.*"]);
+        assert_eq!(subjects("channels = ['push', 'email', 'push']"), ["p.actions.email.*", "p.actions.push.*"]);
+        assert_eq!(subjects("channels = ['push', '*']"), ["p.actions.*.*"]);
         assert_eq!(subjects("campaigns = ['hi']"), ["p.actions.*.hi"]);
         assert_eq!(subjects("segments = ['*']"), ["p.segments.*.*"]);
+        assert_eq!(subjects("ledgers = ['stars']\ngoals = ['*']"), ["p.points.stars.*", "p.outcomes.*.*"]);
         assert_eq!(subjects("channels = ['c']\nsegments = ['s']"), ["p.actions.c.*", "p.segments.s.*"]);
     }
 }

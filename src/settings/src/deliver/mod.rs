@@ -35,9 +35,15 @@ pub struct DestinationSettings {
     /// Only actions of these campaigns; none: of all.
     #[schemars(default)]
     pub campaigns: Vec<String>,
-    /// Also transitions of these segments: `"*"` for all. Without `channels` and `campaigns`, only these and no actions.
+    /// Also transitions of these segments: `"*"` for all. Without `channels` and `campaigns`, no actions.
     #[schemars(default)]
     pub segments: Vec<String>,
+    /// Also changes of the points of these ledgers: `"*"` for all. Without `channels` and `campaigns`, no actions.
+    #[schemars(default)]
+    pub ledgers: Vec<String>,
+    /// Also outcomes of these goals: `"*"` for all. Without `channels` and `campaigns`, no actions.
+    #[schemars(default)]
+    pub goals: Vec<String>,
     /// Where requests go: a template. Its scheme and host are fixed; values in it are percent-encoded.
     #[schemars(regex(pattern = "^https?://[^\\s/{}?#@]+([/?].*)?$"))]
     pub url: String,
@@ -125,11 +131,13 @@ fn timeout() -> Span {
 }
 
 /// Keys of a `[[deliver]]`.
-pub(super) const KEYS: [SettingKey; 19] = [
+pub(super) const KEYS: [SettingKey; 21] = [
     ("name", SettingKind::Text),
     ("channels", SettingKind::List),
     ("campaigns", SettingKind::List),
     ("segments", SettingKind::List),
+    ("ledgers", SettingKind::List),
+    ("goals", SettingKind::List),
     ("url", SettingKind::Text),
     ("method", SettingKind::Text),
     ("format", SettingKind::Text),

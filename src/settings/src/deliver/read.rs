@@ -36,6 +36,8 @@ impl DestinationSettings {
             channels: read_ids(section, "channels", reader),
             campaigns: read_ids(section, "campaigns", reader),
             segments: read_ids(section, "segments", reader),
+            ledgers: read_ids(section, "ledgers", reader),
+            goals: read_ids(section, "goals", reader),
             method: RequestMethod::Post,
             format: BodyFormat::Json,
             headers: read_headers(section, reader),
