@@ -10,10 +10,15 @@ use serde_json::{Value, json};
 
 use crate::harness::{KEYS, SHOP, TestCollector};
 
-const SDKS: [&str; 4] = ["segment", "rudder", "posthog", "mixpanel"];
+const SDKS: [&str; 5] = ["segment", "rudder", "posthog", "mixpanel", "amplitude"];
 
-const PACKAGES: [&str; 4] =
-    ["segment-analytics-python==2.4.0", "rudder-sdk-python==2.1.9", "posthog==7.91.1", "mixpanel==5.4.1"];
+const PACKAGES: [&str; 5] = [
+    "segment-analytics-python==2.4.0",
+    "rudder-sdk-python==2.1.9",
+    "posthog==7.91.1",
+    "mixpanel==5.4.1",
+    "amplitude-analytics==1.3.0",
+];
 
 /// Each event counts exactly once, and amounts and traits are what was said.
 const RULES: &str = r#"

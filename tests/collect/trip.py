@@ -47,5 +47,24 @@ elif SDK == "mixpanel":
     consumer._session.mount("http://", consumer._session.get_adapter("https://"))
     client = Mixpanel(KEY, consumer=consumer)
     steps(lambda traits: client.people_set(USER, traits), lambda name, properties: client.track(USER, name, properties))
+elif SDK == "amplitude":
+    from amplitude import Amplitude, BaseEvent, Config, EventOptions, Identify
+
+    def answered(event, code, message=None):
+        if code != 200:
+            failed(message, [event])
+
+    client = Amplitude(KEY, Config(server_url=f"{URL}/2/httpapi", flush_interval_millis=100, callback=answered))
+
+    def identify(traits):
+        change = Identify()
+        for name, value in traits.items():
+            change.set(name, value)
+        client.identify(change, EventOptions(user_id=USER))
+
+    steps(identify, lambda name, properties: client.track(BaseEvent(name, user_id=USER, event_properties=properties)))
+    for flushed in client.flush() or []:
+        flushed.result()
+    client.shutdown()
 else:
     sys.exit(f"{SDK} is no SDK")
