@@ -35,7 +35,7 @@ const FINAL_ACK_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// The shop of `rekindle demo`: shoppers come, browse, fill carts, buy, go cold and come back, as Segment calls, one line
 /// per event; the shop's servers tell of shipments and tickets. They have 75 days of history at the start. Timestamps
-/// start now. Ctrl-C ends it with a summary.
+/// start now. Unlike those of the demo they get no messages, and react to none. Ctrl-C ends it with a summary.
 ///
 /// Names and properties are those of Segment's e-commerce specification, with the `cart_id` in checkouts and orders, too.
 /// Beyond it: Order Shipped, Order Delivered (`order_id`), Ticket Opened, Ticket Answered, Ticket Closed (`ticket_id`),
