@@ -9,7 +9,6 @@ use rstest::rstest;
 fn oracle_reproduces_case(
     #[files("../../tests/conformance/**/rules.toml")]
     #[exclude("alive-")]
-    #[exclude("budgets-")]
     #[exclude("everything-")]
     rules: std::path::PathBuf,
 ) {
@@ -24,8 +23,16 @@ fn oracle_reproduces_case(
     let expected = lines(&read(case, "expected.jsonl"));
     assert!(!expected.is_empty(), "the case expects something");
     let (events, max_disorder_ms) = (read(case, "events.jsonl"), 5_000);
-    let input =
-        OracleInput { rules_toml: &rules_toml, events_jsonl: &events, until_ms, max_disorder_ms, ..Default::default() };
+    let secret = std::fs::read(case.join("secret")).unwrap_or_default();
+    let secret = secret.strip_suffix(b"\n").unwrap_or(&secret);
+    let input = OracleInput {
+        rules_toml: &rules_toml,
+        events_jsonl: &events,
+        until_ms,
+        max_disorder_ms,
+        secret,
+        ..Default::default()
+    };
     let actual = oracle::run(&input);
     if let Some(difference) = compare::difference(&expected, &actual) {
         panic!("{}: {difference}", case.display());

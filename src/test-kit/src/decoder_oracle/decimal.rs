@@ -124,6 +124,15 @@ impl OracleDecimal {
         if digits.is_empty() { "0".to_owned() } else { format!("{sign}{digits}") }
     }
 
+    /// The number as digits with a point.
+    pub fn written(&self) -> String {
+        let digits: String = self.digits.iter().map(|digit| char::from(b'0' + digit)).collect();
+        let padded = format!("{digits:0>7}");
+        let (whole, fraction) = padded.split_at(padded.len() - 6);
+        let sign = if self.negative { "-" } else { "" };
+        if fraction == "000000" { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+    }
+
     fn new(negative: bool, digits: Vec<u8>) -> OracleDecimal {
         let digits = trimmed(digits);
         OracleDecimal { negative: negative && !digits.is_empty(), digits }

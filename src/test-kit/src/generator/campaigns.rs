@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
+use super::budgets::{self, SPENDING_CHOICES};
 use super::conditions::{self, ConditionPlace, GeneratedCondition, SegmentName, Vocabulary, choose};
 use super::measures;
 use super::picks::Picks;
@@ -41,18 +42,26 @@ const MAX_PER_KEY: &[usize] = &[0, 1, 1, 1, 2];
 #[derive(Clone, Debug)]
 pub(crate) struct GeneratedCampaign {
     choices: Vec<u8>,
+    spending: Vec<u8>,
     condition: Option<GeneratedCondition>,
 }
 
 /// Any campaign.
 pub(crate) fn campaign() -> impl Strategy<Value = GeneratedCampaign> {
-    (prop::collection::vec(any::<u8>(), 19), prop::option::weighted(0.25, conditions::condition()))
-        .prop_map(|(choices, condition)| GeneratedCampaign { choices, condition })
+    let choices = |count| prop::collection::vec(any::<u8>(), count);
+    (choices(19), choices(SPENDING_CHOICES), prop::option::weighted(0.25, conditions::condition()))
+        .prop_map(|(choices, spending, condition)| GeneratedCampaign { choices, spending, condition })
 }
 
 impl GeneratedCampaign {
     /// Writes what follows its id; `vocabulary` is that of a campaign on users.
-    pub(crate) fn write(&self, text: &mut String, vocabulary: &Vocabulary<'_>, goals: &[String]) -> std::fmt::Result {
+    pub(crate) fn write(
+        &self,
+        text: &mut String,
+        vocabulary: &Vocabulary<'_>,
+        goals: &[String],
+        budgets: &[String],
+    ) -> std::fmt::Result {
         let Vocabulary { parts, names, segments, ledgers, .. } = *vocabulary;
         let mut picks = Picks::new(&self.choices);
         let trigger = picks.pick(&["enter", "enter", "exit", "event", "event", "enter a key", "enter a key"]);
@@ -103,6 +112,9 @@ impl GeneratedCampaign {
         }
         if !is_by_key && parts.prices {
             measures::write_price(text, &mut picks, ledgers, on_event)?;
+        }
+        if !is_by_key {
+            budgets::write_spending(text, &self.spending, budgets, names, on_event)?;
         }
         let vocabulary = Vocabulary { place, per, ..*vocabulary };
         match &self.condition {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use super::LanguageParts;
+use super::budgets;
 use super::campaigns::{self, GeneratedCampaign};
 use super::conditions::{self, ConditionPlace, GeneratedCondition, SegmentName, Vocabulary};
 use super::lets::{EACH_SELECTORS, ITEM_LETS, LETS, SELECTORS};
@@ -43,6 +44,7 @@ pub(crate) struct RulesModel {
     /// Entries of `[[goals]]` and `[[ledgers]]`.
     goals: Vec<Vec<u8>>,
     ledgers: Vec<Vec<u8>>,
+    budgets: Vec<Vec<u8>>,
 }
 
 /// An entry of `[events]`.
@@ -84,8 +86,9 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
         prop::collection::vec(choices(3), 0..3),
         prop::collection::vec(choices(measures::CHOICES), 0..3),
         prop::collection::vec(choices(measures::CHOICES), 0..3),
+        prop::collection::vec(choices(2), 0..3),
     )
-        .prop_map(move |(head, names, pers, segments, campaigns, caps, goals, ledgers)| RulesModel {
+        .prop_map(move |(head, names, pers, segments, campaigns, caps, goals, ledgers, budgets)| RulesModel {
             parts,
             head,
             names,
@@ -95,6 +98,7 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
             caps,
             goals: if parts.points { goals } else { Vec::new() },
             ledgers: if parts.points { ledgers } else { Vec::new() },
+            budgets: if parts.budgets { budgets } else { Vec::new() },
         })
 }
 
@@ -138,6 +142,11 @@ impl RulesModel {
             measures::write_ledger(text, &id, choices, &names)?;
             ledgers.push(Some(id));
         }
+        let mut budgets = Vec::new();
+        for (index, choices) in self.budgets.iter().enumerate() {
+            budgets.push(format!("b{index}"));
+            budgets::write_budget(text, &budgets[index], choices)?;
+        }
         let mut segments: Vec<Option<SegmentName>> = Vec::new();
         let any_kept = self.segments.iter().any(|segment| segment.is_kept);
         for (index, segment) in self.segments.iter().enumerate() {
@@ -166,7 +175,7 @@ impl RulesModel {
                 ledgers: &ledgers,
                 per: None,
             };
-            campaign.write(text, &vocabulary, &goals)?;
+            campaign.write(text, &vocabulary, &goals, &budgets)?;
         }
         for choices in &self.caps {
             let mut picks = Picks::new(choices);

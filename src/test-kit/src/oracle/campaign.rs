@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use serde_json::{Value as Json, json};
 
+use super::budgets::OracleBooks;
 use super::evaluate::EvaluationScope;
 use super::history::OracleMatch;
 use super::log::print_time;
@@ -16,7 +17,7 @@ use super::zone::OracleZone;
 /// A decision that counts for `cooldown` and `max_per_user`.
 #[derive(Clone)]
 pub(crate) struct OracleExposure {
-    campaign: usize,
+    pub(crate) campaign: usize,
     at: i64,
     sent: bool,
 }
@@ -54,6 +55,27 @@ pub(crate) struct OracleDeferral {
     at: i64,
     pub(crate) until: i64,
     zone: OracleZone,
+}
+
+/// A campaign that is to be decided.
+#[derive(Clone)]
+pub(crate) struct OracleQuestion {
+    pub(crate) campaign: usize,
+    pub(crate) cause: OracleCause,
+    /// What was deferred before, when it is decided again.
+    held: Option<Box<OracleDeferral>>,
+}
+
+/// The outcome, and until when it is deferred.
+pub(crate) struct OracleDecision {
+    outcome: &'static str,
+    until: Option<i64>,
+}
+
+impl OracleDecision {
+    pub(crate) fn of(outcome: &'static str) -> OracleDecision {
+        OracleDecision { outcome, until: None }
+    }
 }
 
 impl OracleCause {
@@ -94,8 +116,13 @@ impl OracleUser {
         order.sort_by_key(|index| (Reverse(rules.campaigns[*index].priority), *index));
         for index in order {
             for cause in causes.iter().filter(|cause| cause.sets_off(&rules.campaigns[index].on)) {
-                let decision = self.decide(index, cause, None, rules);
-                self.record(index, cause.clone(), decision, rules, journal);
+                let question = OracleQuestion { campaign: index, cause: cause.clone(), held: None };
+                if !rules.campaigns[index].spends.is_empty() {
+                    self.ask(question);
+                    continue;
+                }
+                let decision = self.decide(&question, rules, &OracleBooks::default());
+                self.record(question, decision, rules, journal);
             }
         }
     }
@@ -107,17 +134,23 @@ impl OracleUser {
         self.deferred = waiting;
         due.sort_by_key(|one| (Reverse(rules.campaigns[one.campaign].priority), one.campaign));
         for held in due {
-            let decision = if self.still_holds(&held.cause) {
-                self.decide(held.campaign, &held.cause, Some(&held), rules)
+            let (campaign, cause) = (held.campaign, held.cause.clone());
+            let question = OracleQuestion { campaign, cause, held: Some(Box::new(held)) };
+            if !rules.campaigns[campaign].spends.is_empty() {
+                self.ask(question);
+                continue;
+            }
+            let decision = if self.still_holds(&question.cause) {
+                self.decide(&question, rules, &OracleBooks::default())
             } else {
-                ("stale", None)
+                OracleDecision::of("stale")
             };
-            self.record(held.campaign, held.cause, decision, rules, journal);
+            self.record(question, decision, rules, journal);
         }
     }
 
     /// Whether a segment is still as its change left it; for a match always.
-    fn still_holds(&self, cause: &OracleCause) -> bool {
+    pub(crate) fn still_holds(&self, cause: &OracleCause) -> bool {
         let OracleCause::Change(change) = cause else { return true };
         let inside = match &change.instance {
             None => Some(self.member_of[change.segment]),
@@ -126,14 +159,10 @@ impl OracleUser {
         inside == Some(change.enter)
     }
 
-    /// The outcome, and until when it is deferred. `held`: what was deferred before, when it is decided again.
-    fn decide(
-        &self,
-        index: usize,
-        cause: &OracleCause,
-        held: Option<&OracleDeferral>,
-        rules: &OracleRules,
-    ) -> (&'static str, Option<i64>) {
+    /// Decides a campaign, with budgets as the books say.
+    pub(crate) fn decide(&self, question: &OracleQuestion, rules: &OracleRules, books: &OracleBooks) -> OracleDecision {
+        let OracleQuestion { campaign: index, cause, held } = question;
+        let (index, held) = (*index, held.as_deref());
         let campaign = &rules.campaigns[index];
         let age = match (held, cause) {
             (Some(held), _) => self.now - held.at,
@@ -141,56 +170,62 @@ impl OracleUser {
             (None, OracleCause::Change(_)) => 0,
         };
         if age > campaign.expires {
-            return ("too_late", None);
+            return OracleDecision::of("too_late");
         }
         let scope = EvaluationScope::caused(self, cause, rules);
         if campaign.condition.as_ref().is_some_and(|condition| !scope.holds(condition)) {
-            return ("condition", None);
+            return OracleDecision::of("condition");
         }
         let exposures: Vec<i64> = self.exposures.iter().filter(|one| one.campaign == index).map(|one| one.at).collect();
         if campaign.max_per_user.is_some_and(|max| exposures.len() >= max) {
-            return ("max_per_user", None);
+            return OracleDecision::of("max_per_user");
         }
         let fired_for_key = scope.instance.and_then(|(_, instance)| instance.fired.get(&index)).copied();
         if campaign.max_per_key.is_some_and(|max| fired_for_key.unwrap_or(0) >= max) {
-            return ("max_per_key", None);
+            return OracleDecision::of("max_per_key");
         }
         if campaign.cooldown.is_some_and(|cooldown| exposures.iter().any(|at| self.now - at < cooldown)) {
-            return ("cooldown", None);
+            return OracleDecision::of("cooldown");
         }
         let minds_quiet_hours = held.is_none_or(|held| held.zone != self.zone(rules));
         if let Some(until) =
             campaign.quiet_hours.and_then(|hours| self.quiet_until(hours, rules)).filter(|_| minds_quiet_hours)
         {
             let is_pending = self.deferred.iter().any(|one| one.campaign == index);
-            return if is_pending { ("pending", None) } else { ("deferred", Some(until)) };
+            if is_pending {
+                return OracleDecision::of("pending");
+            }
+            return OracleDecision { until: Some(until), ..OracleDecision::of("deferred") };
         }
         if self.is_capped(campaign, rules) {
-            return ("capped", None);
+            return OracleDecision::of("capped");
         }
         if let Some(price) = &campaign.price {
             let amount = self.price(index, cause, rules);
             if amount.is_none_or(|amount| amount < 1 || amount > self.accounts[price.ledger].balance()) {
-                return ("insufficient", None);
+                return OracleDecision::of("insufficient");
             }
+        }
+        if !self.is_granted(question, rules, books) {
+            return OracleDecision::of("budget");
         }
         let draw = || {
             let text = format!("chance:{}:{}:{}", campaign.id, self.id, cause.draw_text(rules));
             hmac_share(&rules.secret, &text)
         };
         if campaign.chance.is_some_and(|chance| draw() >= chance) {
-            return ("no_luck", None);
+            return OracleDecision::of("no_luck");
         }
         if campaign.price.is_some() {
-            return ("sent", None);
+            return OracleDecision::of("sent");
         }
         if share(&format!("control:{}", self.id)) < rules.control {
-            return ("control", None);
+            return OracleDecision::of("control");
         }
         if share(&format!("holdout:{}:{}", campaign.id, self.id)) < campaign.holdout {
-            return ("holdout", None);
+            return OracleDecision::of("holdout");
         }
-        ("sent", None)
+        OracleDecision::of("sent")
     }
 
     /// What a campaign costs the user in whole points.
@@ -213,14 +248,16 @@ impl OracleUser {
         )
     }
 
-    fn record(
+    /// Tells a decision, and counts it.
+    pub(crate) fn record(
         &mut self,
-        index: usize,
-        cause: OracleCause,
-        (outcome, until): (&'static str, Option<i64>),
+        question: OracleQuestion,
+        OracleDecision { outcome, until }: OracleDecision,
         rules: &OracleRules,
         journal: &mut Vec<Json>,
     ) {
+        let shares = (outcome == "sent").then(|| self.shares(&question, rules)).flatten().unwrap_or_default();
+        let OracleQuestion { campaign: index, cause, .. } = question;
         let campaign = &rules.campaigns[index];
         if let Some(price) = &campaign.price
             && matches!(outcome, "no_luck" | "sent")
@@ -256,6 +293,7 @@ impl OracleUser {
             self.expose(index, outcome, variant, rules);
         }
         journal.push(line);
+        self.take(shares, index, rules, journal);
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct EvaluationScope<'a> {
     pub(crate) call: Option<ScopedCall<'a>>,
     /// The match that set off a campaign.
     pub(crate) matched: Option<&'a OracleMatch>,
+    /// What `code()` is.
+    pub(crate) code: Option<&'a str>,
 }
 
 /// What a `where` or `let` sees of an event.
@@ -39,7 +41,7 @@ pub(crate) struct ScopedCall<'a> {
 impl<'a> EvaluationScope<'a> {
     /// The user, at its clock.
     pub(crate) fn of_user(user: &'a OracleUser, rules: &'a OracleRules) -> EvaluationScope<'a> {
-        EvaluationScope { rules, user, now: user.now, instance: None, call: None, matched: None }
+        EvaluationScope { rules, user, now: user.now, instance: None, call: None, matched: None, code: None }
     }
 
     /// What a campaign asks: the instance whose change set it off, if it is there, or the user.
@@ -111,6 +113,7 @@ impl<'a> EvaluationScope<'a> {
             OracleExpression::Balance(ledger) => self.balance(ledger),
             OracleExpression::Moved(direction, ledger, window) => self.moved(*direction, ledger, *window),
             OracleExpression::Expiring(ledger, within) => self.expiring(ledger, *within),
+            OracleExpression::Code => self.code.map_or(OracleValue::Missing, |code| OracleValue::Text(code.to_owned())),
             OracleExpression::Hour => count(usize::try_from(self.local_time().hour()).expect("0 to 23")),
             OracleExpression::Weekday => {
                 let weekday = self.local_time().weekday().to_monday_one_offset();

@@ -67,6 +67,8 @@ pub(crate) enum OracleExpression {
     Moved(OraclePointsDirection, String, OracleWindow),
     /// `expiring` of a ledger within a number of milliseconds.
     Expiring(String, i64),
+    /// The code of the coupon that a reservation is for.
+    Code,
     Hour,
     Weekday,
     Idle,

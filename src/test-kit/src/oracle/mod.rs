@@ -8,6 +8,8 @@
 //!
 //! It trusts its input: rules that do not parse, or that have wrong types, make it panic.
 
+mod beats;
+mod budgets;
 mod calendar;
 mod campaign;
 pub mod compare;
@@ -34,6 +36,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
+use budgets::OracleBooks;
 use log::{OracleCall, OracleCallType};
 use rules::OracleRules;
 use user::OracleUser;
@@ -60,7 +63,7 @@ pub struct OracleInput<'a> {
 pub struct ForgetPlan {
     /// Ids to forget, each with the index of the line before which that happens.
     pub requests: Vec<(usize, String)>,
-    /// Users that were idle for this long expire, unless they have a deferred decision, a goal that is
+    /// Users that were idle for this long expire, unless they have a deferred decision, a reservation, a goal that is
     /// not mature, points or a debt. It must be at least as long as every
     /// window and duration in the rules, so that nothing else changes for an idle user.
     pub state_ttl_ms: Option<i64>,
@@ -76,6 +79,8 @@ pub fn run(input: &OracleInput<'_>) -> Vec<Json> {
         watermark: BEGINNING,
         state_ttl: input.forgetting.state_ttl_ms,
         journal: Vec::new(),
+        books: OracleBooks::default(),
+        until: until_ms,
     };
     let mut arrival = 0;
     for (index, line) in input.events_jsonl.split_inclusive(|byte| *byte == b'\n').enumerate() {
@@ -83,15 +88,12 @@ pub fn run(input: &OracleInput<'_>) -> Vec<Json> {
             state.forget(id);
         }
         for call in log::calls(line, until_ms) {
-            let at = call.at;
+            state.move_watermark(call.at - max_disorder_ms);
             state.apply(call, arrival);
-            state.watermark = state.watermark.max(at - max_disorder_ms);
             arrival += 1;
         }
     }
-    for user in state.users.values_mut() {
-        user.advance(state.rules, until_ms, &mut state.journal);
-    }
+    state.end();
     state.journal
 }
 
@@ -103,6 +105,9 @@ struct OracleState<'r> {
     watermark: i64,
     state_ttl: Option<i64>,
     journal: Vec<Json>,
+    books: OracleBooks,
+    /// The end of time.
+    until: i64,
 }
 
 impl OracleState<'_> {
@@ -135,12 +140,18 @@ impl OracleState<'_> {
             (None, None) => return,
         };
         let mut user = self.users.remove(&id).unwrap_or_else(|| OracleUser::new(&id, self.rules));
+        user.log_beat = Some(self.beat());
         let mut now = call.at.max(user.now).max(self.watermark);
         let visitor = visitor.and_then(|(from, mut state)| {
             let both = now.max(state.now);
             let is_expired = self.is_expired(&state, both);
+            state.log_beat = Some(self.beat());
             state.advance(self.rules, both, &mut self.journal);
-            (!is_expired).then_some((from, state))
+            if is_expired {
+                self.bury(state);
+                return None;
+            }
+            Some((from, state))
         });
         if let Some((from, state)) = visitor {
             now = now.max(state.now);
@@ -162,6 +173,8 @@ impl OracleState<'_> {
             user.advance(self.rules, now, &mut self.journal);
             user.accept(call, now, arrival, self.rules, &mut self.journal);
         }
+        self.books.enter(&mut user);
+        user.log_beat = None;
         self.users.insert(id, user);
     }
 
@@ -174,6 +187,7 @@ impl OracleState<'_> {
         let owner = self.links.remove(id);
         if let Some(mut user) = self.users.remove(id) {
             user.advance(self.rules, self.watermark, &mut self.journal);
+            self.bury(user);
         }
         self.unlink(id);
         if let Some(owner) = owner {
@@ -209,7 +223,9 @@ impl OracleState<'_> {
         if self.is_expired(user, now)
             && let Some(mut user) = self.users.remove(id)
         {
+            user.log_beat = Some(self.beat());
             user.advance(self.rules, now, &mut self.journal);
+            self.bury(user);
             self.unlink(id);
         }
     }
@@ -221,6 +237,8 @@ impl OracleState<'_> {
         let mut then = user.clone();
         then.advance(self.rules, now, &mut Vec::new());
         latest + ttl <= now
+            && then.asks.is_empty()
+            && then.reservations.is_empty()
             && then.deferred.is_empty()
             && !then.has_points()
             && then.next_maturity(self.rules).is_none()
@@ -233,7 +251,8 @@ impl OracleState<'_> {
         }
         user.advance(self.rules, now, &mut self.journal);
         let mut new = OracleUser::new(&user.id, self.rules);
-        new.now = now;
+        (new.now, new.log_beat) = (now, user.log_beat);
+        self.bury(user);
         new
     }
 }

@@ -91,6 +91,7 @@ impl NameResolver<'_> {
             }
             "idle" => OracleExpression::Idle,
             "age" => OracleExpression::Age,
+            "code" => OracleExpression::Code,
             "hour" => OracleExpression::Hour,
             "weekday" => OracleExpression::Weekday,
             "key" => OracleExpression::Key,

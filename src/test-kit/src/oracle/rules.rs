@@ -3,11 +3,12 @@
 use toml::de::DeTable;
 use toml::{Table, Value as Toml};
 
-use super::calendar::OracleCalendar;
+use super::calendar::{CalendarPeriod, OracleCalendar};
 use super::expression::OracleExpression;
 use super::log::OracleCallType;
 use super::resolve::{self, parse_duration};
 use super::zone::OracleZone;
+use crate::decoder_oracle::decimal::OracleDecimal;
 
 /// The whole file.
 pub(crate) struct OracleRules {
@@ -24,6 +25,30 @@ pub(crate) struct OracleRules {
     pub(crate) pers: Vec<OraclePer>,
     pub(crate) goals: Vec<OracleGoal>,
     pub(crate) ledgers: Vec<OracleLedger>,
+    pub(crate) budgets: Vec<OracleBudget>,
+}
+
+/// An entry of `[[budgets]]`.
+pub(crate) struct OracleBudget {
+    pub(crate) id: String,
+    pub(crate) limit: OracleDecimal,
+    pub(crate) per: Option<CalendarPeriod>,
+}
+
+/// The `coupon` of a campaign.
+pub(crate) struct OracleCoupon {
+    pub(crate) valid: i64,
+    pub(crate) prefix: String,
+    pub(crate) length: usize,
+}
+
+/// The `settle` of a campaign.
+pub(crate) struct OracleSettlement {
+    /// Index of the name.
+    pub(crate) on: usize,
+    pub(crate) when: Option<OracleExpression>,
+    pub(crate) amount: Option<OracleExpression>,
+    pub(crate) within: Option<i64>,
 }
 
 /// An entry of `[[ledgers]]`.
@@ -107,6 +132,10 @@ pub(crate) struct OracleCampaign {
     /// Indexes of the goals that it is measured by.
     pub(crate) goals: Vec<usize>,
     pub(crate) price: Option<OraclePrice>,
+    /// Indexes of budgets, and what it costs of each.
+    pub(crate) spends: Vec<(usize, OracleExpression)>,
+    pub(crate) coupon: Option<OracleCoupon>,
+    pub(crate) settle: Option<OracleSettlement>,
 }
 
 /// What sets off a campaign.
@@ -123,6 +152,11 @@ pub(crate) struct OracleCap {
 }
 
 impl OracleRules {
+    /// Whether anybody waits for the ends of beats.
+    pub(crate) fn has_spends(&self) -> bool {
+        self.campaigns.iter().any(|campaign| !campaign.spends.is_empty())
+    }
+
     /// Reads a rules file; panics on mistakes.
     pub(crate) fn parse(text: &str, secret: &[u8]) -> OracleRules {
         let file: Table = text.parse().unwrap_or_else(|error| panic!("the rules are no TOML: {error}\n{text}"));
@@ -146,6 +180,8 @@ impl OracleRules {
         let ledgers: Vec<OracleLedger> =
             tables(&file, "ledgers").into_iter().map(|table| ledger(table, &name_ids)).collect();
         let ledger_ids: Vec<String> = ledgers.iter().map(|ledger| ledger.id.clone()).collect();
+        let budgets: Vec<OracleBudget> = tables(&file, "budgets").into_iter().map(budget).collect();
+        let budget_ids: Vec<String> = budgets.iter().map(|budget| budget.id.clone()).collect();
         let zone = string(&file, "timezone").unwrap_or_else(|| "UTC".to_owned());
         let zone = OracleZone::parse(&zone).expect("the rules' zone is known");
         OracleRules {
@@ -162,12 +198,19 @@ impl OracleRules {
                 .map(|table| {
                     campaign(
                         table,
-                        &IdLists { names: &name_ids, segments: &segment_ids, goals: &goal_ids, ledgers: &ledger_ids },
+                        &IdLists {
+                            names: &name_ids,
+                            segments: &segment_ids,
+                            goals: &goal_ids,
+                            ledgers: &ledger_ids,
+                            budgets: &budget_ids,
+                        },
                     )
                 })
                 .collect(),
             goals,
             ledgers,
+            budgets,
             caps: tables(&file, "caps").into_iter().map(cap).collect(),
         }
     }
@@ -235,6 +278,19 @@ fn goal(table: &Table, names: &[String]) -> OracleGoal {
     }
 }
 
+fn budget(table: &Table) -> OracleBudget {
+    let per = string(table, "per").map(|per| match per.as_str() {
+        "day" => CalendarPeriod::Day,
+        "week" => CalendarPeriod::Week,
+        "month" => CalendarPeriod::Month,
+        "quarter" => CalendarPeriod::Quarter,
+        "year" => CalendarPeriod::Year,
+        other => panic!("`{other}` is no period"),
+    });
+    let limit = OracleDecimal::parse(&table["limit"].to_string()).expect("a limit is a number");
+    OracleBudget { id: required(table, "id"), limit, per }
+}
+
 fn ledger(table: &Table, names: &[String]) -> OracleLedger {
     let entries = |key: &str| {
         let entry = |table: &Table| OraclePointsEntry {
@@ -259,10 +315,11 @@ struct IdLists<'a> {
     segments: &'a [String],
     goals: &'a [String],
     ledgers: &'a [String],
+    budgets: &'a [String],
 }
 
 fn campaign(table: &Table, ids: &IdLists<'_>) -> OracleCampaign {
-    let IdLists { names, segments, goals, ledgers } = *ids;
+    let IdLists { names, segments, goals, ledgers, budgets } = *ids;
     let on = required(table, "on");
     let (change, id) = on.split_once(':').expect("`on` is `enter:`, `exit:` or `event:`, and an id");
     let on = match change {
@@ -294,6 +351,24 @@ fn campaign(table: &Table, ids: &IdLists<'_>) -> OracleCampaign {
         price: table.get("price").and_then(Toml::as_table).map(|price| OraclePrice {
             ledger: position(ledgers, &required(price, "ledger")),
             amount: resolve::parse(&required(price, "amount"), names, segments),
+        }),
+        spends: tables(table, "spends")
+            .into_iter()
+            .map(|spend| {
+                let cost = resolve::parse(&required(spend, "cost"), names, segments);
+                (position(budgets, &required(spend, "budget")), cost)
+            })
+            .collect(),
+        coupon: table.get("coupon").and_then(Toml::as_table).map(|coupon| OracleCoupon {
+            valid: duration(coupon, "valid").expect("a coupon has a `valid`"),
+            prefix: string(coupon, "prefix").unwrap_or_default(),
+            length: count(coupon, "length").unwrap_or(10),
+        }),
+        settle: table.get("settle").and_then(Toml::as_table).map(|settle| OracleSettlement {
+            on: position(names, &required(settle, "on")),
+            when: string(settle, "when").map(|when| resolve::parse(&when, &[], &[])),
+            amount: string(settle, "amount").map(|amount| resolve::parse(&amount, &[], &[])),
+            within: duration(settle, "within"),
         }),
     }
 }

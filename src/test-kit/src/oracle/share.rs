@@ -12,13 +12,17 @@ pub(crate) fn share(key: &str) -> f64 {
 
 /// HMAC-SHA256 of a text as a number from 0 to 1 (RFC 2104).
 pub(crate) fn hmac_share(secret: &[u8], text: &str) -> f64 {
+    let first = hmac(secret, text)[..8].iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+    first as f64 / 2f64.powi(64)
+}
+
+/// HMAC-SHA256 of a text.
+pub(crate) fn hmac(secret: &[u8], text: &str) -> Vec<u8> {
     let mut key = if secret.len() > BLOCK_BYTES { sha256(&[secret]) } else { secret.to_vec() };
     key.resize(BLOCK_BYTES, 0);
     let padded = |pad: u8| key.iter().map(|byte| byte ^ pad).collect::<Vec<u8>>();
     let inner = sha256(&[&padded(0x36), text.as_bytes()]);
-    let code = sha256(&[&padded(0x5c), &inner]);
-    let first = code[..8].iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
-    first as f64 / 2f64.powi(64)
+    sha256(&[&padded(0x5c), &inner])
 }
 
 fn sha256(parts: &[&[u8]]) -> Vec<u8> {

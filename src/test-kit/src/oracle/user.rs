@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
 
+use super::budgets::{OracleAsk, OracleBudgetChange, OracleReservation};
 use super::campaign::{OracleCause, OracleChange, OracleDeferral, OracleExposure, OracleMatchCause};
 use super::evaluate::{EvaluationScope, ScopedCall};
 use super::goals::OracleTrial;
@@ -38,6 +39,15 @@ pub(crate) struct OracleUser {
     pub(crate) accounts: Vec<OracleAccount>,
     /// Whether a decision has spent points since segments were evaluated.
     pub(crate) has_paid: bool,
+    /// What waits for the end of a beat.
+    pub(crate) asks: Vec<OracleAsk>,
+    pub(crate) reservations: Vec<OracleReservation>,
+    /// What it has changed in budgets and is not entered in the books.
+    pub(crate) budget_changes: Vec<OracleBudgetChange>,
+    /// The end of the beat in which what happens now happens; `None`: what is due happens in the beat of its own time.
+    pub(crate) log_beat: Option<i64>,
+    /// Until when time is known to change nothing.
+    pub(crate) nothing_before: i64,
     /// Accepted messageIds, and the user's clock when each was.
     messages: Vec<(String, i64)>,
     /// The `context.timezone` that arrived last, and which arrival that was.
@@ -59,6 +69,11 @@ impl OracleUser {
             trials: Vec::new(),
             accounts: vec![OracleAccount::default(); rules.ledgers.len()],
             has_paid: false,
+            asks: Vec::new(),
+            reservations: Vec::new(),
+            budget_changes: Vec::new(),
+            log_beat: None,
+            nothing_before: super::BEGINNING,
             messages: Vec::new(),
             context_zone: None,
         }
@@ -72,20 +87,27 @@ impl OracleUser {
 
     /// Evaluates at every instant up to and including `until` at which something could change.
     pub(crate) fn advance(&mut self, rules: &OracleRules, until: i64, journal: &mut Vec<Json>) {
+        while self.now < until || self.next_due(rules).is_some_and(|due| due <= until) {
+            self.advance_to_an_ask(rules, until, journal);
+        }
+    }
+
+    /// The same, until a campaign is set off that waits for the end of a beat.
+    pub(crate) fn advance_to_an_ask(&mut self, rules: &OracleRules, until: i64, journal: &mut Vec<Json>) {
+        if until < self.nothing_before {
+            self.now = self.now.max(until);
+            return;
+        }
+        let asked = self.asks.len();
         let mut instants = self.change_instants(rules, until);
         loop {
-            let others = self
-                .deferred
-                .iter()
-                .map(|one| one.until)
-                .chain(self.next_forgetting(rules))
-                .chain(self.next_expiry())
-                .chain(self.next_maturity(rules));
-            let due = others.filter(|due| *due <= until).chain(instants.first().copied()).min();
+            let due =
+                self.next_due(rules).filter(|due| *due <= until).into_iter().chain(instants.first().copied()).min();
             let Some(due) = due else { break };
             let lines = journal.len();
             self.now = self.now.max(due);
             self.forget_keys(rules, journal);
+            self.release(rules, journal);
             self.expire_points(rules, journal);
             self.evaluate(&[], rules, journal);
             self.release_deferred(rules, journal);
@@ -96,8 +118,26 @@ impl OracleUser {
                 instants = self.change_instants(rules, until);
             }
             instants.retain(|instant| *instant > self.now);
+            if self.asks.len() > asked {
+                return;
+            }
         }
         self.now = self.now.max(until);
+    }
+
+    /// Finds out until when, at most to a horizon, time changes nothing.
+    pub(crate) fn look_ahead(&mut self, rules: &OracleRules, horizon: i64) {
+        let instants = self.change_instants(rules, horizon);
+        self.nothing_before =
+            instants.first().copied().into_iter().chain(self.next_due(rules)).min().unwrap_or(horizon);
+    }
+
+    /// When the first of what has an instant of its own is due.
+    fn next_due(&self, rules: &OracleRules) -> Option<i64> {
+        let (deferred, reserved) =
+            (self.deferred.iter().map(|one| one.until), self.reservations.iter().map(|one| one.due));
+        let others = self.next_forgetting(rules).into_iter().chain(self.next_expiry()).chain(self.next_maturity(rules));
+        deferred.chain(reserved).chain(others).min()
     }
 
     /// The instants after now and up to `until` at which time alone could change a segment.
@@ -141,6 +181,7 @@ impl OracleUser {
             self.history.add(one.clone());
             self.touch_keys(one, rules, journal);
         }
+        self.settle(&matches, rules, journal);
         self.move_points(&matches, rules, journal);
         for one in matches {
             self.count_for_goals(&one, rules);
@@ -213,6 +254,7 @@ impl OracleUser {
 
     /// Evaluates every segment once, at `now`, and decides the campaigns that its changes and the matches set off.
     fn evaluate_once(&mut self, matches: &[OracleCause], rules: &OracleRules, journal: &mut Vec<Json>) {
+        self.nothing_before = super::BEGINNING;
         let mut causes = Vec::new();
         for (index, segment) in rules.segments.iter().enumerate() {
             let is_inside = |scope: EvaluationScope<'_>| {
@@ -252,6 +294,8 @@ impl OracleUser {
         self.exposures.extend(visitor.exposures);
         self.merge_trials(visitor.trials);
         self.merge_points(visitor.accounts);
+        self.reservations.extend(visitor.reservations);
+        self.budget_changes.extend(visitor.budget_changes);
         self.context_zone = self.context_zone.take().or(visitor.context_zone);
         self.identified = self.identified.max(visitor.identified);
         let (Json::Object(own), Json::Object(theirs)) = (&mut self.traits, visitor.traits) else { return };

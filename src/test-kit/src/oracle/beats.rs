@@ -1,0 +1,81 @@
+//! The ends of beats, where users meet.
+
+use super::OracleState;
+use super::budgets::{OracleAsk, beat_after, beat_at};
+use super::user::OracleUser;
+
+/// How far a user's changes are known in advance, so that it can be passed over until then.
+const LOOK_AHEAD_MS: i64 = 86_400_000;
+
+impl OracleState<'_> {
+    /// Moves the watermark forward. It stops at every whole second; there what users ask for is answered.
+    pub(super) fn move_watermark(&mut self, to: i64) {
+        if self.rules.has_spends() {
+            self.end_beats(to, false);
+        }
+        self.watermark = self.watermark.max(to);
+    }
+
+    /// Moves the watermark to the end of time, where beats end until nothing is left to answer.
+    pub(super) fn end(&mut self) {
+        self.end_beats(self.until, true);
+    }
+
+    /// The end of the beat that is under way.
+    pub(super) fn beat(&self) -> i64 {
+        beat_after(self.watermark)
+    }
+
+    /// Frees what somebody held who is no more.
+    pub(super) fn bury(&mut self, mut user: OracleUser) {
+        user.log_beat = Some(self.beat());
+        user.free_all();
+        self.books.enter(&mut user);
+    }
+
+    fn end_beats(&mut self, to: i64, is_end: bool) {
+        loop {
+            let mut next: Option<i64> = None;
+            for user in self.users.values_mut() {
+                if user.asks.is_empty() && user.now < to && user.nothing_before <= to {
+                    user.advance_to_an_ask(self.rules, to, &mut self.journal);
+                    user.look_ahead(self.rules, user.now + LOOK_AHEAD_MS);
+                    self.books.enter(user);
+                }
+                next = user.asks.iter().map(|ask| ask.beat).chain(next).min();
+            }
+            let Some(beat) = next.map(|beat| if is_end { beat.min(to) } else { beat }).filter(|beat| *beat <= to)
+            else {
+                break;
+            };
+            for user in self.users.values_mut() {
+                user.advance(self.rules, beat, &mut self.journal);
+                self.books.enter(user);
+            }
+            self.watermark = self.watermark.max(beat);
+            self.answer(beat, is_end);
+        }
+    }
+
+    /// Answers what was asked for until the end of a beat: by instant, by user, in the user's own order.
+    fn answer(&mut self, beat: i64, is_end: bool) {
+        let mut asked: Vec<(String, OracleAsk)> = Vec::new();
+        self.books.until_beat = beat_at(beat);
+        for (id, user) in &mut self.users {
+            let is_now = |ask: &OracleAsk| ask.beat <= self.books.until_beat || is_end && beat == self.until;
+            let (now, later) = user.asks.drain(..).partition::<Vec<_>, _>(is_now);
+            user.asks = later;
+            asked.extend(now.into_iter().map(|ask| (id.clone(), ask)));
+        }
+        asked.sort_by_key(|(_, ask)| ask.at);
+        for (id, ask) in asked {
+            let user = self.users.get_mut(&id).expect("who asks is there");
+            user.now = user.now.max(beat);
+            user.log_beat = Some(beat_after(beat));
+            user.answer(ask.question, &self.books, self.rules, &mut self.journal);
+            user.log_beat = None;
+            user.nothing_before = super::BEGINNING;
+            self.books.enter(user);
+        }
+    }
+}
