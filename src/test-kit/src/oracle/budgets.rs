@@ -2,11 +2,13 @@
 
 use serde_json::{Value as Json, json};
 
+use super::calendar::CalendarPeriod;
 use super::campaign::{OracleDecision, OracleQuestion};
 use super::evaluate::EvaluationScope;
+use super::expression::OracleExpression;
 use super::history::OracleMatch;
 use super::log::{json_number, print_time};
-use super::rules::{OracleCoupon, OracleRules, OracleSettlement};
+use super::rules::OracleRules;
 use super::share::hmac;
 use super::user::OracleUser;
 use super::value::OracleValue;
@@ -16,6 +18,29 @@ use crate::decoder_oracle::decimal::OracleDecimal;
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 const SECOND_MS: i64 = 1_000;
+
+/// An entry of `[[budgets]]`.
+pub(crate) struct OracleBudget {
+    pub(crate) id: String,
+    pub(crate) limit: OracleDecimal,
+    pub(crate) per: Option<CalendarPeriod>,
+}
+
+/// The `coupon` of a campaign.
+pub(crate) struct OracleCoupon {
+    pub(crate) valid: i64,
+    pub(crate) prefix: String,
+    pub(crate) length: usize,
+}
+
+/// The `settle` of a campaign.
+pub(crate) struct OracleSettlement {
+    /// Index of the name.
+    pub(crate) on: usize,
+    pub(crate) when: Option<OracleExpression>,
+    pub(crate) amount: Option<OracleExpression>,
+    pub(crate) within: Option<i64>,
+}
 
 /// The end of the beat that is under way at an instant; at a whole second, the beat that ends there.
 pub(crate) fn beat_at(instant: i64) -> i64 {

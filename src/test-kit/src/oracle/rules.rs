@@ -3,6 +3,7 @@
 use toml::de::DeTable;
 use toml::{Table, Value as Toml};
 
+use super::budgets::{OracleBudget, OracleCoupon, OracleSettlement};
 use super::calendar::{CalendarPeriod, OracleCalendar};
 use super::expression::OracleExpression;
 use super::log::OracleCallType;
@@ -26,29 +27,6 @@ pub(crate) struct OracleRules {
     pub(crate) goals: Vec<OracleGoal>,
     pub(crate) ledgers: Vec<OracleLedger>,
     pub(crate) budgets: Vec<OracleBudget>,
-}
-
-/// An entry of `[[budgets]]`.
-pub(crate) struct OracleBudget {
-    pub(crate) id: String,
-    pub(crate) limit: OracleDecimal,
-    pub(crate) per: Option<CalendarPeriod>,
-}
-
-/// The `coupon` of a campaign.
-pub(crate) struct OracleCoupon {
-    pub(crate) valid: i64,
-    pub(crate) prefix: String,
-    pub(crate) length: usize,
-}
-
-/// The `settle` of a campaign.
-pub(crate) struct OracleSettlement {
-    /// Index of the name.
-    pub(crate) on: usize,
-    pub(crate) when: Option<OracleExpression>,
-    pub(crate) amount: Option<OracleExpression>,
-    pub(crate) within: Option<i64>,
 }
 
 /// An entry of `[[ledgers]]`.
