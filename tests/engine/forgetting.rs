@@ -165,9 +165,9 @@ fn splits() -> impl Strategy<Value = (usize, usize, Vec<prop::sample::Index>)> {
 }
 
 /// A scenario in which nothing changes for a user that was idle for as long as all durations of the rules: without calendars,
-/// and without campaigns that spend points, which idle users spend too.
+/// and without campaigns that spend points, which idle users spend too, or budgets, for which they wait.
 fn expiring_scenario() -> impl Strategy<Value = Scenario> {
-    scenario_of(LanguageParts { calendar: false, prices: false, ..LanguageParts::ALL })
+    scenario_of(LanguageParts { calendar: false, prices: false, budgets: false, ..LanguageParts::ALL })
 }
 
 proptest! {

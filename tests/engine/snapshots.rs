@@ -138,6 +138,12 @@ impl SnapshotRun {
         };
         let mut encoder = CheckpointEncoder::new(&self.plan, &head).expect("small");
         encoder.links(&snapshot.links).expect("small");
+        if !snapshot.uplift.is_empty() {
+            encoder.uplift(&snapshot.uplift).expect("small");
+        }
+        if let Some(book) = &snapshot.budgets {
+            encoder.budgets(book).expect("small");
+        }
         users.iter().for_each(|part| encoder.snapshot(part).expect("small"));
         self.files.push(encoder.finish().expect("small").0);
         assert!(

@@ -55,6 +55,8 @@ impl Pipeline {
                         match self.accept(call, entries[part.entry].received) {
                             Ok((event, ts)) => {
                                 self.received.extend(entries[part.entry].received);
+                                // The event's own time moves the watermark before it happens to its user.
+                                self.latest_read = self.latest_read.max(ts);
                                 self.expire_before(plan, event, ts, &mut queues, out);
                                 self.sequence(event, ts, &mut queues);
                             }
@@ -112,8 +114,6 @@ impl Pipeline {
         let user = resolved.linked_user.as_deref().unwrap_or(own_id);
         let visitor = event.anonymous_id.as_deref().filter(|_| resolved.links_visitor);
         self.note_queued(user, visitor);
-        // The event's own time moves the watermark before it happens to its user.
-        self.latest_read = self.latest_read.max(ts);
         let (to, watermark) = (partition_of(user, self.partitions.len()), self.watermark());
         let instant = LogInstant { at: watermark, position: self.position };
         let handover =

@@ -293,7 +293,9 @@ impl OracleUser {
             self.expose(index, outcome, variant, rules);
         }
         journal.push(line);
-        self.take(shares, index, rules, journal);
+        if outcome == "sent" {
+            self.take(shares, index, rules, journal);
+        }
     }
 }
 

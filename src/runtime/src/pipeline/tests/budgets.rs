@@ -217,3 +217,21 @@ fn a_limit_of_0_grants_only_what_costs_nothing() {
     assert!(fixture.journal.contains(&"10:00:04 ben sent ordered".to_owned()), "{:?}", fixture.journal);
     assert_eq!(fixture.summer(), (0, 0));
 }
+
+#[test]
+fn who_asked_and_expired_before_the_answer_was_looked_up_is_linked_to_no_visitor_any_more() {
+    let clock = Clock::Events;
+    let state_ttl = Some(Span(3 * 3_600_000));
+    let options = PipelineOptions { workers: 1, partitions: 3, clock, state_ttl, ..PipelineOptions::default() };
+    let mut fixture = Fixture {
+        pipeline: Pipeline::new(plan(COUPON), options).expect("threads start"),
+        journal: Vec::new(),
+        rejected: Vec::new(),
+    };
+    let linked = r#"{"type":"track","event":"Want","userId":"u","anonymousId":"a","timestamp":"2026-03-02T00:00:00Z","properties":{"cost":1}}"#;
+    let alone = r#"{"type":"track","event":"Want","anonymousId":"a","timestamp":"2026-03-02T20:00:00Z","properties":{"cost":1}}"#;
+    // Nothing lies between the two: the answer and the end of the user are found out only when the visitor is back.
+    fixture.feed(&[("23:00:00", linked), ("23:00:00", alone)]);
+    assert!(fixture.pipeline.report("u").is_none(), "three hours were over long ago");
+    assert!(fixture.pipeline.report("a").is_some(), "the visitor is nobody's");
+}
