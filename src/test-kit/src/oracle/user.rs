@@ -128,8 +128,7 @@ impl OracleUser {
     /// Finds out until when, at most to a horizon, time changes nothing.
     pub(crate) fn look_ahead(&mut self, rules: &OracleRules, horizon: i64) {
         let instants = self.change_instants(rules, horizon);
-        self.nothing_before =
-            instants.first().copied().into_iter().chain(self.next_due(rules)).min().unwrap_or(horizon);
+        self.nothing_before = instants.first().copied().into_iter().chain(self.next_due(rules)).fold(horizon, i64::min);
     }
 
     /// When the first of what has an instant of its own is due.
