@@ -11,6 +11,7 @@ mod growth_budgets;
 mod growth_commands;
 mod growth_items;
 mod growth_uplift;
+mod init;
 mod secret;
 mod settings;
 mod simulate;

@@ -1,7 +1,7 @@
 //! Real clickstreams: replayed, through NATS, and their growth numbers. Where the data lies, and what becomes of tests
 //! whose data is not there, is described in `data_sets` of the test kit.
 
-use rekindle_test_kit::data_sets;
+use rekindle_test_kit::optional;
 
 mod daemon;
 mod expected;
@@ -13,5 +13,5 @@ mod uplift;
 
 fn main() {
     let trials = [replay::trials(), growth::trials(), daemon::trials(), models::trials(), uplift::trials()];
-    data_sets::run(trials.into_iter().flatten().collect());
+    optional::run(trials.into_iter().flatten().collect());
 }

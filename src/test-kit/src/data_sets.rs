@@ -38,11 +38,6 @@ pub fn trial(name: &str, file: &str, test: impl FnOnce(&Path) + Send + 'static) 
     }
 }
 
-/// Runs the tests that the command line asks for, and ends the process.
-pub fn run(trials: Vec<Trial>) -> ! {
-    libtest_mimic::run(&libtest_mimic::Arguments::from_args(), trials).exit()
-}
-
 fn folder() -> PathBuf {
     env::var_os("REKINDLE_DATA").map_or_else(|| repository().join("../shared/data"), PathBuf::from)
 }

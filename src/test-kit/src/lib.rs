@@ -12,6 +12,8 @@ pub mod decoder_oracle;
 pub mod generator;
 pub mod growth_call;
 pub mod nats_server;
+pub mod npm;
+pub mod optional;
 pub mod oracle;
 pub mod prometheus_server;
 pub mod pypi;

@@ -12,6 +12,7 @@ use rekindle_runtime::store::StoreError;
 use rekindle_web::BindError;
 
 use super::deliver::DeliverCommandError;
+use super::init::InitError;
 use super::load::FileLoadError;
 use super::secret::SecretFileError;
 use super::{fit, growth, terminal};
@@ -103,6 +104,9 @@ pub enum CliError {
     /// Two options name one file.
     #[error("error: {0}")]
     SharedFile(#[from] SharedFileError),
+    /// The files of a shop were not written.
+    #[error("error: {0}")]
+    Init(#[from] InitError),
     /// The simulator can't publish.
     #[error("error: {0}")]
     Simulate(#[from] SimulateError),

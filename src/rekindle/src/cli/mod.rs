@@ -9,6 +9,7 @@ pub mod demo;
 mod error;
 pub mod fit;
 pub mod growth;
+pub mod init;
 mod load;
 mod outputs;
 pub mod replay;
@@ -42,6 +43,7 @@ use rekindle_settings::EngineSettings;
 #[command(after_help = "\
 New here?
   rekindle demo                               watch it work on a simulated storefront
+  rekindle init                               write settings, rules and a script for your website
   rekindle rules                              how rules are written
   rekindle check config/rules.toml            find every mistake in a rules file
   rekindle replay --help                      run rules over a file of events")]
@@ -61,6 +63,7 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Growth(growth::GrowthArgs),
     Fit(Box<fit::FitArgs>),
+    Init(Box<init::InitArgs>),
     Check(check::CheckArgs),
     Checkpoint(checkpoint::CheckpointArgs),
     Rules(rules::RulesArgs),
@@ -89,6 +92,7 @@ pub fn run() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Growth(args) => growth::run(&args),
         Command::Fit(args) => fit::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Check(args) => match check::run(&args) {
             Ok(true) => Ok(()),
             Ok(false) => return ExitCode::FAILURE,

@@ -1,0 +1,11 @@
+//! Websites and servers of shops as they are: the vendors' own SDKs under node and in a browser, and the README's way from
+//! nothing to a webhook. Where there is no node, no chromium or no npm registry, tests are ignored and say so.
+
+mod browser;
+mod readme;
+
+use rekindle_test_kit::optional;
+
+fn main() {
+    optional::run([readme::trials()].into_iter().flatten().collect());
+}
