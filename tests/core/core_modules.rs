@@ -38,7 +38,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "campaigns",
         &["time", "decimal", "json", "event", "secret", "value", "rules", "points", "encoding", "engine", "budgets"],
     ),
-    ("goals", &["time", "json", "event", "encoding", "rules", "statistics"]),
+    ("goals", &["time", "decimal", "json", "event", "encoding", "rules", "statistics", "budgets"]),
     ("growth", &["time", "decimal", "event", "diagnostics", "compact", "rules", "decode"]),
     (
         "partition",

@@ -78,6 +78,10 @@ async fn codes_of_coupons_are_in_no_line_of_the_log_metric_subject_or_progress_r
     let end = r#"{"type":"identify","userId":"last","timestamp":"2026-03-02T12:00:00Z","traits":{"the_end":true}}"#;
     broker.publish_one(end).await;
     broker.wait_for_subject(THE_END).await;
+    let spent = "rekindle_budget_spent_by_campaign{campaign=\"coupon\",budget=\"summer\"}";
+    assert_eq!(daemon.metric(spent), 5.0, "after a restart");
+    let brought = daemon.ask("GET", "/v1/campaigns/coupon/uplift").1;
+    assert!(brought.contains(r#""costs":[{"budget":"summer","spent":5.0,"per_message":0.25}]"#), "{brought}");
     said.extend([daemon.metrics(), exit.log, daemon.stop().log]);
     assert!(said[4].contains("\"level\":\"TRACE\"") || said[4].contains("\"level\":\"DEBUG\""), "the log says little");
 

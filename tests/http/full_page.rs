@@ -25,7 +25,7 @@ const RULES: &str = "[events]\nview = 'View'\n[per.item]\nkey = 'sku'\nttl = '1h
     [[ledgers]]\nid = 'points'\nearn = [{ on = 'view', amount = '1' }]\n
     [[goals]]\nid = 'look'\non = 'view'\nvalue = 'price'\nwithin = '7d'\n
     [[budgets]]\nid = 'summer'\nlimit = 10\nper = 'month'\n
-    [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\n";
+    [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\nspends = [{ budget = 'summer', cost = '1' }]\n";
 
 const EVENT: &str =
     r#"{"type":"track","event":"View","userId":"u","timestamp":"2026-03-05T09:00:00Z","properties":{"sku":"a"}}"#;
@@ -94,6 +94,8 @@ fn stats() -> EngineStats {
     let options = PipelineOptions { workers: 1, partitions: 2, ..PipelineOptions::default() };
     let mut pipeline = Pipeline::new(Arc::clone(&plan), options).expect("threads start");
     pipeline.feed(EVENT.as_bytes(), &mut |_| {}, &mut Vec::new());
+    // What it asks is answered.
+    pipeline.end_log(&mut Vec::new());
     EngineStats {
         plan,
         totals: pipeline.totals(),

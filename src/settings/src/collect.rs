@@ -121,7 +121,8 @@ impl CollectSettings {
 
     pub(super) fn read(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
         set(&mut self.enabled, reader.truth(section, "enabled"));
-        self.read_listen(section, reader);
+        let listen = reader.address(section, "listen", self.listen.port());
+        set(&mut self.listen, listen);
         let one = |subject: &str| check_subject(subject, false);
         let help = "subjects are words with dots between them: \"events.collect\"";
         set(&mut self.subject, reader.checked(section, "subject", help, one));
@@ -146,18 +147,6 @@ impl CollectSettings {
             let place = section.get("enabled").map_or(0..0, toml::Spanned::span);
             let help = "add [collect.keys.web] with what `rekindle collect new-key` prints";
             reader.problems.add_missing(&place, "nobody could send anything: there is no write key", help);
-        }
-    }
-
-    fn read_listen(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
-        let Some(listen) = section.string("listen", &mut reader.problems) else { return };
-        match listen.get_ref().parse::<SocketAddr>() {
-            Ok(address) => self.listen = address,
-            Err(_) => {
-                let help =
-                    "write an IP address and a port: \"127.0.0.1:9465\", or \"0.0.0.0:9465\" for every interface";
-                reader.problems.add(&listen.span(), "this is not an address to listen on", help);
-            }
         }
     }
 }

@@ -117,20 +117,13 @@ impl HttpSettings {
     }
 
     fn read_listen(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
-        let Some(listen) = section.string("listen", &mut reader.problems) else { return };
-        match listen.get_ref().parse::<SocketAddr>() {
-            Ok(address) => self.listen = address,
-            Err(_) => {
-                let help =
-                    "write an IP address and a port: \"127.0.0.1:9464\", or \"0.0.0.0:9464\" for every interface";
-                reader.problems.add(&listen.span(), "this is not an address to listen on", help);
-                return;
-            }
-        }
-        if self.token.is_none() && !self.listen.ip().to_canonical().is_loopback() {
+        let Some(address) = reader.address(section, "listen", self.listen.port()) else { return };
+        self.listen = address;
+        let place = section.get("listen").map_or(0..0, toml::Spanned::span);
+        if self.token.is_none() && !address.ip().to_canonical().is_loopback() {
             let message = "other machines reach this address, and there is no token to keep the API from them";
             let help = "name a file with token_file = \"…\", or set REKINDLE_HTTP_TOKEN, or listen on 127.0.0.1";
-            reader.problems.add_missing(&listen.span(), message, help);
+            reader.problems.add_missing(&place, message, help);
         }
     }
 }

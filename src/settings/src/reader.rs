@@ -1,5 +1,6 @@
 //! What every section is read with: values of one type, within their range, each problem at its place.
 
+use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
@@ -103,6 +104,19 @@ impl<'t> SettingsReader<'t> {
     ) -> Option<String> {
         let text = section.string(key, &mut self.problems)?;
         self.check(&text, help, check)
+    }
+
+    /// An address and a port to listen on. `usual_port` is for the example in the help.
+    pub(super) fn address(&mut self, section: &TomlSection<'_>, key: &str, usual_port: u16) -> Option<SocketAddr> {
+        let text = section.string(key, &mut self.problems)?;
+        let address = text.get_ref().parse().ok();
+        if address.is_none() {
+            let help = format!(
+                "write an IP address and a port: \"127.0.0.1:{usual_port}\", or \"0.0.0.0:{usual_port}\" for every interface"
+            );
+            self.problems.add(&text.span(), "this is not an address to listen on", help);
+        }
+        address
     }
 
     /// Strings that a check is content with, at least one.

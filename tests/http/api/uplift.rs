@@ -67,11 +67,11 @@ fn a_campaign_is_described_with_its_goals_and_what_they_brought() {
             "campaign": "reminder", "goal": goal, "variant": null, "measure": measure, "treated": treated,
             "control": side(0, 0, 0.0, 0.0), "difference": null, "low": null, "high": null,
             "conclusion": "not enough yet: 0 of 100", "since": null, "messages": messages, "brought": null,
-            "brought_per_message": null,
+            "brought_per_message": null, "brought_per_unit": {},
         })
     };
     let treated = side(2, 1, 12.5, 156.25);
-    let expected = json!({"campaign": "reminder", "goals": [
+    let expected = json!({"campaign": "reminder", "costs": [], "goals": [
         {"goal": "fill", "sample_ratio_mismatch": false, "comparisons": [
             comparison("fill", "users", treated.clone(), 2), comparison("fill", "value", treated, 2),
         ]},

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{BudgetChange, BudgetHistory, TimedBudgetChange};
+use super::{BudgetChange, BudgetHistory, CostShare, TimedBudgetChange};
 use crate::decimal::Decimal;
-use crate::rules::ruleset::{Budget, BudgetId, Ruleset};
+use crate::rules::ruleset::{Budget, BudgetId, CampaignId, Ruleset};
 use crate::time::Timestamp;
 
 /// How many periods of a budget are kept at least. Older ones go once nothing is reserved of them.
@@ -27,6 +27,17 @@ pub struct BudgetAccount {
     pub granted: i128,
     /// How often the budget lacked what a campaign asked for.
     pub refused: u64,
+    /// What each campaign took, of all periods; those that the rules do not have any more are missing.
+    pub by_campaign: BTreeMap<CampaignId, CampaignSpending>,
+}
+
+/// What a campaign took of a budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CampaignSpending {
+    /// How many of its actions were granted a cost.
+    pub actions: u64,
+    /// What they spent, in millionths. What is only reserved is not spent.
+    pub spent: i128,
 }
 
 /// What is known of one period of a budget, in millionths.
@@ -47,6 +58,8 @@ pub struct StoredBudget {
     pub granted: i128,
     /// How often the budget lacked what a campaign asked for.
     pub refused: u64,
+    /// What each campaign took, of all periods.
+    pub by_campaign: Vec<(CampaignId, CampaignSpending)>,
 }
 
 /// What is stored of all budgets.
@@ -77,10 +90,12 @@ impl BudgetBook {
     /// What was stored. Nothing is reserved: the users' open reservations are to be added.
     pub fn restored(rules: &Ruleset, stored: impl IntoIterator<Item = (BudgetId, StoredBudget)>) -> BudgetBook {
         let mut book = BudgetBook::new(rules);
-        for (budget, StoredBudget { spent, granted, refused }) in stored {
+        for (budget, stored) in stored {
+            let StoredBudget { spent, granted, refused, by_campaign } = stored;
             let Some(account) = book.accounts.get_mut(usize::from(budget.0)) else { continue };
             let periods = spent.into_iter().map(|(start, spent)| (start, BudgetPeriod { spent, reserved: 0 }));
-            *account = BudgetAccount { periods: periods.collect(), granted, refused };
+            let (periods, by_campaign) = (periods.collect(), by_campaign.into_iter().collect());
+            *account = BudgetAccount { periods, granted, refused, by_campaign };
         }
         book
     }
@@ -90,7 +105,9 @@ impl BudgetBook {
         (0..).map(BudgetId).zip(&self.accounts).map(|(budget, account)| {
             let spent = account.periods.iter().filter(|(_, period)| period.spent != 0);
             let spent = spent.map(|(start, period)| (*start, period.spent)).collect();
-            (budget, StoredBudget { spent, granted: account.granted, refused: account.refused })
+            let by_campaign = account.by_campaign.iter().map(|(campaign, taken)| (*campaign, *taken)).collect();
+            let &BudgetAccount { granted, refused, .. } = account;
+            (budget, StoredBudget { spent, granted, refused, by_campaign })
         })
     }
 
@@ -102,7 +119,17 @@ impl BudgetBook {
             let is_same = |other: &Budget| (&other.id, &other.per) == (id, per);
             next.budgets.iter().position(is_same).and_then(|place| u16::try_from(place).ok()).map(BudgetId)
         };
-        BudgetBook::restored(next, self.stored().filter_map(|(budget, stored)| Some((kept(&budget)?, stored))))
+        let renumbered = |campaign: CampaignId| {
+            let id = &rules.campaigns[usize::from(campaign.0)].id;
+            let place = next.campaigns.iter().position(|other| other.id == *id)?;
+            u16::try_from(place).ok().map(CampaignId)
+        };
+        let stored = self.stored().filter_map(|(budget, mut stored)| {
+            let taken = stored.by_campaign.into_iter();
+            stored.by_campaign = taken.filter_map(|(campaign, taken)| Some((renumbered(campaign)?, taken))).collect();
+            Some((kept(&budget)?, stored))
+        });
+        BudgetBook::restored(next, stored)
     }
 
     /// What is known of a budget.
@@ -128,6 +155,10 @@ impl BudgetBook {
         if let Some(history) = &mut self.history {
             history.add(change);
         }
+        if let (Some(campaign), true) = (change.campaign, change.spent != 0) {
+            let taken = account.by_campaign.entry(campaign).or_default();
+            taken.spent = taken.spent.saturating_add(change.spent);
+        }
         let period = account.periods.entry(change.period).or_default();
         period.spent = period.spent.saturating_add(change.spent);
         period.reserved = period.reserved.saturating_add(change.reserved);
@@ -142,13 +173,15 @@ impl BudgetBook {
         }
     }
 
-    /// Counts what was granted, in a period.
-    pub fn count_granted(&mut self, budget: BudgetId, period: Timestamp, cost: Decimal) {
+    /// Counts what an action of a campaign was granted.
+    pub fn count_granted(&mut self, campaign: CampaignId, share: &CostShare) {
+        let CostShare { budget, period, cost } = *share;
         if let Some(history) = &mut self.history {
             history.count_granted(budget, period, cost);
         }
         if let Some(account) = self.accounts.get_mut(usize::from(budget.0)) {
             account.granted = account.granted.saturating_add(cost.millionths());
+            account.by_campaign.entry(campaign).or_default().actions += 1;
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{BudgetChange, period_of};
+use super::{BudgetChange, period_end, period_of};
 use crate::decimal::Decimal;
 use crate::rules::ruleset::{BudgetId, Ruleset};
 use crate::time::{CalendarUnit, Timestamp};
@@ -84,13 +84,13 @@ impl BudgetHistory {
 impl BudgetPeriodReport {
     fn new(rules: &Ruleset, budget: BudgetId, period: Timestamp, figures: PeriodFigures) -> BudgetPeriodReport {
         let PeriodFigures { spent, reserved, granted, refused } = figures;
+        let to = period_end(rules, budget, period);
         let budget = &rules.budgets[usize::from(budget.0)];
-        let end = |unit| rules.calendar.start_of(unit, rules.calendar.unit_of(unit, period).saturating_add(1));
         BudgetPeriodReport {
             budget: budget.id.clone(),
             per: budget.per,
             from: budget.per.map(|_| period),
-            to: budget.per.map(end),
+            to,
             limit: budget.limit,
             spent: Decimal::from_millionths(spent),
             reserved: Decimal::from_millionths(reserved),

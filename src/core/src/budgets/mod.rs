@@ -10,12 +10,12 @@ mod history;
 mod report;
 mod reservation;
 
-pub use book::{BudgetAccount, BudgetBook, BudgetPeriod, StoredBook, StoredBudget};
+pub use book::{BudgetAccount, BudgetBook, BudgetPeriod, CampaignSpending, StoredBook, StoredBudget};
 pub use history::{BudgetHistory, BudgetPeriodReport};
 pub use report::BudgetReport;
 pub use reservation::{CostShare, Reservation, Reservations};
 
-use crate::rules::ruleset::{BudgetId, Ruleset};
+use crate::rules::ruleset::{BudgetId, CampaignId, Ruleset};
 use crate::time::Timestamp;
 
 /// What one user's affairs change of a budget, in millionths.
@@ -23,6 +23,8 @@ use crate::time::Timestamp;
 pub struct BudgetChange {
     /// The budget.
     pub budget: BudgetId,
+    /// The campaign; `None`: the rules do not have it any more.
+    pub campaign: Option<CampaignId>,
     /// The beginning of the period; [`Timestamp::MIN`] of a budget without.
     pub period: Timestamp,
     /// What is spent of it.
@@ -75,4 +77,10 @@ pub fn period_of(rules: &Ruleset, budget: BudgetId, at: Timestamp) -> Timestamp 
         None => Timestamp::MIN,
         Some(unit) => rules.calendar.start_of(unit, rules.calendar.unit_of(unit, at)),
     }
+}
+
+/// The end of the period of a budget that an instant lies in; `None`: all time is one.
+fn period_end(rules: &Ruleset, budget: BudgetId, at: Timestamp) -> Option<Timestamp> {
+    let unit = rules.budgets[usize::from(budget.0)].per?;
+    Some(rules.calendar.start_of(unit, rules.calendar.unit_of(unit, at).saturating_add(1)))
 }

@@ -1,6 +1,6 @@
 //! What is reported about budgets: the current period of each, and what was granted and refused in all.
 
-use super::{BudgetBook, BudgetPeriod, period_of};
+use super::{BudgetBook, BudgetPeriod, period_end, period_of};
 use crate::decimal::Decimal;
 use crate::rules::ruleset::{BudgetId, Ruleset};
 use crate::time::{CalendarUnit, Timestamp};
@@ -42,14 +42,13 @@ impl BudgetReport {
         let start = period_of(rules, id, at);
         let BudgetPeriod { spent, reserved } = book.period(id, start);
         let account = book.account(id);
-        let end = |unit| rules.calendar.start_of(unit, rules.calendar.unit_of(unit, at).saturating_add(1));
         BudgetReport {
             id: budget.id.clone(),
             description: budget.description.clone(),
             limit: budget.limit,
             per: budget.per,
             from: budget.per.map(|_| start),
-            to: budget.per.map(end),
+            to: period_end(rules, id, start),
             spent: Decimal::from_millionths(spent),
             reserved: Decimal::from_millionths(reserved),
             granted: Decimal::from_millionths(account.map_or(0, |account| account.granted)),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use thin_vec::ThinVec;
 
+use super::BudgetChange;
 use crate::decimal::Decimal;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
 use crate::rules::ruleset::{BudgetId, CampaignId};
@@ -44,6 +45,13 @@ pub struct CostShare {
     pub period: Timestamp,
     /// How much.
     pub cost: Decimal,
+}
+
+impl CostShare {
+    /// What changes of the budget by the campaign that takes this, in millionths.
+    pub fn change(&self, campaign: CampaignId, spent: i128, reserved: i128) -> BudgetChange {
+        BudgetChange { budget: self.budget, campaign: Some(campaign), period: self.period, spent, reserved }
+    }
 }
 
 impl Reservations {

@@ -3,8 +3,9 @@
 //! A user's [`GoalExposures`] are open until their goal's `within` has passed; then each is told, and added to the
 //! [`UpliftCounts`]: whole numbers and exact sums, the same for any number of partitions. State and counts refer to campaigns and
 //! goals by id, so that both outlive a campaign that the rules do not have any more. An [`UpliftReport`]
-//! is what may be concluded from the counts.
+//! is what may be concluded from the counts; a [`CampaignCost`] what it took.
 
+mod campaign_cost;
 mod comparison;
 mod exposure;
 mod exposures;
@@ -13,6 +14,7 @@ mod rows;
 mod tally;
 mod uplift_counts;
 
+pub use campaign_cost::CampaignCost;
 pub use comparison::{ComparisonKey, Measure, USERS_MIN};
 pub use exposure::{ExposureGroup, GoalExposure, GoalKey};
 pub use exposures::GoalExposures;

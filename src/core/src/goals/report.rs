@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::campaign_cost::CampaignCost;
 use super::comparison::{ComparisonKey, Measure, USERS_MIN, interval};
 use super::tally::GoalTally;
 use super::uplift_counts::{GoalArms, TalliesByKey, UpliftConclusion, UpliftCounts};
@@ -165,6 +166,13 @@ impl UpliftComparison {
     pub fn brought_per_message(&self) -> Option<DifferenceInterval> {
         let messages = self.treated.messages;
         self.brought().filter(|_| messages > 0).map(|brought| brought.times(1.0 / messages as f64))
+    }
+
+    /// The same for each unit of a budget that the campaign spent: what a message brought, by what a message cost. Of all that
+    /// was sent, since what a variant cost is not known.
+    pub fn brought_per_unit(&self, cost: &CampaignCost) -> Option<DifferenceInterval> {
+        let per_message = self.brought_per_message().filter(|_| self.variant.is_none())?;
+        Some(per_message.times(1.0 / cost.per_message?))
     }
 
     /// What may be concluded, and since when, in a sentence.

@@ -1,9 +1,11 @@
 //! A report on uplift as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use serde::Serialize;
 
+use super::campaign_cost::CampaignCost;
 use super::report::{GoalUplift, UpliftComparison, UpliftReport};
 use super::tally::GoalTally;
 use crate::json::JsonText;
@@ -41,6 +43,15 @@ struct UpliftSide {
 pub struct UpliftDocument<'r> {
     campaign: &'r str,
     goals: Vec<GoalDocument<'r>>,
+    /// What it spent, by budget.
+    costs: Vec<CostDocument<'r>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct CostDocument<'r> {
+    budget: &'r str,
+    spent: f64,
+    per_message: Option<f64>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -63,6 +74,8 @@ struct ComparisonDocument<'r> {
     /// What all who got it did more than they would have without.
     brought: Option<BroughtDocument>,
     brought_per_message: Option<BroughtDocument>,
+    /// The same for each unit of a budget that was spent, by budget; empty for a variant.
+    brought_per_unit: BTreeMap<&'r str, BroughtDocument>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -78,9 +91,14 @@ impl UpliftReport {
         self.goals.iter().flat_map(|goal| goal.comparisons.iter().map(|comparison| UpliftRow::new(goal, comparison)))
     }
 
-    /// All that is known of a campaign whose report it is.
-    pub fn document<'r>(&'r self, campaign: &'r str) -> UpliftDocument<'r> {
-        UpliftDocument { campaign, goals: self.goals.iter().map(GoalDocument::new).collect() }
+    /// All that is known of a campaign whose report it is. `costs` are those of all campaigns.
+    pub fn document<'r>(&'r self, campaign: &'r str, costs: &'r [CampaignCost]) -> UpliftDocument<'r> {
+        let costs: Vec<&CampaignCost> = costs.iter().filter(|cost| cost.campaign == campaign).collect();
+        UpliftDocument {
+            campaign,
+            goals: self.goals.iter().map(|goal| GoalDocument::new(goal, &costs)).collect(),
+            costs: costs.into_iter().map(CostDocument::new).collect(),
+        }
     }
 }
 
@@ -111,8 +129,17 @@ impl UpliftSide {
     }
 }
 
+impl<'r> CostDocument<'r> {
+    fn new(cost: &'r CampaignCost) -> CostDocument<'r> {
+        CostDocument { budget: &cost.budget, spent: cost.spent, per_message: cost.per_message }
+    }
+}
+
 impl<'r> GoalDocument<'r> {
-    fn new(goal: &'r GoalUplift) -> GoalDocument<'r> {
+    fn new(goal: &'r GoalUplift, costs: &[&'r CampaignCost]) -> GoalDocument<'r> {
+        let per_unit = |comparison: &UpliftComparison, cost: &&'r CampaignCost| {
+            Some((cost.budget.as_str(), BroughtDocument::new(comparison.brought_per_unit(cost)?)))
+        };
         let comparison = |comparison: &'r UpliftComparison| ComparisonDocument {
             row: UpliftRow::new(goal, comparison),
             conclusion: comparison.sentence(),
@@ -120,6 +147,7 @@ impl<'r> GoalDocument<'r> {
             messages: comparison.treated.messages,
             brought: comparison.brought().map(BroughtDocument::new),
             brought_per_message: comparison.brought_per_message().map(BroughtDocument::new),
+            brought_per_unit: costs.iter().filter_map(|cost| per_unit(comparison, cost)).collect(),
         };
         GoalDocument {
             goal: &goal.goal,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::firing::arm;
 use super::io::{LogInstant, Output};
 use super::{ExecutionPlan, Partition, TimerMark, User};
-use crate::budgets::{BudgetBook, BudgetChange, TimedBudgetChange};
+use crate::budgets::{BudgetBook, TimedBudgetChange};
 use crate::time::Timestamp;
 
 /// That a user asks, for the order in which all who ask in one beat are answered (semantics §8). The ask itself is part of
@@ -117,10 +117,11 @@ impl Partition {
     pub(super) fn bring_asks(&mut self, user: &User) {
         let ticket = |beat, at| AskTicket { beat, at, user: Arc::clone(&user.id), position: 0 };
         self.steps.asks.extend(user.campaigns.asks.iter().map(|ask| ticket(ask.beat(), ask.decision.at)));
-        for share in user.reservations.iter().flat_map(|reservation| &reservation.costs) {
-            let reserved = share.cost.millionths();
-            let change = BudgetChange { budget: share.budget, period: share.period, spent: 0, reserved };
-            self.steps.budget_changes.push(TimedBudgetChange { beat: Timestamp::MIN, change });
+        for reservation in user.reservations.iter() {
+            let changes =
+                reservation.costs.iter().map(|share| share.change(reservation.campaign, 0, share.cost.millionths()));
+            let timed = changes.map(|change| TimedBudgetChange { beat: Timestamp::MIN, change });
+            self.steps.budget_changes.extend(timed);
         }
     }
 }

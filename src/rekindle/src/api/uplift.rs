@@ -10,14 +10,14 @@ use axum::response::{IntoResponse, Response};
 use super::params::PathId;
 use super::problem::ProblemDocument;
 use super::routes::ApiServices;
-use rekindle_core::goals::UpliftReport;
+use rekindle_core::goals::{CampaignCost, UpliftReport};
 
 /// What a campaign brought about
 ///
 /// By each goal, those who got the campaign compared with the control group and its holdout together: users whose exposure is
 /// mature, how many reached the goal, sums, the difference with an interval that holds at all times at once (null before 100
 /// users a side), a sentence that says what may be concluded and since when, and what all who got it did more than they
-/// would have without, in all and per message. As of a moment ago.
+/// would have without, in all, per message and per unit of each budget that it spends; and what it spent. As of a moment ago.
 #[utoipa::path(get, path = "/v1/campaigns/{id}/uplift", tag = "campaigns",
     params(("id" = String, Path, description = "The campaign's id", example = "winback")),
     responses(
@@ -33,7 +33,8 @@ pub(super) async fn uplift(
     let failed = || ProblemDocument::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written");
     let written = tokio::task::spawn_blocking(move || {
         let report = UpliftReport::of_campaign(&stats.plan.rules, &stats.uplift, &campaign)?;
-        Some(serde_json::to_vec(&report.document(&campaign)))
+        let costs = stats.budgets.as_ref().map(|book| CampaignCost::all(&stats.plan.rules, book)).unwrap_or_default();
+        Some(serde_json::to_vec(&report.document(&campaign, &costs)))
     });
     let body = written.await.map_err(|_| failed())?;
     let body = body.ok_or_else(|| ProblemDocument::not_found("there is no such campaign"))?.map_err(|_| failed())?;

@@ -20,7 +20,7 @@ use super::summary::{RunInfo, Summary};
 use super::{CliError, load_rules};
 use crate::api::{MetricsCache, Routes};
 use crate::metrics::{MetricsPage, MetricsRegistry};
-use rekindle_core::budgets::BudgetReport;
+use rekindle_core::budgets::BudgetBook;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::GrowthReport;
@@ -134,7 +134,7 @@ struct DemoTotals {
     watermark: Timestamp,
     growth: Option<Arc<GrowthReport>>,
     uplift: Arc<UpliftCounts>,
-    budgets: Vec<BudgetReport>,
+    budgets: Option<BudgetBook>,
 }
 
 impl DemoMetrics {
@@ -147,7 +147,7 @@ impl DemoMetrics {
         if let Some(DemoTotals { totals, watermark, growth, uplift, budgets }) = counted {
             page.totals(&self.plan.rules, &totals, watermark);
             page.uplift(&self.plan.rules, &uplift);
-            page.budgets(&budgets);
+            budgets.iter().for_each(|book| page.budgets(&self.plan.rules, book, watermark));
             growth.iter().for_each(|report| page.growth(report));
         }
         page.build();
@@ -225,8 +225,7 @@ impl Demo {
             }
             let (watermark, growth) = (self.pipeline.watermark(), growth.clone());
             let uplift = self.pipeline.uplift();
-            let book = self.pipeline.budgets();
-            let budgets = book.map(|book| BudgetReport::all(&self.plan.rules, book, watermark)).unwrap_or_default();
+            let budgets = self.pipeline.budgets().cloned();
             self.board.put(DemoTotals { totals: totals.clone(), watermark, growth, uplift, budgets });
             screen.show(&outputs)?;
             screen.status(self.now, &totals)?;

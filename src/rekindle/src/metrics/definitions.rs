@@ -87,6 +87,7 @@ metrics! {
         "The share of a budget's limit that is spent or reserved in its current period; above 1 where a settlement overdrew it.";
     BUDGET_GRANTED: Counter "rekindle_budget_granted_total" ["budget"] "What was granted of a budget, in all periods: an amount, no count.";
     BUDGET_REFUSED: Counter "rekindle_budget_refused_total" ["budget"] "How often a budget lacked what a campaign asked for.";
+    BUDGET_SPENT_BY_CAMPAIGN: Gauge "rekindle_budget_spent_by_campaign" ["campaign", "budget"] "What a campaign spent of a budget, in all periods.";
     GOAL_USERS: Gauge "rekindle_goal_users" ["campaign", "goal", "variant", "side"]
         "Users whose exposure to a goal of a campaign is mature, since the log's beginning, by side: treated (of the variant; `*`: all) or control (with the holdout).";
     GOAL_CONVERSIONS: Gauge "rekindle_goal_conversions" ["campaign", "goal", "variant", "side"] "Those of them who reached the goal.";

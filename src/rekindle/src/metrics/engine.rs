@@ -6,7 +6,6 @@
 use super::definitions::*;
 use super::page::{MetricsPage, Readings};
 use super::seconds;
-use rekindle_core::budgets::BudgetReport;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
@@ -93,7 +92,7 @@ impl MetricsPage {
         self.count(&QUEUE, &["batches"], stats.queued_batches as u64);
         self.count(&QUEUE, &["emissions"], stats.queued_outputs as u64);
         if let Some(book) = &stats.budgets {
-            self.budgets(&BudgetReport::all(&stats.plan.rules, book, stats.watermark));
+            self.budgets(&stats.plan.rules, book, stats.watermark);
         }
         self.uplift(&stats.plan.rules, &stats.uplift);
         stats.growth.iter().for_each(|numbers| self.growth(numbers));

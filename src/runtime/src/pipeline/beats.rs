@@ -84,12 +84,12 @@ impl SharedState {
     pub(super) fn stored(&self) -> StoredBook {
         let mut sums: BTreeMap<_, (i128, i128)> = BTreeMap::new();
         for TimedBudgetChange { beat, change } in &self.changes {
-            let (spent, reserved) = sums.entry((*beat, change.budget, change.period)).or_default();
+            let (spent, reserved) = sums.entry((*beat, change.budget, change.campaign, change.period)).or_default();
             *spent = spent.saturating_add(change.spent);
             *reserved = reserved.saturating_add(change.reserved);
         }
-        let change = |((beat, budget, period), (spent, reserved))| {
-            let change = BudgetChange { budget, period, spent, reserved };
+        let change = |((beat, budget, campaign, period), (spent, reserved))| {
+            let change = BudgetChange { budget, campaign, period, spent, reserved };
             TimedBudgetChange { beat, change }
         };
         StoredBook { budgets: self.book.stored().collect(), changes: sums.into_iter().map(change).collect() }

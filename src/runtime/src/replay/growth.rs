@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::error::ReplayError;
-use super::spending::CampaignSpending;
 use crate::files::source::{FileItem, FileSourceError, LineBlock};
 use crate::log::RecordKind;
 use crate::pipeline::{InputEntry, Pipeline, PipelineOptions, PipelineTotals, resolve_time};
@@ -11,21 +10,6 @@ use rekindle_core::decode::{Decoded, RejectionReason};
 use rekindle_core::growth::{GrowthReport, ObservedEvent};
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
 use rekindle_core::time::{Span, Timestamp};
-
-/// What is known at the end of a log.
-pub struct ReplayedState {
-    /// The state of all users, and everything counted.
-    pub pipeline: Pipeline,
-    /// What campaigns spent.
-    pub spending: CampaignSpending,
-}
-
-/// How feeding a log ended.
-struct LogEnd {
-    /// The time that was advanced to, if there is one.
-    end: Option<Timestamp>,
-    spending: CampaignSpending,
-}
 
 /// The growth report of all events of `source`, as of `until`, or of the latest event without one; and the totals. `None`: the
 /// rules ask for no growth numbers, or there is neither an event nor `until`.
@@ -39,7 +23,7 @@ pub fn growth_report(
     source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
 ) -> Result<(Option<GrowthReport>, PipelineTotals), ReplayError> {
     let mut pipeline = Pipeline::new(plan, PipelineOptions { until, ..options.clone() })?;
-    let LogEnd { end, .. } = feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
+    let end = feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
         feed(pipeline, block, outputs);
     })?;
     let as_of = end.filter(|end| *end > Timestamp::MIN + Span(1));
@@ -47,7 +31,7 @@ pub fn growth_report(
 }
 
 /// Feeds all events of `source` up to `until`, then advances time to it, or to the latest event, and returns what is then
-/// known. Outputs are not kept.
+/// known, with what became of budgets in each of their periods. Outputs are not kept.
 ///
 /// # Errors
 /// The source fails, or the workers cannot be started.
@@ -58,39 +42,9 @@ pub fn final_state(
     source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
 ) -> Result<Pipeline, ReplayError> {
     let mut pipeline = Pipeline::new(plan, PipelineOptions { until, ..options.clone() })?;
-    feed_all(&mut pipeline, &options, until, source, feed)?;
-    Ok(pipeline)
-}
-
-/// The same as [`final_state`], with what became of budgets in each of their periods.
-///
-/// # Errors
-/// The source fails, or the workers cannot be started.
-pub fn state_with_budget_history(
-    plan: Arc<ExecutionPlan>,
-    options: PipelineOptions,
-    until: Option<Timestamp>,
-    source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
-) -> Result<Pipeline, ReplayError> {
-    let mut pipeline = Pipeline::new(plan, PipelineOptions { until, ..options.clone() })?;
     pipeline.keep_budget_history();
     feed_all(&mut pipeline, &options, until, source, feed)?;
     Ok(pipeline)
-}
-
-/// The same as [`final_state`], with what campaigns spent.
-///
-/// # Errors
-/// The source fails, or the workers cannot be started.
-pub fn state_with_spending(
-    plan: Arc<ExecutionPlan>,
-    options: PipelineOptions,
-    until: Option<Timestamp>,
-    source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
-) -> Result<ReplayedState, ReplayError> {
-    let mut pipeline = Pipeline::new(plan, PipelineOptions { until, ..options.clone() })?;
-    let LogEnd { spending, .. } = feed_all(&mut pipeline, &options, until, source, feed)?;
-    Ok(ReplayedState { pipeline, spending })
 }
 
 /// Feeds all events of `source` up to `until`, then advances time to it, or to the latest event. Accepted events are passed to
@@ -104,12 +58,12 @@ pub fn observe_growth(
     until: Option<Timestamp>,
     source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
     observe: &mut dyn FnMut(ObservedEvent, &[u8]),
-) -> Result<ReplayedState, ReplayError> {
+) -> Result<Pipeline, ReplayError> {
     let decoder = options.decoder(&plan.rules);
     let bounded = PipelineOptions { until, ..options.clone() };
     let mut pipeline = Pipeline::new(plan, bounded.clone())?;
     pipeline.observe_growth();
-    let LogEnd { spending, .. } = feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
+    feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
         let first = pipeline.position();
         feed(pipeline, block, outputs);
         let mut calls = Vec::new();
@@ -128,7 +82,7 @@ pub fn observe_growth(
             observe(event, texts.get(at).copied().unwrap_or_default());
         }
     })?;
-    Ok(ReplayedState { pipeline, spending })
+    Ok(pipeline)
 }
 
 fn feed(pipeline: &mut Pipeline, block: &LineBlock, outputs: &mut Vec<Output>) {
@@ -137,15 +91,16 @@ fn feed(pipeline: &mut Pipeline, block: &LineBlock, outputs: &mut Vec<Output>) {
     pipeline.feed_entries(&[entry], &mut |_| {}, outputs);
 }
 
-/// Feeds each block, then advances time to `until`, or to the latest event.
+/// Feeds each block, then advances time to `until`, or to the latest event; returns the time that was advanced to, if there is
+/// one.
 fn feed_all(
     pipeline: &mut Pipeline,
     options: &PipelineOptions,
     until: Option<Timestamp>,
     source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
     mut feed: impl FnMut(&mut Pipeline, &LineBlock, &mut Vec<Output>),
-) -> Result<LogEnd, FileSourceError> {
-    let (mut outputs, mut spending) = (Vec::new(), CampaignSpending::default());
+) -> Result<Option<Timestamp>, FileSourceError> {
+    let mut outputs = Vec::new();
     for item in source {
         match item? {
             FileItem::Block(block) => feed(pipeline, &block, &mut outputs),
@@ -156,16 +111,14 @@ fn feed_all(
                 });
             }
         }
-        spending.add(&outputs);
         outputs.clear();
     }
     let end = until.or_else(|| (pipeline.position() > 0).then(|| pipeline.watermark() + options.max_disorder));
     if let Some(end) = end {
         pipeline.advance_to(end, &mut outputs);
         pipeline.end_log(&mut outputs);
-        spending.add(&outputs);
     }
-    Ok(LogEnd { end, spending })
+    Ok(end)
 }
 
 /// The position at which a visitor was merged, and the visitor.

@@ -13,7 +13,6 @@ mod input_position;
 mod progress;
 mod resumable;
 mod resume;
-mod spending;
 mod writer;
 
 use std::sync::Arc;
@@ -26,15 +25,12 @@ use crate::pipeline::{Pipeline, PipelineOptions, PipelineTotals};
 use driver::ReplayDriver;
 pub use error::{CommitDamage, ReplayError, SkippedCommit};
 use first_rejections::FirstRejections;
-pub use growth::{
-    ReplayedState, final_state, growth_report, observe_growth, state_with_budget_history, state_with_spending,
-};
+pub use growth::{final_state, growth_report, observe_growth};
 use rekindle_core::journal::{self, JournalSorter};
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 pub use resumable::{ReplayState, ResultTargets, ResumableReplay};
-pub use spending::CampaignSpending;
 
 /// Where the results of a replay go.
 pub struct ReplaySinks {

@@ -110,15 +110,16 @@ impl StepContext {
         let (TakenCosts { campaign, ordinal, costs, code }, at) = (taken, user.profile.now);
         let settle = plan.rules.campaigns[usize::from(campaign.0)].settle.as_ref();
         let kind = if settle.is_some() { BudgetChangeKind::Reserved } else { BudgetChangeKind::Spent };
-        for CostShare { budget, period, cost } in &costs {
+        for share in &costs {
+            let CostShare { budget, cost, .. } = *share;
             let (spent, reserved) = match kind {
                 BudgetChangeKind::Reserved => (0, cost.millionths()),
                 _ => (cost.millionths(), 0),
             };
-            end.book.add(&BudgetChange { budget: *budget, period: *period, spent, reserved });
-            end.book.count_granted(*budget, *period, *cost);
+            end.book.add(&share.change(campaign, spent, reserved));
+            end.book.count_granted(campaign, share);
             let action = (at, ordinal);
-            let told = BudgetOutput { budget: *budget, campaign, change: kind, amount: *cost, action };
+            let told = BudgetOutput { budget, campaign, change: kind, amount: cost, action };
             tell(user, told, end.position, out);
         }
         if let Some(settle) = settle {
@@ -177,11 +178,10 @@ impl StepContext {
         out: &mut Vec<Output>,
     ) {
         let mut amount = amount;
-        for CostShare { budget, period, cost } in &reservation.costs {
-            let spent = amount.take().unwrap_or(*cost);
-            let (spent_of, freed) = (spent.millionths(), -cost.millionths());
-            self.change_budget(BudgetChange { budget: *budget, period: *period, spent: spent_of, reserved: freed });
-            tell(user, reservation.told(*budget, BudgetChangeKind::Settled, spent), position, out);
+        for share in &reservation.costs {
+            let spent = amount.take().unwrap_or(share.cost);
+            self.change_budget(share.change(reservation.campaign, spent.millionths(), -share.cost.millionths()));
+            tell(user, reservation.told(share.budget, BudgetChangeKind::Settled, spent), position, out);
         }
     }
 
@@ -200,10 +200,9 @@ impl StepContext {
     }
 
     fn release(&mut self, user: &User, reservation: &Reservation, position: u64, out: &mut Vec<Output>) {
-        for CostShare { budget, period, cost } in &reservation.costs {
-            let freed = -cost.millionths();
-            self.change_budget(BudgetChange { budget: *budget, period: *period, spent: 0, reserved: freed });
-            tell(user, reservation.told(*budget, BudgetChangeKind::Released, *cost), position, out);
+        for share in &reservation.costs {
+            self.change_budget(share.change(reservation.campaign, 0, -share.cost.millionths()));
+            tell(user, reservation.told(share.budget, BudgetChangeKind::Released, share.cost), position, out);
         }
     }
 

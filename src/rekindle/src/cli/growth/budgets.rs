@@ -14,7 +14,7 @@ use rekindle_core::json::JsonText;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::value::Value;
-use rekindle_runtime::replay::state_with_budget_history;
+use rekindle_runtime::replay::final_state;
 
 /// Finds out what campaigns spent
 ///
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &BudgetsArgs) -> Result<(), CliError> {
     }
     let (files, options) = args.inputs.open()?;
     let plan = Arc::new(ExecutionPlan::new(rules));
-    let pipeline = state_with_budget_history(Arc::clone(&plan), options, args.inputs.until, files)?;
+    let pipeline = final_state(Arc::clone(&plan), options, args.inputs.until, files)?;
     warn_of_omitted_events(&plan.rules, &pipeline.totals(), args.inputs.until);
     let history = pipeline.budgets().and_then(|book| book.history());
     let report = history.map(|history| history.report(&plan.rules, pipeline.watermark())).unwrap_or_default();

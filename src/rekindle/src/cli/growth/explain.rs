@@ -14,7 +14,6 @@ use rekindle_core::growth::analysis::{DayWindow, Explanation, SalesLog};
 use rekindle_core::growth::calendar::Day;
 use rekindle_core::growth::report::GrowthNumbers;
 use rekindle_core::rules::growth::Metric;
-use rekindle_runtime::replay::ReplayedState;
 use strum::VariantNames as _;
 
 /// Explains why a metric changed from one window to another
@@ -59,7 +58,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
         require_refunds(&rules, &args.inputs.rules)?;
     }
     let mut sales = SalesLog::default();
-    let (ReplayedState { pipeline, .. }, report) = args.inputs.observe(rules, &mut |event, _| sales.add(&event))?;
+    let (pipeline, report) = args.inputs.observe(rules, &mut |event, _| sales.add(&event))?;
     let numbers = &report.numbers;
     let first = sales.first_day().unwrap_or(numbers.today);
     for window in [args.from, args.to] {

@@ -16,8 +16,8 @@ use rekindle_core::rules::growth::GrowthRules;
 use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::files::source::EventFiles;
-use rekindle_runtime::pipeline::{PipelineOptions, PipelineTotals};
-use rekindle_runtime::replay::{ReplayError, ReplayedState, observe_growth};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, PipelineTotals};
+use rekindle_runtime::replay::{ReplayError, observe_growth};
 use rekindle_settings::{EngineSettings, Secret};
 
 /// The rules and the events.
@@ -49,15 +49,14 @@ impl GrowthInputs {
         &self,
         rules: Ruleset,
         observe: &mut dyn FnMut(ObservedEvent, &[u8]),
-    ) -> Result<(ReplayedState, GrowthReport), CliError> {
+    ) -> Result<(Pipeline, GrowthReport), CliError> {
         let options = pipeline_options(&EngineSettings::default());
         warn_if_stdin_is_terminal(&self.input);
         let files = EventFiles::open(&self.input, options.max_message_bytes()).map_err(ReplayError::from)?;
-        let log = observe_growth(Arc::new(ExecutionPlan::new(rules)), options, self.until, files, observe)?;
-        let pipeline = &log.pipeline;
+        let pipeline = observe_growth(Arc::new(ExecutionPlan::new(rules)), options, self.until, files, observe)?;
         warn_of_omitted_events(&pipeline.plan().rules, &pipeline.totals(), self.until);
         let report = (pipeline.position() > 0).then(|| pipeline.growth(None)).flatten();
-        Ok((log, report.ok_or(GrowthCommandError::NoEvents)?))
+        Ok((pipeline, report.ok_or(GrowthCommandError::NoEvents)?))
     }
 }
 

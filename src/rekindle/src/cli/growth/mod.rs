@@ -2,7 +2,6 @@
 
 mod baskets;
 mod budgets;
-mod costs;
 mod error;
 mod explain;
 mod inputs;

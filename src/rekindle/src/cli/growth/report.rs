@@ -5,19 +5,17 @@ use std::path::PathBuf;
 
 use super::GrowthCommandError;
 use super::baskets::counter;
-use super::costs::CampaignCost;
 use super::inputs::{GrowthInputs, growth_rules};
 use super::report_page::ReportPage;
 use crate::cli::CliError;
 use crate::cli::outputs::refuse_shared_files;
 use crate::cli::summary::passed_over_in_words;
-use rekindle_core::goals::UpliftReport;
+use rekindle_core::goals::{CampaignCost, UpliftReport};
 use rekindle_core::growth::analysis::basket_counter::BasketCapacity;
 use rekindle_core::growth::analysis::{AssociationThresholds, DayWindow, SalesLog, explain};
 use rekindle_core::growth::report::GrowthNumbers;
 use rekindle_core::rules::growth::Metric;
 use rekindle_runtime::files::sink::OutputFile;
-use rekindle_runtime::replay::ReplayedState;
 
 /// Days of the windows that are compared.
 const COMPARED_DAYS: i64 = 7;
@@ -57,7 +55,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
     let (_, mut counter) = counter(growth, args.item.as_deref(), BasketCapacity::default());
     let mut output = OutputFile::create("the report", Some(&args.output))?;
     let mut sales = SalesLog::default();
-    let (ReplayedState { pipeline, spending }, report) = args.inputs.observe(rules, &mut |event, text| {
+    let (pipeline, report) = args.inputs.observe(rules, &mut |event, text| {
         sales.add(&event);
         counter.add(&event, text);
     })?;
@@ -72,14 +70,14 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
         UpliftReport::of_campaign(rules, &pipeline.uplift(), &campaign.id).map(|report| (campaign.id.as_str(), report))
     });
     let uplift: Vec<_> = uplift.filter(|(_, report)| !report.goals.is_empty()).collect();
+    let costs = pipeline.budgets().map(|book| CampaignCost::all(rules, book)).unwrap_or_default();
     let page = ReportPage {
         title: &args.title,
         notes: &notes,
         report: &report,
         change: change.as_ref(),
         baskets: counter.finish(thresholds),
-        uplift: uplift.iter().map(|(campaign, report)| report.document(campaign)).collect(),
-        costs: CampaignCost::all(rules, &pipeline.totals(), &spending),
+        uplift: uplift.iter().map(|(campaign, report)| report.document(campaign, &costs)).collect(),
     };
     let html = page.html().map_err(GrowthCommandError::Page)?;
     output.write(|sink| sink.write_all(html.as_bytes()))?;

@@ -4,13 +4,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::GrowthCommandError;
-use super::costs::CampaignCost;
 use super::inputs::{ReplayInputs, print, warn_of_omitted_events};
 use crate::cli::CliError;
-use rekindle_core::goals::{UpliftComparison, UpliftReport};
+use rekindle_core::goals::{CampaignCost, UpliftComparison, UpliftReport};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::statistics::DifferenceInterval;
-use rekindle_runtime::replay::{ReplayedState, state_with_spending};
+use rekindle_runtime::replay::final_state;
 
 /// Finds out what campaigns brought about
 ///
@@ -33,13 +32,13 @@ pub(crate) fn run(args: &UpliftArgs) -> Result<(), CliError> {
     }
     let (files, options) = args.inputs.open()?;
     let plan = Arc::new(ExecutionPlan::new(rules));
-    let ReplayedState { pipeline, spending } =
-        state_with_spending(Arc::clone(&plan), options, args.inputs.until, files)?;
+    let pipeline = final_state(Arc::clone(&plan), options, args.inputs.until, files)?;
     warn_of_omitted_events(&plan.rules, &pipeline.totals(), args.inputs.until);
+    let costs = pipeline.budgets().map(|book| CampaignCost::all(&plan.rules, book)).unwrap_or_default();
     let report = UpliftReport::new(&plan.rules, &pipeline.uplift());
     print(match args.json {
         true => serde_json::to_string(&report.rows().collect::<Vec<_>>()).map_err(GrowthCommandError::Json)?,
-        false => text(&report, &CampaignCost::all(&plan.rules, &pipeline.totals(), &spending)),
+        false => text(&report, &costs),
     })
 }
 
@@ -57,7 +56,7 @@ fn text(report: &UpliftReport, costs: &[CampaignCost]) -> String {
                 let _ = writeln!(out, "    {}", brought_in_words(comparison, brought));
             }
             for cost in costs.iter().filter(|cost| *cost.campaign == *goal.campaign) {
-                let Some(per_unit) = cost.brought_per_unit(comparison) else { continue };
+                let Some(per_unit) = comparison.brought_per_unit(cost) else { continue };
                 let (budget, spent) = (&cost.budget, cost.spent);
                 let _ =
                     writeln!(out, "    {} for each unit of {budget}, of which it spent {spent:.2}", range(per_unit, 4));

@@ -185,9 +185,14 @@ fn a_campaign_renamed_by_a_reload_frees_what_it_had_reserved_and_what_was_spent_
     fixture.happens(&redeems("ana", "10:10:00", &code, r#","discount":7"#), "10:10:02");
     fixture.happens(&call("Want", "ben", "10:11:00", r#""cost":20"#), "10:11:02");
     assert_eq!(fixture.summer(), (7, 20));
+    let by_campaign = |fixture: &Fixture| {
+        let account = fixture.pipeline.budgets().and_then(|book| book.account(BudgetId(0))).expect("a budget");
+        account.by_campaign.values().map(|taken| (taken.actions, taken.spent)).collect::<Vec<_>>()
+    };
+    assert_eq!(by_campaign(&fixture), [(2, 7_000_000)]);
     let code = fixture.code("ben");
     fixture.change_rules(&COUPON.replace("id = \"ordered\"", "id = \"renamed\""));
-    assert_eq!(fixture.summer(), (7, 0));
+    assert_eq!((fixture.summer(), by_campaign(&fixture)), ((7, 0), vec![]));
     // The coupon of a campaign that is gone settles nothing.
     fixture.happens(&redeems("ben", "10:12:00", &code, r#","discount":7"#), "10:12:02");
     assert_eq!(fixture.summer(), (7, 0));

@@ -3,7 +3,6 @@
 //! Charts are drawn in the browser by Apache ECharts 5.6.0 (the "common" build, as it is published; Apache License 2.0,
 //! `echarts.LICENSE` and `echarts.NOTICE` beside it), as SVG, so that they print sharply. The figures are embedded as JSON.
 
-use super::costs::CampaignCost;
 use rekindle_core::goals::UpliftDocument;
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::growth::analysis::{BasketReport, Explanation, GrowthOutlook, HourlyMetric, HourlySeries, trend};
@@ -36,8 +35,6 @@ pub(super) struct ReportPage<'p> {
     pub(super) baskets: [BasketReport; 2],
     /// What campaigns brought about, in file order; only those that have goals.
     pub(super) uplift: Vec<UpliftDocument<'p>>,
-    /// What campaigns spent of budgets.
-    pub(super) costs: Vec<CampaignCost>,
 }
 
 /// The data that is embedded in the page, as the script expects it.
@@ -51,7 +48,6 @@ struct PageData<'d> {
     moved: Option<&'d Explanation>,
     baskets: Vec<BasketReport>,
     uplift: &'d [UpliftDocument<'d>],
-    costs: &'d [CampaignCost],
 }
 
 /// A metric by the hour, with what was expected.
@@ -114,7 +110,6 @@ impl ReportPage<'_> {
             moved: self.change,
             baskets,
             uplift: &self.uplift,
-            costs: &self.costs,
         })?)
     }
 }

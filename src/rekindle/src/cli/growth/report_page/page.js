@@ -173,18 +173,18 @@ if (data.uplift.length) { // What campaigns brought about
   const range = (i, f) => i ? `${f(i.estimate)} (${f(i.low)} to ${f(i.high)})` : "–", points = v => signed(v * 100, x => x.toFixed(2)) + " pp";
   const some = i => range(i, v => signed(v, x => x.toLocaleString("en", { minimumFractionDigits: 0, maximumFractionDigits: i && Math.abs(i.estimate) < 10 ? 4 : 1 })));
   for (const c of data.uplift) {
-    const t = card(s, nice(c.campaign), "uplift"), rows = [], costs = data.costs.filter(k => k.campaign === c.campaign);
+    const t = card(s, nice(c.campaign), "uplift"), rows = [];
     for (const g of c.goals) {
       if (g.sample_ratio_mismatch) t.append(el("p", "note warn", `${nice(g.goal)}: the sizes of the groups contradict their shares: do not compare them.`));
       for (const k of g.comparisons) {
-        const name = nice(g.goal) + (k.variant == null ? "" : ` · ${k.variant}`), by = k.measure === "users" ? "users" : "value", each = k.variant == null && k.brought_per_message;
+        const name = nice(g.goal) + (k.variant == null ? "" : ` · ${k.variant}`), by = k.measure === "users" ? "users" : "value", units = Object.entries(k.brought_per_unit);
         t.append(el("p", k.low > 0 ? "up" : k.high < 0 ? "down" : "", `${name}, by ${by}: ${k.conclusion.replace(/T(\d\d:\d\d)\S*Z/g, " $1 UTC")}.`));
         rows.push([name, by, k.low == null ? "–" : range({ estimate: k.difference, low: k.low, high: k.high }, k.measure === "users" ? points : v => signed(v, money)), some(k.brought), some(k.brought_per_message),
-          each && costs.length ? costs.map(x => `${some({ estimate: each.estimate / x.per_message, low: each.low / x.per_message, high: each.high / x.per_message })} of ${x.budget}`).join("; ") : "–", `${int(k.treated.n)} / ${int(k.control.n)}`]);
+          units.map(([budget, it]) => `${some(it)} of ${budget}`).join("; ") || "–", `${int(k.treated.n)} / ${int(k.control.n)}`]);
       }
     }
     t.append(table(["Goal", "By", "Difference", "Brought", "Per message", "Per unit of budget", "Users with / without"], rows, [0, 1]));
-    if (costs.length) t.append(el("p", "note", "Spent: " + costs.map(x => `${money(x.spent)} of ${x.budget}`).join(", ") + "."));
+    if (c.costs.length) t.append(el("p", "note", "Spent: " + c.costs.map(x => `${money(x.spent)} of ${x.budget}`).join(", ") + "."));
   }
 }
 document.getElementById("footer").textContent = `Made by Rekindle ${data.version} from event files. Charts: Apache ECharts 5.6.0, Apache License 2.0.`;
