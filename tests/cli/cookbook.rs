@@ -11,7 +11,7 @@ use serde_json::Value;
 const RULES_LINES_MAX: usize = 18;
 
 /// What shops ask for, by the headings.
-const WANTED: [&str; 22] = [
+const WANTED: [&str; 24] = [
     "The shoes in an order's products",
     "Each cart by its `cart_id`",
     "Each ticket",
@@ -34,6 +34,8 @@ const WANTED: [&str; 22] = [
     "A budget for each month, and what became of it",
     "A lottery",
     "Before points expire",
+    "Until somebody unsubscribes",
+    "What was delivered counts",
 ];
 
 struct Example<'t> {

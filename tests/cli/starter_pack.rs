@@ -6,7 +6,7 @@ use std::process::Command;
 use rekindle_core::time::Timestamp;
 use rekindle_test_kit::daemon::log::{lines, starter_pack};
 use rekindle_test_kit::oracle::{self, OracleInput, compare};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One of this number of shoppers is kept: the oracle is slow.
 const ONE_IN: usize = 12;
@@ -78,5 +78,56 @@ fn the_starter_pack_does_to_a_month_of_the_storefront_what_the_oracle_says() {
         if let Some(difference) = compare::difference(&expected, &replay(&rules, &events, more)) {
             panic!("with {more:?}, {difference}");
         }
+    }
+}
+
+/// What becomes of a cart that is left behind, by what else is known of its owner.
+fn reminder_after(more: &[Value]) -> String {
+    let call = |at: &str, mut call: Value| {
+        call["userId"] = "ana".into();
+        call["timestamp"] = format!("2026-03-05T{at}Z").into();
+        format!("{call}\n")
+    };
+    let mut events = String::new();
+    for (minute, more) in more.iter().enumerate() {
+        events += &call(&format!("09:{minute:02}:00"), more.clone());
+    }
+    let added =
+        json!({ "type": "track", "event": "Product Added", "properties": { "cart_id": "c1", "product_id": "p" } });
+    events += &call("10:00:00", added);
+    let journal = replay(&starter_pack().replace("control = 0.05", ""), events.as_bytes(), &[]);
+    let decided = journal.iter().find(|line| line["campaign"] == "cart_reminder" && line["kind"] == "decision");
+    decided.expect("the reminder is decided")["outcome"].as_str().expect("an outcome").to_owned()
+}
+
+#[test]
+fn an_e_mail_needs_consent_and_ends_with_an_unsubscription_a_complaint_or_a_hard_bounce() {
+    let consent = json!({ "type": "identify", "traits": { "email": "ana@shop.example", "email_opt_in": true } });
+    let event = |name: &str, properties: Value| json!({ "type": "track", "event": name, "properties": properties });
+    let email = json!({ "channel": "email" });
+    let bounce = |kind: &str| event("Message Bounced", json!({ "channel": "email", "kind": kind }));
+    let gone = event("Unsubscribed", email.clone());
+    let back = event("Subscribed", email.clone());
+    let of_shopify = json!({ "type": "identify", "traits": { "email": "a@b.c", "email_consent": "subscribed" } });
+    for sent in [
+        vec![consent.clone()],
+        vec![of_shopify],
+        vec![consent.clone(), bounce("soft")],
+        vec![consent.clone(), event("Unsubscribed", json!({ "channel": "push" }))],
+        vec![consent.clone(), gone.clone(), back.clone()],
+    ] {
+        assert!(["sent", "holdout"].contains(&&*reminder_after(&sent)), "{sent:?}");
+    }
+    for silent in [
+        vec![],
+        vec![json!({ "type": "identify", "traits": { "email": "ana@shop.example" } })],
+        vec![json!({ "type": "identify", "traits": { "email_opt_in": true } })],
+        vec![json!({ "type": "identify", "traits": { "email": "a@b.c", "push_opt_in": true } })],
+        vec![consent.clone(), gone.clone()],
+        vec![consent.clone(), bounce("hard")],
+        vec![consent.clone(), event("Message Complained", email)],
+        vec![consent.clone(), back, gone],
+    ] {
+        assert_eq!(reminder_after(&silent), "condition", "{silent:?}");
     }
 }

@@ -109,14 +109,17 @@ pub(super) struct TicketProperties {
     pub(super) order_id: Option<String>,
 }
 
-/// Who somebody is; no address, no name.
+/// Who somebody is.
 #[derive(Serialize)]
 pub(super) struct ShopperTraits {
     pub(super) tier: &'static str,
     pub(super) country: &'static str,
     pub(super) timezone: &'static str,
     pub(super) gender: &'static str,
+    pub(super) email: String,
+    pub(super) first_name: &'static str,
     pub(super) email_opt_in: bool,
+    pub(super) push_opt_in: bool,
     /// `1984-02-29`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) birthday: Option<String>,

@@ -27,6 +27,7 @@ mod call;
 mod cart;
 mod catalogue;
 mod check_in;
+mod contact;
 pub mod live;
 pub mod messages;
 mod outbox;

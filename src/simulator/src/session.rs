@@ -14,6 +14,7 @@ use super::call::{
 use super::cart::OrderAmounts;
 use super::catalogue::{CATEGORY_COUNT, ProductId, category_name, search_words};
 use super::check_in::plan_check_in;
+use super::contact::ShopperContact;
 use super::messages::{USES_COUPON, percent};
 use super::outbox::{Outbox, PendingLines};
 use super::random::RandomStream;
@@ -314,12 +315,16 @@ impl<'a> Visit<'a> {
 
     fn identify(&mut self) {
         let ShopperProfile { home, gender, email_opt_in, birthday, .. } = *self.profile;
+        let ShopperContact { email, first_name, push_opt_in } = ShopperContact::of(self.shopper, self.shop);
         let traits = ShopperTraits {
             tier: self.shopper.tier(),
             country: home.country,
             timezone: home.timezone,
             gender,
+            email,
+            first_name,
             email_opt_in,
+            push_opt_in,
             birthday: birthday.map(|day| day.to_string()),
             renews_at: self.profile.renews_at(self.now).map(|day| day.to_string()),
         };

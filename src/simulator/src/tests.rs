@@ -131,7 +131,11 @@ fn every_event_has_the_fields_it_promises() {
             ("identify", "") => {
                 assert_ne!(text(&event, "/userId"), "");
                 assert!(["basic", "silver", "gold"].contains(&text(&event, "/traits/tier")));
-                assert!(event.pointer("/traits/email_opt_in").is_some_and(Value::is_boolean));
+                for consent in ["/traits/email_opt_in", "/traits/push_opt_in"] {
+                    assert!(event.pointer(consent).is_some_and(Value::is_boolean));
+                }
+                assert!(text(&event, "/traits/email").ends_with("@shoppers.example"));
+                assert_ne!(text(&event, "/traits/first_name"), "");
             }
             ("track", name @ ("Product Viewed" | "Product Added" | "Product Removed")) => {
                 assert!(text(&event, "/properties/product_id").starts_with(text(&event, "/properties/category")));
