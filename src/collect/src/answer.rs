@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::adapters::VendorBodyError;
 use crate::batch::{BatchError, MAX_CALLS};
 use crate::body::BodyError;
+use crate::callbacks::{CallbackForgery, CallbackProblem};
 use crate::publisher::PublishFailure;
 use crate::rejection::CallRejection;
 
@@ -36,6 +37,8 @@ pub(crate) enum RequestRefusal {
     UnknownKey,
     #[error("the signature does not fit the body and the webhook's secret")]
     WrongSignature,
+    #[error(transparent)]
+    Callback(#[from] CallbackProblem),
     #[error("{0}")]
     VendorBody(#[from] VendorBodyError),
     #[error("pages of this origin may not send with this write key")]
@@ -90,9 +93,12 @@ impl RequestRefusal {
             | RequestRefusal::Batch(_)
             | RequestRefusal::Call(_)
             | RequestRefusal::VendorBody(_)
+            | RequestRefusal::Callback(CallbackProblem::NotJson(_))
             | RequestRefusal::BrokenBody => StatusCode::BAD_REQUEST,
             RequestRefusal::SlowBody => StatusCode::REQUEST_TIMEOUT,
-            RequestRefusal::UnknownKey | RequestRefusal::WrongSignature => StatusCode::UNAUTHORIZED,
+            RequestRefusal::UnknownKey
+            | RequestRefusal::WrongSignature
+            | RequestRefusal::Callback(CallbackProblem::Forged(_)) => StatusCode::UNAUTHORIZED,
             RequestRefusal::OriginNotAllowed => StatusCode::FORBIDDEN,
             RequestRefusal::UnknownPath => StatusCode::NOT_FOUND,
             RequestRefusal::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
@@ -115,7 +121,10 @@ impl RequestRefusal {
             RequestRefusal::BrokenBody => "broken_body",
             RequestRefusal::SlowBody => "slow_body",
             RequestRefusal::UnknownKey => "unknown_key",
-            RequestRefusal::WrongSignature => "wrong_signature",
+            RequestRefusal::WrongSignature
+            | RequestRefusal::Callback(CallbackProblem::Forged(CallbackForgery::WrongSignature)) => "wrong_signature",
+            RequestRefusal::Callback(CallbackProblem::Forged(CallbackForgery::Stale)) => "stale_signature",
+            RequestRefusal::Callback(CallbackProblem::NotJson(_)) => "not_json",
             RequestRefusal::VendorBody(VendorBodyError::NotJson(_)) => "not_json",
             RequestRefusal::VendorBody(VendorBodyError::WrongChecksum) => "wrong_checksum",
             RequestRefusal::OriginNotAllowed => "origin_not_allowed",

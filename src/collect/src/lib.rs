@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `routes`, `vendor_routes`, `cors`, `credentials`, `sdk_settings`, `answer` | HTTP |
 //! | `body`, `batch`, `json_object`, `call`, `stamp` | bytes → calls: pure |
-//! | `mapping`, `adapters`, `webhooks` | other vendors' events and shops' webhooks → calls, by tables |
+//! | `mapping`, `adapters`, `webhooks`, `callbacks` | other vendors' events, shops' webhooks and what mail tools call back → calls, by tables |
 //! | `write_keys`, `rate_limit` | who may send what, and how much of it |
 //! | `publisher`, `status` | into the log, and what is counted |
 //!
@@ -27,6 +27,7 @@ mod answer;
 mod batch;
 mod body;
 mod call;
+mod callbacks;
 mod cors;
 mod credentials;
 mod json_object;
@@ -43,6 +44,7 @@ mod vendor_routes;
 mod webhooks;
 mod write_keys;
 
+pub use callbacks::{CallbackSecretError, ProviderCallbacks};
 pub use publisher::CallPublisher;
 pub use rejection::CallRejection;
 pub use routes::service;

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use crate::answer::{AcceptedRequest, RejectedIndex, RequestRefusal};
 use crate::batch::{BatchError, CallTexts, MAX_CALLS};
 use crate::call::{CallChecker, CheckedCall, RequestCalls};
+use crate::callbacks::ProviderCallbacks;
 use crate::json_object::JsonObject;
 use crate::publisher::{CallPublisher, StreamMessage};
 use crate::rejection::CallRejection;
@@ -41,6 +42,8 @@ pub struct CollectInputs<'a> {
     pub publisher: Arc<CallPublisher>,
     /// The webhooks of the settings.
     pub webhooks: Webhooks,
+    /// The callbacks of the settings.
+    pub callbacks: ProviderCallbacks,
     /// What is counted.
     pub status: Arc<CollectStatus>,
     /// What does not work.
@@ -53,6 +56,7 @@ pub struct Collector {
     pub(crate) settings: CollectSettings,
     keys: WriteKeys,
     pub(crate) webhooks: Webhooks,
+    pub(crate) callbacks: ProviderCallbacks,
     checker: CallChecker,
     publisher: Arc<CallPublisher>,
     pub(crate) status: Arc<CollectStatus>,
@@ -71,7 +75,7 @@ struct CheckedRequest<'a> {
 impl Collector {
     /// By the settings.
     pub fn new(inputs: CollectInputs<'_>) -> Collector {
-        let CollectInputs { settings, publisher, webhooks, status, health } = inputs;
+        let CollectInputs { settings, publisher, webhooks, callbacks, status, health } = inputs;
         let collect = settings.collect.clone();
         Collector {
             keys: WriteKeys::new(&collect),
@@ -79,6 +83,7 @@ impl Collector {
             body_bytes: Arc::new(Semaphore::new(collect.max_in_flight_bytes)),
             settings: collect,
             webhooks,
+            callbacks,
             publisher,
             status,
             health,

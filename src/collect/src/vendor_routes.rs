@@ -1,4 +1,4 @@
-//! The paths of other vendors' SDKs, and of shops' webhooks.
+//! The paths of other vendors' SDKs, of shops' webhooks and of callbacks.
 
 use std::sync::Arc;
 
@@ -28,7 +28,10 @@ pub(crate) fn add(mut router: Router<Arc<Collector>>) -> Router<Arc<Collector>> 
     for path in ["/flags", "/flags/", "/decide", "/decide/"] {
         router = router.route(path, post(feature_flags));
     }
-    router.route("/v1/webhooks/{name}", post(webhook))
+    router
+        .route("/v1/webhooks/{name}", post(webhook))
+        // Mandrill looks whether the address is there, before it takes it.
+        .route("/v1/callbacks/{destination}", post(callback).head(callback_address))
 }
 
 /// Posts, and requests for pixels.
@@ -69,6 +72,26 @@ async fn webhook(
         WebhookDelivery::Nothing => Ok(AcceptedRequest { success: true, rejected: Vec::new() }),
         WebhookDelivery::Calls(calls) => collector.take_calls(&calls, &webhook.grant, &facts(&collector, &head)).await,
     }
+}
+
+async fn callback(
+    State(collector): State<Arc<Collector>>,
+    Path(destination): Path<String>,
+    request: Request,
+) -> Result<AcceptedRequest, RequestRefusal> {
+    let callback = collector.callbacks.get(&destination).ok_or(RequestRefusal::UnknownPath)?;
+    let (head, body) = request.into_parts();
+    let (body, _room) = read(&collector, &head.headers, body).await?;
+    let facts = facts(&collector, &head);
+    let calls = callback.calls(&head.headers, &head.uri, &body, facts.received)?;
+    collector.take_calls(&calls, &callback.grant, &facts).await
+}
+
+async fn callback_address(
+    State(collector): State<Arc<Collector>>,
+    Path(destination): Path<String>,
+) -> Result<StatusCode, RequestRefusal> {
+    collector.callbacks.get(&destination).map(|_| StatusCode::OK).ok_or(RequestRefusal::UnknownPath)
 }
 
 async fn feature_flags() -> Response {

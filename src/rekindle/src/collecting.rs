@@ -9,7 +9,10 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
-use rekindle_collect::{CallPublisher, CollectInputs, CollectStatus, Collector, WebhookSecretError, Webhooks};
+use rekindle_collect::{
+    CallPublisher, CallbackSecretError, CollectInputs, CollectStatus, Collector, ProviderCallbacks, WebhookSecretError,
+    Webhooks,
+};
 use rekindle_nats::NatsAccess;
 use rekindle_runtime::health::Health;
 use rekindle_settings::Settings;
@@ -29,6 +32,9 @@ pub enum CollectStartError {
     /// A webhook's secret can't be read.
     #[error("{0}; make the file readable for this user")]
     Webhook(#[from] WebhookSecretError),
+    /// The secret of callbacks can't be used.
+    #[error(transparent)]
+    Callback(#[from] CallbackSecretError),
 }
 
 /// A collector that serves.
@@ -50,9 +56,16 @@ impl RunningCollector {
         web: &Handle,
     ) -> Result<RunningCollector, CollectStartError> {
         let webhooks = Webhooks::read(&settings.collect)?;
+        let callbacks = ProviderCallbacks::read(&settings.collect)?;
         let publisher = Arc::new(CallPublisher::new(settings, health.part("collect"), Arc::clone(&status)));
-        let inputs =
-            CollectInputs { settings, publisher: Arc::clone(&publisher), webhooks, status, health: health.clone() };
+        let inputs = CollectInputs {
+            settings,
+            publisher: Arc::clone(&publisher),
+            webhooks,
+            callbacks,
+            status,
+            health: health.clone(),
+        };
         let service = rekindle_collect::service(Collector::new(inputs));
         let listen = settings.collect.listen;
         // A listener belongs to the runtime in which it was made.

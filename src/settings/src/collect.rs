@@ -7,6 +7,7 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use toml::de::DeTable;
 
+use super::callback::CallbackSettings;
 use super::keys::{SettingKey, SettingKind};
 use super::reader::{SettingsReader, set};
 use super::subject::check_subject;
@@ -59,10 +60,12 @@ pub struct CollectSettings {
     pub keys: BTreeMap<String, WriteKeySettings>,
     /// Signed webhooks of shops, by source.
     pub webhooks: BTreeMap<String, WebhookSettings>,
+    /// Callbacks of tools that send messages, by destination.
+    pub callbacks: BTreeMap<String, CallbackSettings>,
 }
 
 /// Keys of `[collect]`.
-pub(super) const KEYS: [SettingKey; 13] = [
+pub(super) const KEYS: [SettingKey; 14] = [
     ("enabled", SettingKind::Truth),
     ("listen", SettingKind::Text),
     ("subject", SettingKind::Text),
@@ -76,6 +79,7 @@ pub(super) const KEYS: [SettingKey; 13] = [
     ("keep_ip", SettingKind::Truth),
     ("keys", SettingKind::TomlSection),
     ("webhooks", SettingKind::TomlSection),
+    ("callbacks", SettingKind::TomlSection),
 ];
 
 /// The longest name of a source.
@@ -97,6 +101,7 @@ impl Default for CollectSettings {
             keep_ip: false,
             keys: BTreeMap::new(),
             webhooks: BTreeMap::new(),
+            callbacks: BTreeMap::new(),
         }
     }
 }
@@ -110,13 +115,14 @@ impl CollectSettings {
     /// The names of all sources, each once.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
         let of_keys = self.keys.iter().map(|(name, key)| key.source.as_deref().unwrap_or(name));
-        let names: BTreeSet<&str> = of_keys.chain(self.webhooks.keys().map(String::as_str)).collect();
+        let signed = self.webhooks.keys().chain(self.callbacks.keys()).map(String::as_str);
+        let names: BTreeSet<&str> = of_keys.chain(signed).collect();
         names.into_iter()
     }
 
     /// Whether nobody could send anything.
     pub fn is_closed(&self) -> bool {
-        self.keys.values().all(|key| key.sha256.is_empty()) && self.webhooks.is_empty()
+        self.keys.values().all(|key| key.sha256.is_empty()) && self.webhooks.is_empty() && self.callbacks.is_empty()
     }
 
     pub(super) fn read(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
@@ -142,6 +148,10 @@ impl CollectSettings {
         for (name, table) in named(section, "webhooks", reader) {
             let read = WebhookSettings::read(name, table, reader);
             self.webhooks.extend(read.map(|webhook| (name.to_owned(), webhook)));
+        }
+        for (name, table) in named(section, "callbacks", reader) {
+            let read = CallbackSettings::read(name, table, reader);
+            self.callbacks.extend(read.map(|callback| (name.to_owned(), callback)));
         }
         if self.enabled && self.is_closed() && reader.problems.is_empty() {
             let place = section.get("enabled").map_or(0..0, toml::Spanned::span);

@@ -8,6 +8,7 @@
 //! Nothing is opened in here, and the environment is passed in: the same text and variables result in the same settings.
 
 mod agreement;
+mod callback;
 mod checkpoint;
 mod collect;
 mod deliver;
@@ -30,6 +31,7 @@ mod tests;
 mod webhook;
 mod write_key;
 
+pub use callback::{CallbackSettings, CallbackVendor};
 pub use checkpoint::{CheckpointLocation, CheckpointSettings};
 pub use collect::CollectSettings;
 pub use deliver::{

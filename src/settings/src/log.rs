@@ -58,7 +58,7 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// Every module that can be named: a misspelt one would silence its lines.
-const TARGETS: [&str; 77] = [
+const TARGETS: [&str; 78] = [
     "rekindle",
     "rekindle::api",
     "rekindle::cli",
@@ -74,6 +74,7 @@ const TARGETS: [&str; 77] = [
     "rekindle_collect::batch",
     "rekindle_collect::body",
     "rekindle_collect::call",
+    "rekindle_collect::callbacks",
     "rekindle_collect::cors",
     "rekindle_collect::credentials",
     "rekindle_collect::json_object",
