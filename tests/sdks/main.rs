@@ -2,10 +2,16 @@
 //! nothing to a webhook. Where there is no node, no chromium or no npm registry, tests are ignored and say so.
 
 mod browser;
+mod faulty_proxy;
+#[path = "../collect/harness.rs"]
+#[expect(dead_code, reason = "the tests of the collector use more of it")]
+mod harness;
+mod node;
 mod readme;
+mod shop;
 
 use rekindle_test_kit::optional;
 
 fn main() {
-    optional::run([readme::trials()].into_iter().flatten().collect());
+    optional::run([readme::trials(), node::trials()].into_iter().flatten().collect());
 }

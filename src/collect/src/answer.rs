@@ -147,11 +147,15 @@ impl RequestRefusal {
     }
 }
 
-impl IntoResponse for RequestRefusal {
-    fn into_response(self) -> Response {
-        let status = self.status();
-        let document = RefusalDocument { code: self.code(), message: self.to_string() };
-        let mut response = json(status, &document);
+impl RequestRefusal {
+    /// The answer to Amplitude's SDKs: what they do next depends on the number in the body, not on the status.
+    pub(crate) fn numbered(self) -> Response {
+        let document = serde_json::json!({ "code": self.status().as_u16(), "error": self.to_string() });
+        self.response(&document)
+    }
+
+    fn response(&self, document: &impl Serialize) -> Response {
+        let mut response = json(self.status(), document);
         if let Some(wait) = self.retry_after() {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
@@ -160,6 +164,12 @@ impl IntoResponse for RequestRefusal {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
         }
         response
+    }
+}
+
+impl IntoResponse for RequestRefusal {
+    fn into_response(self) -> Response {
+        self.response(&RefusalDocument { code: self.code(), message: self.to_string() })
     }
 }
 
@@ -180,3 +190,28 @@ pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Response {
 }
 
 const _: () = assert!(MAX_CALLS < u32::MAX as usize, "the room of a request is counted in 32 bits");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amplitude_is_told_the_status_as_a_number() {
+        let refusals = [
+            RequestRefusal::Throttled { wait: Duration::from_secs(3) },
+            RequestRefusal::Busy,
+            RequestRefusal::UnknownKey,
+        ];
+        for (refusal, status) in refusals.into_iter().zip([429, 503, 401]) {
+            let response = refusal.numbered();
+            assert_eq!(
+                (response.status().as_u16(), response.headers().contains_key(RETRY_AFTER)),
+                (status, status != 401)
+            );
+            let body = axum::body::to_bytes(response.into_body(), 10_000);
+            let body = futures_util::FutureExt::now_or_never(body).and_then(Result::ok).expect("it is there");
+            let document: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+            assert_eq!((&document["code"], document["error"].is_string()), (&status.into(), true));
+        }
+    }
+}

@@ -6,11 +6,11 @@ use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::header::ORIGIN;
 use axum::http::{Method, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use serde_json::json;
 
-use crate::adapters::{ADAPTERS, VendorAdapter, VendorOutcome, VendorRequest};
+use crate::adapters::{ADAPTERS, Vendor, VendorAdapter, VendorOutcome, VendorRequest};
 use crate::answer::{self, AcceptedRequest, RequestRefusal};
 use crate::credentials;
 use crate::routes::{facts, read, text_of};
@@ -37,14 +37,16 @@ pub(crate) fn add(mut router: Router<Arc<Collector>>) -> Router<Arc<Collector>> 
 /// Posts, and requests for pixels.
 fn of_vendor(adapter: &'static VendorAdapter) -> MethodRouter<Arc<Collector>> {
     let take = move |State(collector): State<Arc<Collector>>, request: Request| async move {
-        vendor(&collector, adapter, request).await
+        match vendor(&collector, adapter, request).await {
+            Err(refusal) if adapter.vendor == Vendor::Amplitude => refusal.numbered(),
+            answered => answered.into_response(),
+        }
     };
     get(take).post(take)
 }
 
 async fn vendor(collector: &Collector, adapter: &VendorAdapter, request: Request) -> Result<Response, RequestRefusal> {
     let (head, body) = request.into_parts();
-    let is_pixel = head.method == Method::GET;
     let origin = text_of(&head.headers, ORIGIN.as_str());
     let (body, _room) = read(collector, &head.headers, body).await?;
     let query = head.uri.query().unwrap_or_default();
@@ -54,6 +56,7 @@ async fn vendor(collector: &Collector, adapter: &VendorAdapter, request: Request
     let grant = collector.grant(key.as_deref(), origin.as_deref())?;
     let calls = adapter.table.calls(&unwrapped.body, &unwrapped.query);
     let AcceptedRequest { rejected, .. } = collector.take_calls(&calls, grant, &facts(collector, &head)).await?;
+    let is_pixel = head.method == Method::GET && adapter.vendor.is_pixel(&unwrapped.query);
     let is_verbose = unwrapped.query["verbose"] == json!("1");
     let (accepted, rejected) = (calls.len() - rejected.len(), rejected.len());
     Ok(adapter.vendor.answer(VendorOutcome { accepted, rejected, is_pixel, is_verbose }))

@@ -94,9 +94,11 @@ impl WriteKeys {
         keys
     }
 
-    /// What that key may do; `None`: it is nobody's.
+    /// What that key may do; `None`: it is nobody's. Jitsu's SDK takes none without a colon and a secret behind it: `KEY:x` is
+    /// `KEY`.
     pub(crate) fn grant(&self, key: &str) -> Option<&Arc<KeyGrant>> {
-        self.by_hash.get(&<[u8; 32]>::from(Sha256::digest(key.as_bytes())))
+        let grant = |key: &str| self.by_hash.get(&<[u8; 32]>::from(Sha256::digest(key.as_bytes())));
+        grant(key).or_else(|| grant(key.split_once(':')?.0))
     }
 
     /// Whether some key could be used by a page of that origin: all that is known before a request.
@@ -151,7 +153,8 @@ mod tests {
         assert!(grant.allows_origin("https://shop.example") && !grant.allows_origin("https://evil.example"));
         let grant = keys.grant(&shop.key).expect("a key");
         assert!(grant.may_identify && grant.allows(CallType::Alias) && grant.rate.is_some());
-        for wrong in ["", "x", &web.sha256] {
+        assert!(keys.grant(&format!("{}:x", shop.key)).is_some_and(|grant| grant.source == "shop"));
+        for wrong in ["", "x", ":", "x:y", &web.sha256, &format!("x:{}", shop.key)] {
             assert!(keys.grant(wrong).is_none(), "{wrong}");
         }
     }

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::answer;
 use crate::mapping::MappingTable;
@@ -74,6 +74,11 @@ pub(crate) fn own_table(text: &str) -> MappingTable {
 }
 
 impl Vendor {
+    /// Whether a GET asks for a picture: Mixpanel's SDKs for servers send by GET, and read the answer.
+    pub(crate) fn is_pixel(self, query: &Value) -> bool {
+        self != Vendor::Mixpanel || query["img"] == json!("1")
+    }
+
     /// The answer that its SDKs take for success.
     pub(crate) fn answer(self, outcome: VendorOutcome) -> Response {
         let VendorOutcome { accepted, rejected, is_pixel, is_verbose } = outcome;

@@ -150,3 +150,9 @@ fn matomo() {
     assert_eq!((found.len(), &found[1]["type"], &found[1]["name"]), (2, &json!("page"), &json!("Home")));
     assert_eq!(key(Vendor::Matomo, &bulk.to_string(), ""), Some("t".to_owned()));
 }
+
+#[test]
+fn only_what_asks_for_a_picture_is_answered_with_one() {
+    assert!(!Vendor::Mixpanel.is_pixel(&json!({"data": "x"})) && Vendor::Mixpanel.is_pixel(&json!({"img": "1"})));
+    assert!(Vendor::Sensors.is_pixel(&json!({})) && Vendor::Matomo.is_pixel(&json!({})));
+}
