@@ -11,6 +11,7 @@ pub mod fit;
 pub mod growth;
 pub mod init;
 mod load;
+pub mod man;
 mod outputs;
 pub mod replay;
 pub mod rules;
@@ -75,6 +76,8 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    #[command(hide = true)]
+    Man(man::ManArgs),
 }
 
 /// The exit code of a daemon that another one has replaced: restarting it would only end the other.
@@ -107,6 +110,7 @@ pub fn run() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "rekindle", &mut script);
             std::io::stdout().write_all(&script).map_err(CliError::from)
         }
+        Command::Man(args) => man::run(&args).map_err(CliError::system("write the manual pages")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
