@@ -143,7 +143,8 @@ fn every_file_that_is_shipped_or_tested_fits_its_schema() {
     assert!(rules.len() > 25, "only {} files of rules", rules.len());
     let files = rules.into_iter().map(|path| ("rules", path));
     let (of_rules, of_config) = (schema("rules"), schema("config"));
-    for (of, path) in files.chain([("config", root().join("config/rekindle.toml"))]) {
+    let settings = ["config/rekindle.toml", "config/production.toml", "config/kubernetes/rekindle.toml"];
+    for (of, path) in files.chain(settings.map(|path| ("config", root().join(path)))) {
         let text = fs::read_to_string(&path).expect("readable");
         let value: serde_json::Value = toml::from_str(&text).expect("TOML");
         let schema = if of == "rules" { &of_rules } else { &of_config };
@@ -157,17 +158,15 @@ fn shipped(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// What stands behind `key` at the start of a line.
-fn setting<'t>(text: &'t str, key: &str) -> &'t str {
-    text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_else(|| panic!("no line begins with {key}"))
-}
-
 #[test]
 fn every_variable_that_is_named_anywhere_is_a_setting() {
     let pattern = regex::Regex::new(r"\bREKINDLE_[A-Z_]+[A-Z]\b").expect("a pattern");
     let mut named = 0;
-    for path in ["docs/operations.md", "config/rekindle.toml", "config/rekindle.service", "config/Dockerfile"] {
-        let text = shipped(path);
+    let configs =
+        ["rekindle.toml", "rekindle.service", "Dockerfile", "kubernetes/checkpoints-in-s3/kustomization.yaml"];
+    let configs = configs.map(|name| format!("config/{name}"));
+    for path in ["docs/operations.md", "dashboards/docker-compose.yml"].map(str::to_owned).into_iter().chain(configs) {
+        let text = shipped(&path);
         let found = pattern.find_iter(&text).map(|found| found.as_str());
         // Those are names of streams.
         for variable in found.filter(|name| !["REKINDLE_DEAD", "REKINDLE_UNDELIVERED"].contains(name)) {
@@ -244,45 +243,4 @@ fn commands_are_measured_in_turns_and_compared_within_a_round() {
         .current_dir(root())
         .output();
     assert_eq!(failing.expect("Python runs").status.code(), Some(1), "what fails is no measurement");
-}
-
-#[test]
-fn the_unit_waits_longer_than_the_daemon_takes_to_end() {
-    let seconds = |text: &str| text.trim_matches('"').strip_suffix('s').and_then(|number| number.parse::<u32>().ok());
-    let waits = seconds(setting(&shipped("config/rekindle.service"), "TimeoutStopSec="));
-    let takes = seconds(setting(&shipped("config/rekindle.toml"), "deadline = "));
-    assert!(takes.is_some() && waits > takes, "{waits:?} {takes:?}");
-}
-
-#[test]
-fn prometheus_and_the_image_know_where_the_daemon_listens() {
-    let settings = shipped("config/rekindle.toml");
-    let listen = setting(&settings, "listen = ");
-    assert!(shipped("config/prometheus.yml").contains(&format!("targets: [{listen}]")), "{listen}");
-    let port = listen.trim_matches('"').rsplit(':').next().expect("a port");
-    assert_eq!(setting(&shipped("config/Dockerfile"), "EXPOSE "), port);
-}
-
-#[test]
-fn the_image_is_built_from_what_docker_may_see() {
-    let ignored = shipped(".dockerignore");
-    for path in ["Cargo.toml", "Cargo.lock", "src", "config", "docs"] {
-        assert!(ignored.lines().any(|line| line == format!("!{path}")), "{path} is hidden from docker");
-    }
-    for copied in shipped("config/Dockerfile").lines().filter_map(|line| line.strip_prefix("COPY config/")) {
-        let files = copied.split_whitespace().filter(|word| !word.starts_with('/'));
-        files.for_each(|file| drop(shipped(&format!("config/{}", file.trim_start_matches("config/")))));
-    }
-}
-
-#[test]
-fn the_unit_and_the_image_run_a_command_that_exists() {
-    let (unit, image) = (shipped("config/rekindle.service"), shipped("config/Dockerfile"));
-    let of_unit = setting(&unit, "ExecStart=").split_whitespace().nth(1).map(str::to_owned);
-    let of_image: Vec<String> = serde_json::from_str(setting(&image, "CMD ")).expect("a list");
-    for command in [of_unit.as_ref(), of_image.first()] {
-        let command = command.expect("a command");
-        let (known, help) = rekindle(&[command, "--help"]);
-        assert!(known && help.contains("--config"), "rekindle {command}: {help}");
-    }
 }

@@ -12,6 +12,7 @@ mod growth_commands;
 mod growth_items;
 mod growth_uplift;
 mod init;
+mod packaging;
 mod secret;
 mod settings;
 mod simulate;
