@@ -30,4 +30,5 @@ version=$("$binary" --version | cut -d' ' -f2)
 printf 'rekindle (%s-1) unstable; urgency=medium\n\n  * changelog.gz beside this file says what changed.\n\n -- %s  %s\n' "$version" \
     "$(sed -n 's/^maintainer = "\(.*\)"$/\1/p' src/rekindle/Cargo.toml)" "$(git log -1 --format=%cD)" | gzip -9n >"$made/changelog.Debian.gz"
 
-cargo deb --package rekindle --no-build --locked --strip
+# Of a binary that is only tried, quickly.
+cargo deb --package rekindle --no-build --locked --strip ${1:+--fast}

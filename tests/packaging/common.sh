@@ -4,6 +4,10 @@
 work=$(mktemp -d)
 started=()
 
+# What the daemon logs of a reload without a change.
+# shellcheck disable=SC2034 # for whoever sources this
+same_rules='the rules file holds the rules in force'
+
 # What was started ends, and what was mounted is unmounted, however the script ends.
 clean_up() {
     local status=$? pid mounted

@@ -4,7 +4,7 @@
 #   tests/packaging/debian.sh [BINARY]
 #
 # As root, on a machine with cargo-deb, debootstrap and Debian's packages within reach. lintian looks at the package where it is
-# installed. systemd does not run in that root, so what the unit confines is not tried: tests/packaging/unit.sh.
+# installed. systemd does not run in that root, so what the unit confines is tried by unit.sh.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 [ -n "${IN_OWN_MOUNTS:-}" ] || IN_OWN_MOUNTS=1 exec unshare --mount --propagation private "$0" "$@"
@@ -72,10 +72,10 @@ started+=("$daemon")
 wait_for "http://127.0.0.1:$http/readyz" "$work/run.log"
 kill -HUP "$daemon"
 for _ in $(seq 100); do
-    ! grep -q 'rules' <(tail -n +2 "$work/run.log" | grep -i reload) || break
+    ! grep -q "$same_rules" "$work/run.log" || break
     sleep 0.1
 done
-wait_for "http://127.0.0.1:$http/healthz" "$work/run.log"
+grep -q "$same_rules" "$work/run.log" || { cat "$work/run.log" >&2; fail "it did not read the rules again"; }
 kill -TERM "$daemon"
 status=0
 wait "$daemon" || status=$?

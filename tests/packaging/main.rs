@@ -8,7 +8,7 @@ use std::process::Command;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-const SCRIPTS: [&str; 3] = ["debian.sh", "image.sh", "kubernetes.sh"];
+const SCRIPTS: [&str; 4] = ["debian.sh", "image.sh", "kubernetes.sh", "unit.sh"];
 
 fn main() {
     let trials = SCRIPTS.map(|script| {
