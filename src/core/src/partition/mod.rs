@@ -190,7 +190,7 @@ impl Partition {
             self.steps.note_expired(plan, user, at);
         } else {
             user.profile.now = user.profile.now.max(now.at);
-            self.steps.release_all(user, now.position, out);
+            self.steps.free_all(user);
             self.steps.note_gone(plan, user, user.profile.now);
         }
         self.remove(id);

@@ -188,21 +188,21 @@ impl StepContext {
     /// Frees what is due at the user's clock.
     pub(super) fn release_reservations(&mut self, user: &mut User, position: u64, out: &mut Vec<Output>) {
         while let Some(reservation) = user.reservations.take_due(user.profile.now) {
-            self.release(user, &reservation, position, out);
+            self.free(&reservation);
+            for share in &reservation.costs {
+                tell(user, reservation.told(share.budget, BudgetChangeKind::Released, share.cost), position, out);
+            }
         }
     }
 
-    /// Frees all that a user who goes has reserved.
-    pub(in crate::partition) fn release_all(&mut self, user: &mut User, position: u64, out: &mut Vec<Output>) {
-        for reservation in user.reservations.take_all() {
-            self.release(user, &reservation, position, out);
-        }
+    /// Frees all that a user who is forgotten has reserved; nothing is told of it (semantics §2).
+    pub(in crate::partition) fn free_all(&mut self, user: &mut User) {
+        user.reservations.take_all().into_iter().for_each(|reservation| self.free(&reservation));
     }
 
-    fn release(&mut self, user: &User, reservation: &Reservation, position: u64, out: &mut Vec<Output>) {
+    fn free(&mut self, reservation: &Reservation) {
         for share in &reservation.costs {
             self.change_budget(share.change(reservation.campaign, 0, -share.cost.millionths()));
-            tell(user, reservation.told(share.budget, BudgetChangeKind::Released, share.cost), position, out);
         }
     }
 

@@ -62,6 +62,10 @@ struct LogStep {
 }
 
 impl LogStep {
+    fn forgets(&self) -> bool {
+        self.what == 9
+    }
+
     fn line(&self, now: i64) -> String {
         let (user, time) = (USERS[self.user], Timestamp(now - self.late_ms));
         let call = |event: &str| {
@@ -112,14 +116,19 @@ impl ToldAmounts {
     }
 }
 
-/// What the users have reserved of each budget.
-fn open(pipeline: &Pipeline) -> [i128; 2] {
+/// What a user has reserved of each budget; `None`: nobody has this id.
+fn open_of(pipeline: &Pipeline, user: &str) -> Option<[i128; 2]> {
     let mut open = [0; 2];
-    let reports = USERS.iter().filter_map(|user| pipeline.report(user));
-    for (budget, cost) in reports.flat_map(|report| report.reservations).flat_map(|reservation| reservation.costs) {
+    for (budget, cost) in pipeline.report(user)?.reservations.into_iter().flat_map(|reservation| reservation.costs) {
         open[usize::from(budget == "daily")] += cost.millionths();
     }
-    open
+    Some(open)
+}
+
+/// What the users have reserved of each budget.
+fn open(pipeline: &Pipeline) -> [i128; 2] {
+    let of_users = USERS.iter().filter_map(|user| open_of(pipeline, user));
+    of_users.fold([0; 2], |sum, open| [sum[0] + open[0], sum[1] + open[1]])
 }
 
 fn check(pipeline: &Pipeline, told: &[ToldAmounts; 2]) -> Result<(), TestCaseError> {
@@ -154,8 +163,16 @@ proptest! {
         for step in &steps {
             now += step.after_ms;
             let (line, mut outputs) = (step.line(now), Vec::new());
+            let before = USERS.map(|user| open_of(&pipeline, user));
             pipeline.feed_entries(&[entry("23:59:59", &line)], &mut |_| {}, &mut outputs);
             ToldAmounts::add(&mut told, &outputs);
+            if step.forgets() {
+                prop_assert!(outputs.is_empty(), "nothing is told of who is forgotten: {:?}", outputs);
+                for (user, before) in USERS.into_iter().zip(before) {
+                    let freed = before.filter(|_| pipeline.report(user).is_none()).unwrap_or_default();
+                    told.iter_mut().zip(freed).for_each(|(told, freed)| told.freed += freed);
+                }
+            }
             check(&pipeline, &told)?;
         }
         let mut outputs = Vec::new();

@@ -172,9 +172,11 @@ fn what_is_never_settled_is_free_again() {
 }
 
 #[test]
-fn forgetting_a_user_frees_what_is_open() {
+fn forgetting_a_user_frees_what_is_open_and_tells_nothing() {
     let (mut fixture, _) = with_coupon();
+    let told = fixture.journal.len();
     fixture.feed(&[("10:10:00", r#"{"user":"ana"}"#)]);
+    assert_eq!(fixture.journal.len(), told, "{:?}", fixture.journal);
     fixture.happens(&call("Nothing", "ben", "10:20:00", ""), "10:20:02");
     assert_eq!(fixture.summer(), (0, 0));
 }
