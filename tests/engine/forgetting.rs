@@ -164,10 +164,10 @@ fn splits() -> impl Strategy<Value = (usize, usize, Vec<prop::sample::Index>)> {
     (prop::sample::select(vec![1, 7, 64]), batches, prop::collection::vec(any::<prop::sample::Index>(), 0..3))
 }
 
-/// A scenario in which nothing changes for a user that was idle for as long as all durations of the rules: without calendars,
-/// and without campaigns that spend points, which idle users spend too, or budgets, for which they wait.
+/// A scenario in which nothing changes for a user that was idle for as long as all durations of the rules: without calendars and
+/// models, and without campaigns that spend points, which idle users spend too.
 fn expiring_scenario() -> impl Strategy<Value = Scenario> {
-    scenario_of(LanguageParts { calendar: false, prices: false, budgets: false, ..LanguageParts::ALL })
+    scenario_of(LanguageParts { calendar: false, prices: false, models: false, ..LanguageParts::ALL })
 }
 
 proptest! {

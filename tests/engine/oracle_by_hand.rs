@@ -227,3 +227,27 @@ fn a_let_stands_before_the_element_and_the_element_before_the_event() {
     let properties = ",\"properties\":{\"p\":10,\"items\":[{\"p\":2},5,{\"p\":null}]}";
     assert_eq!(run(rules, &track("u", "2026-03-05T00:00:00Z", properties))[0], "s enter 2026-03-05T00:00:00.000Z");
 }
+
+#[rstest]
+#[case::bg_nbd("bg_nbd", "r = 0.243\nalpha = 4.414\na = 0.793\nb = 2.426", true, "2026-05-18T11:53:58.477Z")]
+#[case::mbg_nbd_after_the_first(
+    "mbg_nbd",
+    "r = 0.525\nalpha = 6.183\na = 0.891\nb = 1.614",
+    false,
+    "2026-06-03T22:13:23.264Z"
+)]
+#[case::mbg_nbd("mbg_nbd", "r = 0.525\nalpha = 6.183\na = 0.891\nb = 1.614", true, "2026-05-12T14:58:49.985Z")]
+fn a_customer_is_lost_at_its_millisecond(
+    #[case] kind: &str,
+    #[case] parameters: &str,
+    #[case] buys_again: bool,
+    #[case] lost: &str,
+) {
+    let model =
+        format!("[[models]]\nid = \"m\"\nkind = \"{kind}\"\non = \"e\"\nunit = \"7d\"\n{parameters}\n[[segments]]");
+    let rules = segment("p_alive('m') < 0.5").replace("[[segments]]", &model);
+    // The third is less than `min_gap` after the second, which is 1.71 weeks after the first.
+    let again = track("u", "2026-03-16T23:16:48Z", "") + &track("u", "2026-03-17T11:16:47.999Z", "");
+    let events = track("u", "2026-03-05T00:00:00Z", "") + if buys_again { &again } else { "" };
+    assert_eq!(run(&rules, &events), [format!("s enter {lost}")]);
+}

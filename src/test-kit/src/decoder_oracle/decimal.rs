@@ -117,6 +117,11 @@ impl OracleDecimal {
         (self.size() <= power(36)).then_some(self)
     }
 
+    /// The nearest double.
+    pub fn to_double(&self) -> f64 {
+        self.written().parse().expect("digits with at most one point are a double")
+    }
+
     /// Its millionths, written out.
     pub fn millionths(&self) -> String {
         let digits: String = self.digits.iter().map(|digit| char::from(b'0' + digit)).collect();

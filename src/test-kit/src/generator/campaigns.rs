@@ -38,19 +38,27 @@ const CHANCES: &[&str] = &["", "", "", "0.5", "0.1", "0.8", "0", "1"];
 const EXPIRES: &[&str] = &["", "", "1m", "10s", "1h", "2d", "1ms"];
 const MAX_PER_KEY: &[usize] = &[0, 1, 1, 1, 2];
 
+/// How many choices there are of a trigger and a channel.
+const PLAIN_CHOICES: usize = 4;
+
+/// Bytes of choices of what an action bears.
+const PAYLOAD_CHOICES: usize = 20;
+
 /// An entry of `[[campaigns]]`.
 #[derive(Clone, Debug)]
 pub(crate) struct GeneratedCampaign {
     choices: Vec<u8>,
     spending: Vec<u8>,
+    payload: Vec<u8>,
     condition: Option<GeneratedCondition>,
 }
 
 /// Any campaign.
 pub(crate) fn campaign() -> impl Strategy<Value = GeneratedCampaign> {
     let choices = |count| prop::collection::vec(any::<u8>(), count);
-    (choices(19), choices(SPENDING_CHOICES), prop::option::weighted(0.25, conditions::condition()))
-        .prop_map(|(choices, spending, condition)| GeneratedCampaign { choices, spending, condition })
+    let condition = prop::option::weighted(0.25, conditions::condition());
+    (choices(19), choices(SPENDING_CHOICES), choices(PAYLOAD_CHOICES), condition)
+        .prop_map(|(choices, spending, payload, condition)| GeneratedCampaign { choices, spending, payload, condition })
 }
 
 impl GeneratedCampaign {
@@ -63,7 +71,9 @@ impl GeneratedCampaign {
         budgets: &[String],
     ) -> std::fmt::Result {
         let Vocabulary { parts, names, segments, ledgers, .. } = *vocabulary;
-        let mut picks = Picks::new(&self.choices);
+        // Most of what may stop a campaign would stop one that spends before it asks.
+        let is_plain = budgets::is_spending(&self.spending, budgets) && self.spending[SPENDING_CHOICES - 1] >= 64;
+        let mut picks = Picks::new(&self.choices[..if is_plain { PLAIN_CHOICES } else { self.choices.len() }]);
         let trigger = picks.pick(&["enter", "enter", "exit", "event", "event", "enter a key", "enter a key"]);
         let any_keyed = segments.iter().flatten().any(|segment| segment.per.is_some());
         let id_of = |segment: &SegmentName| {
@@ -113,13 +123,30 @@ impl GeneratedCampaign {
         if !is_by_key && parts.prices {
             measures::write_price(text, &mut picks, ledgers, on_event)?;
         }
-        if !is_by_key {
+        if !is_by_key || self.spending[0] >= 128 {
             budgets::write_spending(text, &self.spending, budgets, names, on_event)?;
         }
         let vocabulary = Vocabulary { place, per, ..*vocabulary };
-        match &self.condition {
+        self.write_payload(text, &vocabulary)?;
+        match self.condition.as_ref().filter(|_| !is_plain) {
             Some(condition) => writeln!(text, "if = {}", quote(&condition.to_cel(&vocabulary))),
             None => Ok(()),
         }
+    }
+
+    /// Writes what actions bear of models, if there are any.
+    fn write_payload(&self, text: &mut String, vocabulary: &Vocabulary<'_>) -> std::fmt::Result {
+        let mut picks = Picks::new(&self.payload);
+        let (count, all) = (picks.index(4), vocabulary.payload_templates());
+        if count == 0 || all.is_empty() {
+            return Ok(());
+        }
+        let fields: Vec<String> = (0..count)
+            .map(|index| {
+                let template = picks.pick(&all);
+                format!("f{index} = {}", quote(&vocabulary.filled(template, &mut picks)))
+            })
+            .collect();
+        writeln!(text, "payload_from = {{ {} }}", fields.join(", "))
     }
 }

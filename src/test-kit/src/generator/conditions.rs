@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::LanguageParts;
+use super::models::ModelName;
 use super::picks::Picks;
 use super::pools;
 use super::templates;
@@ -47,6 +48,7 @@ pub(crate) struct Vocabulary<'v> {
     pub(crate) names: &'v [Option<String>],
     pub(crate) segments: &'v [Option<SegmentName>],
     pub(crate) ledgers: &'v [Option<String>],
+    pub(crate) models: &'v [ModelName],
     /// The entry of `[per]` whose instances are asked; `None`: the user is.
     pub(crate) per: Option<usize>,
 }
@@ -106,6 +108,9 @@ impl Vocabulary<'_> {
                     lists.extend([templates::POINTS_TEMPLATES; 2]);
                     lists.extend(calendar.then_some(templates::POINTS_CALENDAR_TEMPLATES));
                 }
+                if !self.models.is_empty() {
+                    lists.extend([templates::MODEL_TEMPLATES; 3]);
+                }
                 if self.per.is_some() {
                     lists.push(templates::KEY_TEMPLATES);
                     lists.extend(calendar.then_some(templates::KEY_CALENDAR_TEMPLATES));
@@ -117,6 +122,9 @@ impl Vocabulary<'_> {
         if let ConditionPlace::Campaign { on_event } = self.place {
             // These stand between many others.
             lists.extend(calendar.then_some([templates::IF_TEMPLATES; 3]).into_iter().flatten());
+            if !self.models.is_empty() {
+                lists.extend([templates::PROSPECT_TEMPLATES; 5]);
+            }
             lists.extend(on_event.then_some([templates::EVENT_TEMPLATES; 8]).into_iter().flatten());
         }
         lists.concat()
@@ -126,15 +134,32 @@ impl Vocabulary<'_> {
         let mut picks = Picks::new(choices);
         let template = picks.pick(&self.templates());
         let needs = |blank: &str, ids: Vec<Option<String>>| template.contains(blank) && ids.iter().all(Option::is_none);
-        if needs("{segment}", self.askable_segments()) || needs("{keyed}", self.keyed_segments()) {
+        if needs("{segment}", self.askable_segments())
+            || needs("{keyed}", self.keyed_segments())
+            || needs("{valued}", self.valued_models())
+        {
             return "true".to_owned();
         }
+        self.filled(template, &mut picks)
+    }
+
+    /// What the fields of an action may ask of models.
+    pub(crate) fn payload_templates(&self) -> Vec<&'static str> {
+        let is_there = |template: &&str| {
+            !self.models.is_empty()
+                && (!template.contains("{valued}") || self.models.iter().any(|model| model.has_value))
+        };
+        templates::PAYLOAD_TEMPLATES.iter().copied().filter(is_there).collect()
+    }
+
+    /// A template with its blanks filled.
+    pub(crate) fn filled(&self, template: &str, picks: &mut Picks<'_>) -> String {
         let mut text = String::new();
         let mut rest = template;
         while let Some((before, after)) = rest.split_once('{') {
             let (blank, after) = after.split_once('}').expect("blanks are closed");
             text.push_str(before);
-            text.push_str(&self.blank_text(blank, &mut picks));
+            text.push_str(&self.blank_text(blank, picks));
             rest = after;
         }
         text + rest
@@ -151,6 +176,10 @@ impl Vocabulary<'_> {
             "comparison" => pools::COMPARISONS,
             "ledger" => return format!("'{}'", choose(self.ledgers, picks)),
             "points" => pools::POINTS,
+            "model" => return format!("'{}'", self.models[picks.index(self.models.len())].id),
+            "valued" => return format!("'{}'", choose(&self.valued_models(), picks)),
+            "probability" => pools::PROBABILITIES,
+            "purchases" => pools::PURCHASES,
             "integer" => pools::INTEGERS,
             "double" => pools::DOUBLES,
             "number" => pools::NUMBER_PROPERTIES,
@@ -175,6 +204,10 @@ impl Vocabulary<'_> {
 
     fn keyed_segments(&self) -> Vec<Option<String>> {
         self.ids(|segment| segment.per.is_some())
+    }
+
+    fn valued_models(&self) -> Vec<Option<String>> {
+        self.models.iter().map(|model| model.has_value.then(|| model.id.clone())).collect()
     }
 
     fn ids(&self, is_kept: impl Fn(&SegmentName) -> bool) -> Vec<Option<String>> {

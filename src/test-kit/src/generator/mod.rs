@@ -8,9 +8,11 @@
 mod budgets;
 mod campaigns;
 mod conditions;
+mod coupons;
 mod events;
 mod lets;
 mod measures;
+mod models;
 mod picks;
 mod pools;
 mod properties;
@@ -48,10 +50,12 @@ pub struct LanguageParts {
     pub prices: bool,
     /// Budgets: what users share.
     pub budgets: bool,
+    /// Models of purchases.
+    pub models: bool,
 }
 
 impl LanguageParts {
-    /// The whole language, but for budgets: the oracle and the engine do not settle the same in random scenarios yet.
+    /// The whole language.
     pub const ALL: LanguageParts = LanguageParts {
         each: true,
         calendar: true,
@@ -59,7 +63,8 @@ impl LanguageParts {
         keys: true,
         points: true,
         prices: true,
-        budgets: false,
+        budgets: true,
+        models: true,
     };
 }
 
@@ -81,7 +86,11 @@ impl Scenario {
 
     /// The log, one line per event or oddity.
     pub fn events_jsonl(&self) -> Vec<u8> {
-        self.log.to_jsonl().into_bytes()
+        self.log_text().into_bytes()
+    }
+
+    fn log_text(&self) -> String {
+        coupons::with_codes(&self.log.to_jsonl(), &self.rules_toml(), self.secret())
     }
 
     /// What draws depend on; mostly empty.
@@ -103,7 +112,7 @@ impl Scenario {
 /// The files as they would lie on disk, for this is what a failing test prints.
 impl fmt::Debug for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "--- rules.toml\n{}--- events.jsonl\n{}", self.rules_toml(), self.log.to_jsonl())?;
+        writeln!(f, "--- rules.toml\n{}--- events.jsonl\n{}", self.rules_toml(), self.log_text())?;
         writeln!(f, "--- until {} ms, max_disorder {} ms", self.until_ms(), self.max_disorder_ms())
     }
 }

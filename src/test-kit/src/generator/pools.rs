@@ -9,6 +9,8 @@ pub(crate) const STRING_PROPERTIES: &[&str] = &["category", "coupon", "path", "l
 pub(crate) const ANY_PROPERTIES: &[&str] =
     &["category", "price", "coupon", "quantity", "tags", "details.color", "product_id", "cart_id", "worth"];
 pub(crate) const POINTS: &[&str] = &["1", "5", "20", "100", "0", "-1", "50", "2.5"];
+pub(crate) const PROBABILITIES: &[&str] = &["0.5", "0.7", "0.9", "0.3", "0.99", "0.1", "1", "0.01"];
+pub(crate) const PURCHASES: &[&str] = &["0.5", "0.1", "1.5", "3", "0.001", "10", "25.5"];
 pub(crate) const TEXTS: &[&str] = &["'shoes'", "'books'", "'X'", "'gold'", "''", "'s'", "'мода'"];
 pub(crate) const PATTERNS: &[&str] = &["'^s'", "'oo'", "'^(gold|shoes)$'", "'[0-9]+'", "'/p/.*'"];
 pub(crate) const TRAITS: &[&str] = &["tier", "gender", "age", "vip", "timezone", "nickname"];

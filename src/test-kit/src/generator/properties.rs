@@ -1,5 +1,6 @@
 //! Random properties of events, and elements of arrays in them.
 
+use super::coupons::COUPON_MARKS;
 use super::picks::Picks;
 
 /// JSON texts of the properties; an empty one leaves the property out.
@@ -103,7 +104,8 @@ pub(crate) fn properties(picks: &mut Picks<'_>) -> String {
     push(&mut fields, "price", picks.pick(NUMBERS));
     push(&mut fields, "total", picks.pick(NUMBERS));
     push(&mut fields, "category", picks.pick(CATEGORIES));
-    push(&mut fields, "coupon", picks.pick(COUPONS));
+    let coupons = [COUPONS, &COUPON_MARKS].concat();
+    push(&mut fields, "coupon", picks.pick(&coupons));
     push(&mut fields, "quantity", picks.pick(QUANTITIES));
     push(&mut fields, "cart_id", key(picks));
     push(&mut fields, "product_id", key(picks));

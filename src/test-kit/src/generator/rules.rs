@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use super::LanguageParts;
-use super::budgets;
+use super::budgets::{self, SETTLING_NAME};
 use super::campaigns::{self, GeneratedCampaign};
 use super::conditions::{self, ConditionPlace, GeneratedCondition, SegmentName, Vocabulary};
 use super::lets::{EACH_SELECTORS, ITEM_LETS, LETS, SELECTORS};
 use super::measures;
+use super::models::{self, MODEL_CHOICES};
 use super::picks::Picks;
 
 const RULES_ZONES: &[&str] = &[
@@ -45,6 +46,7 @@ pub(crate) struct RulesModel {
     goals: Vec<Vec<u8>>,
     ledgers: Vec<Vec<u8>>,
     budgets: Vec<Vec<u8>>,
+    models: Vec<Vec<u8>>,
 }
 
 /// An entry of `[events]`.
@@ -86,19 +88,23 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
         prop::collection::vec(choices(3), 0..3),
         prop::collection::vec(choices(measures::CHOICES), 0..3),
         prop::collection::vec(choices(measures::CHOICES), 0..3),
-        prop::collection::vec(choices(2), 0..3),
+        prop::collection::vec(choices(2), 0..4),
+        prop::collection::vec(choices(MODEL_CHOICES), 0..3),
     )
-        .prop_map(move |(head, names, pers, segments, campaigns, caps, goals, ledgers, budgets)| RulesModel {
-            parts,
-            head,
-            names,
-            pers: if parts.keys { pers } else { Vec::new() },
-            segments,
-            campaigns,
-            caps,
-            goals: if parts.points { goals } else { Vec::new() },
-            ledgers: if parts.points { ledgers } else { Vec::new() },
-            budgets: if parts.budgets { budgets } else { Vec::new() },
+        .prop_map(move |(head, names, pers, segments, campaigns, caps, goals, ledgers, budgets, models)| {
+            RulesModel {
+                parts,
+                head,
+                names,
+                pers: if parts.keys { pers } else { Vec::new() },
+                segments,
+                campaigns,
+                caps,
+                goals: if parts.points { goals } else { Vec::new() },
+                ledgers: if parts.points { ledgers } else { Vec::new() },
+                budgets: if parts.budgets { budgets } else { Vec::new() },
+                models: if parts.models { models } else { Vec::new() },
+            }
         })
 }
 
@@ -142,6 +148,10 @@ impl RulesModel {
             measures::write_ledger(text, &id, choices, &names)?;
             ledgers.push(Some(id));
         }
+        let mut models = Vec::new();
+        for (index, choices) in self.models.iter().enumerate() {
+            models.push(models::write_model(text, format!("m{index}"), choices, &names)?);
+        }
         let mut budgets = Vec::new();
         for (index, choices) in self.budgets.iter().enumerate() {
             budgets.push(format!("b{index}"));
@@ -159,7 +169,8 @@ impl RulesModel {
             let name = SegmentName { id: format!("s{index}"), per: per.checked_sub(self.pers.len().max(1)) };
             let place = ConditionPlace::Segment;
             let (parts, per) = (self.parts, name.per);
-            let vocabulary = Vocabulary { parts, place, names: &names, segments: &segments, ledgers: &ledgers, per };
+            let (names, segments_above, ledgers, models) = (&names, &segments, &ledgers, &models);
+            let vocabulary = Vocabulary { parts, place, names, segments: segments_above, ledgers, models, per };
             writeln!(text, "\n[[segments]]\nid = \"{}\"", name.id)?;
             optional(text, "per", &name.per.map(|per| format!("k{per}")).unwrap_or_default())?;
             writeln!(text, "when = {}", quote(&segment.when.to_cel(&vocabulary)))?;
@@ -173,6 +184,7 @@ impl RulesModel {
                 names: &names,
                 segments: &segments,
                 ledgers: &ledgers,
+                models: &models,
                 per: None,
             };
             campaign.write(text, &vocabulary, &goals, &budgets)?;
@@ -203,8 +215,15 @@ impl RulesModel {
             let mut entry = selector.to_owned();
             if let Some(filter) = &name.filter {
                 let place = ConditionPlace::Filter { each };
-                let vocabulary =
-                    Vocabulary { parts: self.parts, place, names: &[], segments: &[], ledgers: &[], per: None };
+                let vocabulary = Vocabulary {
+                    parts: self.parts,
+                    place,
+                    names: &[],
+                    segments: &[],
+                    ledgers: &[],
+                    models: &[],
+                    per: None,
+                };
                 write!(entry, ", where = {}", quote(&filter.to_cel(&vocabulary)))?;
             }
             if !lets.is_empty() {
@@ -213,6 +232,11 @@ impl RulesModel {
             let id = format!("{prefix}{index}");
             writeln!(text, "{id} = {{ {entry} }}")?;
             names.push(Some(id));
+        }
+        if !self.budgets.is_empty() {
+            // What most events match, so that reservations are settled.
+            writeln!(text, "{SETTLING_NAME} = {{ type = \"track\" }}")?;
+            names.push(Some(SETTLING_NAME.to_owned()));
         }
         Ok(names)
     }

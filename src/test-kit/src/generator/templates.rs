@@ -177,6 +177,47 @@ pub(crate) const POINTS_CALENDAR_TEMPLATES: &[&str] = &[
     "earned({ledger}, {calendar}) >= {points}",
 ];
 
+/// What is asked of models.
+pub(crate) const MODEL_TEMPLATES: &[&str] = &[
+    "p_alive({model}) {comparison} {probability}",
+    "{probability} {comparison} p_alive({model})",
+    "1 - p_alive({model}) {comparison} {probability}",
+    "p_alive({model}) * 100 {comparison} 60.5",
+    "p_alive({model}) / 3 {comparison} 0.2",
+    "p_alive({model}) {comparison} total({name}) / 10",
+    "p_alive({model}) - count({name}, {window}) {comparison} {probability}",
+    "p_alive({model}) * total({name}) {comparison} {integer}",
+    "p_alive({model}) * traits.age {comparison} 20",
+    "-p_alive({model}) {comparison} -0.6",
+    "p_alive({model}) < {probability} && since({name}) < duration({duration})",
+    // Again, those that change most often.
+    "p_alive({model}) < {probability}",
+    "p_alive({model}) >= {probability}",
+    "p_alive({model}) < {probability}",
+    "p_alive({model}) >= {probability}",
+];
+
+/// What only the `if` of a campaign asks of models.
+pub(crate) const PROSPECT_TEMPLATES: &[&str] = &[
+    "expected({model}, {duration}) {comparison} {purchases}",
+    "clv({valued}, {duration}) {comparison} {purchases}",
+    "expected({model}, {duration}) * last({name}.{number}) {comparison} {purchases}",
+    "expected({model}, {duration}) < {purchases}",
+    "clv({valued}, {duration}) >= {purchases}",
+    "clv({valued}, {duration}) / expected({valued}, {duration}) {comparison} {purchases}",
+    "p_alive({model}) * expected({model}, {duration}) {comparison} {purchases}",
+];
+
+/// What actions bear of models.
+pub(crate) const PAYLOAD_TEMPLATES: &[&str] = &[
+    "expected({model}, {duration})",
+    "clv({valued}, {duration})",
+    "p_alive({model})",
+    "clv({valued}, {duration}) * 2 - expected({model}, {duration})",
+    "total({name}) / 3",
+    "1 - p_alive({model})",
+];
+
 /// What only a segment of users says of keys.
 pub(crate) const KEYS_IN_TEMPLATES: &[&str] = &[
     "keys_in({keyed}) {comparison} {integer}",

@@ -8,7 +8,7 @@ use super::evaluate::EvaluationScope;
 use super::expression::OracleExpression;
 use super::history::OracleMatch;
 use super::log::{json_number, print_time};
-use super::rules::OracleRules;
+use super::rules::{OracleCampaign, OracleRules};
 use super::share::hmac;
 use super::user::OracleUser;
 use super::value::OracleValue;
@@ -180,7 +180,8 @@ impl OracleUser {
         if let Some(settle) = settle {
             let within = settle.within.or(coupon.map(|coupon| coupon.valid)).expect("a `within` or a `valid`");
             let (at, due) = (self.now, self.now + within);
-            let code = coupon.map(|coupon| self.code(campaign, coupon, rules)).unwrap_or_default();
+            let fired = self.exposures.iter().filter(|one| one.campaign == campaign).count();
+            let code = coupon.map(|_| rules.coupon_code(campaign, &self.id, fired)).unwrap_or_default();
             self.reservations.push(OracleReservation { campaign, at, due, code, shares });
         }
     }
@@ -263,18 +264,6 @@ impl OracleUser {
         EvaluationScope { matched: Some(one), code: Some(&open.code), ..EvaluationScope::of_user(self, rules) }
     }
 
-    /// The code of the coupon that a campaign has just given.
-    fn code(&self, campaign: usize, coupon: &OracleCoupon, rules: &OracleRules) -> String {
-        let fired = self.exposures.iter().filter(|one| one.campaign == campaign).count();
-        let text = format!("coupon:{}:{}:{fired}", rules.campaigns[campaign].id, self.id);
-        let bits: Vec<u8> =
-            hmac(&rules.secret, &text).iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
-        let letter =
-            |five: &[u8]| char::from(CROCKFORD[five.iter().fold(0, |number, bit| number * 2 + usize::from(*bit))]);
-        let letters: String = bits.chunks(5).take(coupon.length).map(letter).collect();
-        format!("{}{letters}", coupon.prefix)
-    }
-
     fn tell_budget(
         &self,
         share: &OracleShare,
@@ -288,6 +277,38 @@ impl OracleUser {
             "kind": "budget", "budget": rules.budgets[share.budget].id, "campaign": rules.campaigns[campaign].id,
             "user": self.id, "change": change, "amount": json_number(&amount.written()), "at": print_time(self.now),
         }));
+    }
+}
+
+impl OracleRules {
+    /// The code of the coupon of a campaign that fires for a user the n-th time.
+    fn coupon_code(&self, campaign: usize, user: &str, nth: usize) -> String {
+        let OracleCampaign { id, coupon, .. } = &self.campaigns[campaign];
+        let OracleCoupon { prefix, length, .. } = coupon.as_ref().expect("it has a coupon");
+        let text = format!("coupon:{id}:{user}:{nth}");
+        let bits: Vec<u8> =
+            hmac(&self.secret, &text).iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+        let letter =
+            |five: &[u8]| char::from(CROCKFORD[five.iter().fold(0, |number, bit| number * 2 + usize::from(*bit))]);
+        let letters: String = bits.chunks(5).take(*length).map(letter).collect();
+        format!("{prefix}{letters}")
+    }
+}
+
+/// The codes that campaigns give away.
+pub struct CouponCodes(OracleRules);
+
+impl CouponCodes {
+    /// Of these rules; panics on mistakes in them.
+    pub fn new(rules_toml: &str, secret: &[u8]) -> CouponCodes {
+        CouponCodes(OracleRules::parse(rules_toml, secret))
+    }
+
+    /// The code that a user gets when a campaign fires the n-th time: of the campaigns with coupons, the one at that place.
+    pub fn nth(&self, place: usize, user: &str, nth: usize) -> Option<String> {
+        let mut with_coupon =
+            (0..self.0.campaigns.len()).filter(|campaign| self.0.campaigns[*campaign].coupon.is_some());
+        with_coupon.nth(place).map(|campaign| self.0.coupon_code(campaign, user, nth))
     }
 }
 

@@ -113,6 +113,9 @@ impl<'a> EvaluationScope<'a> {
             OracleExpression::Balance(ledger) => self.balance(ledger),
             OracleExpression::Moved(direction, ledger, window) => self.moved(*direction, ledger, *window),
             OracleExpression::Expiring(ledger, within) => self.expiring(ledger, *within),
+            OracleExpression::PAlive(model) => self.p_alive(model),
+            OracleExpression::Expected(model, within) => self.expected(model, *within),
+            OracleExpression::LifetimeValue(model, within) => self.lifetime_value(model, *within),
             OracleExpression::Code => self.code.map_or(OracleValue::Missing, |code| OracleValue::Text(code.to_owned())),
             OracleExpression::Hour => count(usize::try_from(self.local_time().hour()).expect("0 to 23")),
             OracleExpression::Weekday => {

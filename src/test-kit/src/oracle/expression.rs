@@ -67,6 +67,12 @@ pub(crate) enum OracleExpression {
     Moved(OraclePointsDirection, String, OracleWindow),
     /// `expiring` of a ledger within a number of milliseconds.
     Expiring(String, i64),
+    /// `p_alive` of a model.
+    PAlive(String),
+    /// `expected` of a model within a number of milliseconds.
+    Expected(String, i64),
+    /// `clv` of a model within a number of milliseconds.
+    LifetimeValue(String, i64),
     /// The code of the coupon that a reservation is for.
     Code,
     Hour,
@@ -104,7 +110,7 @@ impl OracleExpression {
         }
     }
 
-    /// Whether its value moves evenly with time.
+    /// Whether its value moves steadily with time, in one direction.
     pub(crate) fn is_moving(&self) -> bool {
         let is_condition = matches!(
             self,
@@ -117,7 +123,11 @@ impl OracleExpression {
         );
         let moves = matches!(
             self,
-            OracleExpression::Since(_) | OracleExpression::Idle | OracleExpression::Age | OracleExpression::Until(_)
+            OracleExpression::Since(_)
+                | OracleExpression::Idle
+                | OracleExpression::Age
+                | OracleExpression::Until(_)
+                | OracleExpression::PAlive(_)
         );
         moves || !is_condition && self.children().into_iter().any(OracleExpression::is_moving)
     }

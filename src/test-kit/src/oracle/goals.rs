@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::history::OracleMatch;
-use super::log::print_time;
+use super::log::{json_number, print_time};
 use super::rules::OracleRules;
 use super::user::OracleUser;
 use super::value::OracleValue;
@@ -71,11 +71,10 @@ impl OracleUser {
                 continue;
             }
             trial.is_mature = true;
-            let millionths: f64 = trial.value.millionths().parse().expect("digits");
             let mut line = json!({
                 "kind": "outcome", "user": self.id, "campaign": rules.campaigns[trial.place.0].id, "goal": goal.id,
                 "group": trial.group, "exposed": print_time(trial.exposed), "count": trial.count,
-                "value": millionths / 1e6, "at": print_time(self.now),
+                "value": json_number(&trial.value.written()), "at": print_time(self.now),
             });
             if let Some(variant) = &trial.variant {
                 line["variant"] = json!(variant);

@@ -20,7 +20,7 @@ impl EvaluationScope<'_> {
         if let OracleExpression::Compare(_, left, right) = node
             && (left.is_moving() || right.is_moving())
         {
-            // Between two of the instants inside it, one side moves away from the other evenly.
+            // Between two of the instants inside it, one side moves away from the other.
             let ends: Vec<i64> = inside.iter().copied().chain([until + 1]).collect();
             let starts: Vec<i64> = std::iter::once(self.now).chain(inside.iter().copied()).collect();
             for (start, end) in starts.into_iter().zip(ends) {

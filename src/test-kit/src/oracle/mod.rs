@@ -15,11 +15,13 @@ mod campaign;
 pub mod compare;
 mod evaluate;
 mod expression;
+mod fields;
 mod goals;
 mod history;
 mod instance;
 mod instants;
 mod log;
+mod models;
 mod moment;
 mod moments;
 mod points;
@@ -35,6 +37,8 @@ mod zone;
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
+
+pub use budgets::CouponCodes;
 
 use budgets::OracleBooks;
 use log::{OracleCall, OracleCallType};

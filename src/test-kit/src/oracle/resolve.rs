@@ -117,6 +117,9 @@ impl NameResolver<'_> {
                 OracleExpression::Moved(OraclePointsDirection::Spent, ledger, self.window(argument(1)))
             }
             "expiring" => OracleExpression::Expiring(self.string(argument(0)), self.milliseconds(argument(1))),
+            "p_alive" => OracleExpression::PAlive(self.string(argument(0))),
+            "expected" => OracleExpression::Expected(self.string(argument(0)), self.milliseconds(argument(1))),
+            "clv" => OracleExpression::LifetimeValue(self.string(argument(0)), self.milliseconds(argument(1))),
             "keys_in" => OracleExpression::KeysIn(self.segment(&self.string(argument(0)))),
             "in_segment" => OracleExpression::InSegment(self.segment(&self.string(argument(0)))),
             "total" => {

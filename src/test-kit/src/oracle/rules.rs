@@ -1,13 +1,14 @@
 //! A rules file, as the oracle reads it.
 
-use toml::de::DeTable;
 use toml::{Table, Value as Toml};
 
 use super::budgets::{OracleBudget, OracleCoupon, OracleSettlement};
 use super::calendar::{CalendarPeriod, OracleCalendar};
 use super::expression::OracleExpression;
+use super::fields::{count, duration, file_order, number, path_of, position, required, string, tables};
 use super::log::OracleCallType;
-use super::resolve::{self, parse_duration};
+use super::models::OracleModel;
+use super::resolve;
 use super::zone::OracleZone;
 use crate::decoder_oracle::decimal::OracleDecimal;
 
@@ -27,6 +28,7 @@ pub(crate) struct OracleRules {
     pub(crate) goals: Vec<OracleGoal>,
     pub(crate) ledgers: Vec<OracleLedger>,
     pub(crate) budgets: Vec<OracleBudget>,
+    pub(crate) models: Vec<OracleModel>,
 }
 
 /// An entry of `[[ledgers]]`.
@@ -189,6 +191,7 @@ impl OracleRules {
             goals,
             ledgers,
             budgets,
+            models: tables(&file, "models").into_iter().map(|table| OracleModel::parse(table, &name_ids)).collect(),
             caps: tables(&file, "caps").into_iter().map(cap).collect(),
         }
     }
@@ -224,27 +227,6 @@ fn per(entry: &Toml) -> OraclePer {
         ttl: duration(table, "ttl").expect("a [per] has a `ttl`"),
         max: count(table, "max").unwrap_or(20),
     }
-}
-
-fn path_of(dotted: &str) -> Vec<String> {
-    dotted.split('.').map(str::to_owned).collect()
-}
-
-fn position(ids: &[String], id: &str) -> usize {
-    ids.iter().position(|other| other == id).unwrap_or_else(|| panic!("`{id}` is not defined"))
-}
-
-/// The keys of a table in the order of the file.
-fn file_order(text: &str, section: &str) -> Vec<String> {
-    let file = DeTable::parse(text).expect("it was parsed before");
-    let entries = file.get_ref().get(section).and_then(|entry| entry.get_ref().as_table());
-    let mut keys: Vec<(usize, String)> = entries
-        .into_iter()
-        .flat_map(|table| table.keys())
-        .map(|key| (key.span().start, key.get_ref().to_string()))
-        .collect();
-    keys.sort();
-    keys.into_iter().map(|(_, key)| key).collect()
 }
 
 fn goal(table: &Table, names: &[String]) -> OracleGoal {
@@ -367,30 +349,4 @@ fn quiet_hours(text: &str) -> (i64, i64) {
     };
     let (start, end) = text.split_once('-').expect("quiet hours are hh:mm-hh:mm");
     (minutes(start), minutes(end))
-}
-
-fn tables<'t>(file: &'t Table, key: &str) -> Vec<&'t Table> {
-    let items = file.get(key).and_then(Toml::as_array).map_or(&[][..], Vec::as_slice);
-    items.iter().filter_map(Toml::as_table).collect()
-}
-
-fn string(table: &Table, key: &str) -> Option<String> {
-    table.get(key).and_then(Toml::as_str).map(str::to_owned)
-}
-
-fn required(table: &Table, key: &str) -> String {
-    string(table, key).unwrap_or_else(|| panic!("`{key}` is missing in {table}"))
-}
-
-fn duration(table: &Table, key: &str) -> Option<i64> {
-    string(table, key).map(|text| parse_duration(&text))
-}
-
-fn count(table: &Table, key: &str) -> Option<usize> {
-    table.get(key).and_then(Toml::as_integer).map(|count| usize::try_from(count).expect("counts are not negative"))
-}
-
-fn number(table: &Table, key: &str) -> Option<f64> {
-    let value = table.get(key)?;
-    value.as_float().or_else(|| value.as_integer().map(|integer| integer as f64))
 }

@@ -11,6 +11,7 @@ use super::goals::OracleTrial;
 use super::history::{OracleHistory, OracleMatch};
 use super::instance::OracleInstance;
 use super::log::{OracleCall, OracleCallType, print_time};
+use super::models::OraclePurchase;
 use super::points::OracleAccount;
 use super::rules::{OracleEventName, OracleRules};
 
@@ -37,6 +38,8 @@ pub(crate) struct OracleUser {
     pub(crate) trials: Vec<OracleTrial>,
     /// By ledger.
     pub(crate) accounts: Vec<OracleAccount>,
+    /// What each model counts, in the order of arrival.
+    pub(crate) purchases: Vec<Vec<OraclePurchase>>,
     /// Whether a decision has spent points since segments were evaluated.
     pub(crate) has_paid: bool,
     /// What waits for the end of a beat.
@@ -68,6 +71,7 @@ impl OracleUser {
             deferred: Vec::new(),
             trials: Vec::new(),
             accounts: vec![OracleAccount::default(); rules.ledgers.len()],
+            purchases: vec![Vec::new(); rules.models.len()],
             has_paid: false,
             asks: Vec::new(),
             reservations: Vec::new(),
@@ -178,6 +182,7 @@ impl OracleUser {
         let mut causes: Vec<OracleMatchCause> = Vec::new();
         for one in &matches {
             self.history.add(one.clone());
+            self.count_purchase(one, rules);
             self.touch_keys(one, rules, journal);
         }
         self.settle(&matches, rules, journal);
@@ -293,6 +298,7 @@ impl OracleUser {
         self.exposures.extend(visitor.exposures);
         self.merge_trials(visitor.trials);
         self.merge_points(visitor.accounts);
+        self.merge_purchases(visitor.purchases);
         self.reservations.extend(visitor.reservations);
         self.budget_changes.extend(visitor.budget_changes);
         self.context_zone = self.context_zone.take().or(visitor.context_zone);

@@ -10,12 +10,17 @@ use crate::decoder_oracle::decimal::OracleDecimal;
 /// The largest value, in bytes of JSON.
 const VALUE_BYTES_MAX: usize = 8_192;
 
+/// The largest double in size.
+const DOUBLE_MAX: f64 = 1e30;
+
 /// The value of an expression.
 #[derive(Clone, Debug)]
 pub(crate) enum OracleValue {
     Missing,
     Bool(bool),
     Number(OracleDecimal),
+    /// What a model gives, and what is worked out with it.
+    Double(f64),
     Duration(OracleSpan),
     Text(String),
     List(Vec<OracleValue>),
@@ -46,6 +51,21 @@ impl OracleValue {
             .map_or(OracleValue::Missing, OracleValue::from_json)
     }
 
+    /// A double; larger than 10^30 in size it is missing.
+    pub(crate) fn double(number: f64) -> OracleValue {
+        if number.abs() <= DOUBLE_MAX { OracleValue::Double(number) } else { OracleValue::Missing }
+    }
+
+    /// Both sides as doubles, where both are numbers and one is a double.
+    fn doubles(&self, other: &OracleValue) -> Option<(f64, f64)> {
+        match (self, other) {
+            (OracleValue::Double(left), OracleValue::Double(right)) => Some((*left, *right)),
+            (OracleValue::Double(left), OracleValue::Number(right)) => Some((*left, right.to_double())),
+            (OracleValue::Number(left), OracleValue::Double(right)) => Some((left.to_double(), *right)),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_true(&self) -> bool {
         matches!(self, OracleValue::Bool(true))
     }
@@ -56,6 +76,9 @@ impl OracleValue {
 
     /// `None` where the two have no order: unlike types, or types without one.
     fn order(&self, other: &OracleValue) -> Option<Ordering> {
+        if let Some((left, right)) = self.doubles(other) {
+            return left.partial_cmp(&right);
+        }
         match (self, other) {
             (OracleValue::Number(left), OracleValue::Number(right)) => Some(left.cmp(right)),
             (OracleValue::Duration(left), OracleValue::Duration(right)) => Some(left.cmp(right)),
@@ -110,6 +133,15 @@ impl OracleValue {
             }
             _ => {}
         }
+        if let Some((left, right)) = self.doubles(other) {
+            return match operator {
+                "+" => OracleValue::double(left + right),
+                "-" => OracleValue::double(left - right),
+                "*" => OracleValue::double(left * right),
+                _ if right == 0.0 => OracleValue::Missing,
+                _ => OracleValue::double(left / right),
+            };
+        }
         let (OracleValue::Number(left), OracleValue::Number(right)) = (self, other) else {
             return OracleValue::Missing;
         };
@@ -125,7 +157,7 @@ impl OracleValue {
     /// `number(x)`.
     pub(crate) fn to_number(&self) -> OracleValue {
         match self {
-            OracleValue::Number(number) => OracleValue::Number(number.clone()),
+            OracleValue::Number(_) | OracleValue::Double(_) => self.clone(),
             OracleValue::Text(text) => number_or_none(OracleDecimal::of_text(text)),
             _ => OracleValue::Missing,
         }
@@ -135,6 +167,7 @@ impl OracleValue {
     pub(crate) fn negate(&self) -> OracleValue {
         match self {
             OracleValue::Number(value) => OracleValue::Number(value.negated()),
+            OracleValue::Double(value) => OracleValue::Double(-value),
             OracleValue::Duration(length) => OracleValue::Duration(length.negated()),
             _ => OracleValue::Missing,
         }
