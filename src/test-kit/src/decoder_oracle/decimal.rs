@@ -129,13 +129,13 @@ impl OracleDecimal {
         if digits.is_empty() { "0".to_owned() } else { format!("{sign}{digits}") }
     }
 
-    /// The number as digits with a point.
+    /// The number as digits, with a point if it is not whole, and without zeros at the end of a fraction.
     pub fn written(&self) -> String {
         let digits: String = self.digits.iter().map(|digit| char::from(b'0' + digit)).collect();
         let padded = format!("{digits:0>7}");
         let (whole, fraction) = padded.split_at(padded.len() - 6);
         let sign = if self.negative { "-" } else { "" };
-        if fraction == "000000" { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+        format!("{sign}{whole}.{fraction}").trim_end_matches('0').trim_end_matches('.').to_owned()
     }
 
     fn new(negative: bool, digits: Vec<u8>) -> OracleDecimal {
@@ -225,4 +225,14 @@ fn subtract(larger: &[u8], smaller: &[u8]) -> Vec<u8> {
         *digit = *digit + 10 * borrowed - other;
     }
     difference
+}
+
+#[test]
+fn zeros_at_the_end_of_a_fraction_are_not_written() {
+    let written = |text| OracleDecimal::parse(text).map(|number| number.written());
+    let expected = ["100", "0", "-0.5", "6172839450617283.5", "0.000001"];
+    assert_eq!(
+        ["100.0", "0", "-0.50", "6172839450617283.500", "1e-6"].map(written),
+        expected.map(|text| Some(text.to_owned()))
+    );
 }

@@ -195,7 +195,7 @@ impl StepContext {
         }
     }
 
-    /// Frees all that a user who is forgotten has reserved; nothing is told of it (semantics §2).
+    /// Frees all that a user who is forgotten has reserved; without output (semantics §2).
     pub(in crate::partition) fn free_all(&mut self, user: &mut User) {
         user.reservations.take_all().into_iter().for_each(|reservation| self.free(&reservation));
     }

@@ -167,7 +167,7 @@ proptest! {
             pipeline.feed_entries(&[entry("23:59:59", &line)], &mut |_| {}, &mut outputs);
             ToldAmounts::add(&mut told, &outputs);
             if step.forgets() {
-                prop_assert!(outputs.is_empty(), "nothing is told of who is forgotten: {:?}", outputs);
+                prop_assert!(outputs.is_empty(), "forgetting has no output: {:?}", outputs);
                 for (user, before) in USERS.into_iter().zip(before) {
                     let freed = before.filter(|_| pipeline.report(user).is_none()).unwrap_or_default();
                     told.iter_mut().zip(freed).for_each(|(told, freed)| told.freed += freed);
