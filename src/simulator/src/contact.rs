@@ -27,7 +27,7 @@ impl ShopperContact {
         let mut dice = RandomStream::of(shop.seed, [shopper.number(shop), u64::MAX - 2]);
         ShopperContact {
             email: format!("{}@shoppers.example", shopper.user_id(shop)),
-            first_name: *dice.weighted(&FIRST_NAMES),
+            first_name: dice.weighted::<&str>(&FIRST_NAMES),
             push_opt_in: dice.chance(PUSH_OPT_IN),
         }
     }
