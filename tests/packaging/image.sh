@@ -112,11 +112,18 @@ for device in null urandom; do
     touch "$root/dev/$device"
     mount --bind "/dev/$device" "$root/dev/$device"
 done
-# As an orchestrator lays settings over those of the image.
-mkdir "$work/settings"
-sed 's|^#\[collect.keys.web\]|[collect.keys.web]|; s|^#sha256 = |sha256 = |; s|^#trust = |trust = |' "$root/etc/rekindle/rekindle.toml" >"$work/settings/rekindle.toml"
-mkdir -p "$root/settings"
-mount --bind "$work/settings" "$root/settings"
+# As Kubernetes lays the settings, rules and secrets of config/kubernetes over the image; the broker here asks for no credentials.
+pod=$work/pod
+mkdir -p "$pod/rekindle" "$pod/rekindle-rules" "$pod/secrets"
+sed '/^creds_file = /d; s|^#\[collect.keys.web\]|[collect.keys.web]|; s|^#trust = |trust = |' config/kubernetes/rekindle.toml >"$pod/rekindle/rekindle.toml"
+sed -i "s|^#sha256 = .*|sha256 = [\"$(printf key | sha256sum | cut -d' ' -f1)\"]|" "$pod/rekindle/rekindle.toml"
+cp config/kubernetes/rules.toml "$pod/rekindle-rules/"
+for secret in http-token draws.secret; do
+    printf 'a-secret-of-more-than-32-characters' >"$pod/secrets/$secret"
+done
+chown -R root:65532 "$pod/secrets"
+chmod 0440 "$pod"/secrets/*
+mkdir -p "$root/etc/rekindle-rules" "$root/run/secrets/rekindle"
 mount -o remount,bind,ro "$root"
 
 start_nats
@@ -124,6 +131,13 @@ start_nats
 in_image() {
     exec env -i REKINDLE_NATS_SERVERS="$nats" REKINDLE_SOURCE_CREATE=true REKINDLE_OUTPUT_CREATE=true "${more[@]}" \
         "$(command -v setpriv)" --no-new-privs "$(command -v chroot)" --userspec=65532:65532 --groups= "$root" "$@"
+}
+# A process ends in order when it is told to.
+ends() {
+    local status=0
+    kill -TERM "$1"
+    wait "$1" || status=$?
+    [ "$status" = 0 ] || { cat "$2" >&2; fail "exit code $status after SIGTERM"; }
 }
 http=$(free_port) collect=$(free_port)
 
@@ -134,19 +148,31 @@ daemon=$!
 started+=("$daemon")
 wait_for "http://127.0.0.1:$http/healthz" "$work/run.log"
 wait_for "http://127.0.0.1:$http/readyz" "$work/run.log"
-
-more=(REKINDLE_HTTP_LISTEN="127.0.0.1:$(free_port)" REKINDLE_COLLECT_LISTEN="127.0.0.1:$collect")
-in_image "${entrypoint[@]}" collect --config /settings/rekindle.toml >"$work/collect.log" 2>&1 &
-collector=$!
-started+=("$collector")
-wait_for "http://127.0.0.1:$collect/readyz" "$work/collect.log"
-
-for process in "$daemon" "$collector"; do
-    kill -TERM "$process"
-    status=0
-    wait "$process" || status=$?
-    [ "$status" = 0 ] || { cat "$work/run.log" "$work/collect.log" >&2; fail "exit code $status after SIGTERM"; }
-done
+ends "$daemon" "$work/run.log"
 [ -n "$(find "$work/data" -name '*manifest*' -uid 65532)" ] || { find "$work/data" >&2; fail "no checkpoint in /data"; }
 if (touch "$root/written") 2>/dev/null; then fail "the image is not read-only"; fi
-echo "ok: built, ready, ended by SIGTERM with exit code 0, its checkpoints in /data"
+
+echo "== the pods of config/kubernetes"
+rm -rf "$work"/data/*
+for mounted in rekindle:/etc/rekindle rekindle-rules:/etc/rekindle-rules secrets:/run/secrets/rekindle; do
+    mount --bind "$pod/${mounted%%:*}" "$root${mounted#*:}"
+done
+# Streams of its own, on a broker that is alone.
+more=(REKINDLE_SOURCE_REPLICAS=1 REKINDLE_OUTPUT_REPLICAS=1 REKINDLE_SOURCE_STREAM=POD REKINDLE_SOURCE_SUBJECTS='pod.>'
+    REKINDLE_SOURCE_TICK_SUBJECT=pod.tick REKINDLE_SOURCE_FORGET_SUBJECT=pod.forget REKINDLE_COLLECT_SUBJECT=pod.collect
+    REKINDLE_OUTPUT_STREAM=POD_OUT REKINDLE_OUTPUT_DEAD_STREAM=POD_DEAD REKINDLE_OUTPUT_PREFIX=out)
+more+=(REKINDLE_HTTP_LISTEN="127.0.0.1:$http")
+in_image "${entrypoint[@]}" run --config /etc/rekindle/rekindle.toml >"$work/run.log" 2>&1 &
+daemon=$!
+more+=(REKINDLE_HTTP_LISTEN="127.0.0.1:$(free_port)" REKINDLE_COLLECT_LISTEN="127.0.0.1:$collect")
+in_image "${entrypoint[@]}" collect --config /etc/rekindle/rekindle.toml >"$work/collect.log" 2>&1 &
+collector=$!
+started+=("$daemon" "$collector")
+wait_for "http://127.0.0.1:$http/readyz" "$work/run.log"
+wait_for "http://127.0.0.1:$collect/readyz" "$work/collect.log"
+answer=$(curl -s --max-time 10 -u key: -H 'Content-Type: application/json' -d '{"anonymousId":"a1","event":"Product Viewed"}' "http://127.0.0.1:$collect/v1/track")
+[[ $answer == *'"success":true'* ]] || { cat "$work/collect.log" >&2; fail "the collector answered $answer"; }
+ends "$collector" "$work/collect.log"
+ends "$daemon" "$work/run.log"
+[ -n "$(find "$work/data" -type f)" ] || fail "no checkpoint in /data"
+echo "ok: built, ready, ended by SIGTERM with exit code 0, checkpoints in /data; so do the daemon and a collector of config/kubernetes"
