@@ -1,7 +1,9 @@
-//! Delivery over HTTP: the requests, and a receiver that misbehaves.
+//! Delivery over HTTP and SMTP: the requests, and receivers that misbehave.
 
 mod harness;
 mod hostile;
+mod mail_server;
+mod mails;
 mod receiver;
 mod recipes;
 mod requests;

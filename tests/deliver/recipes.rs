@@ -5,6 +5,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use rekindle_deliver::answer::{AnswerRules, AnswerVerdict, ReceiverAnswer};
+use rekindle_deliver::mail::OutboundMail;
 use rekindle_settings::{DestinationSettings, Settings};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -23,8 +24,8 @@ fn recipe(name: &str) -> DestinationSettings {
 
 fn payload() -> Value {
     json!({
-        "email": "Ann@shop.example", "name": "Ann", "phone": "+4915112345678", "title": "Your cart", "text": "Still yours",
-        "total": 19.9, "push_consent": true, "email_consent": true
+        "email": "Ann@shop.example", "first_name": "Ann", "phone": "+4915112345678", "title": "Your cart", "text": "Still yours",
+        "total": 19.9, "template": "cart-reminder"
     })
 }
 
@@ -53,7 +54,7 @@ fn basic(name: &str, password: &str) -> String {
 }))]
 #[case::customer_io("customer-io", "https://track.customer.io/api/v1/customers/u%2042/events",
     Some(basic("customer-io-site", "customer-io-key")), json!({
-    "name": "cart_reminder", "timestamp": 1_773_043_198, "data": payload()
+    "id": "1S997M1WTWGBER161RJHF82V43", "name": "cart_reminder", "timestamp": 1_773_043_198, "data": payload()
 }))]
 #[case::iterable("iterable", "https://api.iterable.com/api/events/track", None, json!({
     "id": ID, "userId": "u 42", "eventName": "cart_reminder", "createdAt": 1_773_043_198, "dataFields": payload()
@@ -64,16 +65,24 @@ fn basic(name: &str, password: &str) -> String {
     "properties": { "rekindle_id": ID, "text": "Still yours" }
 }))]
 #[case::onesignal("onesignal", "https://api.onesignal.com/notifications", Some("Key onesignal-key".to_owned()), json!({
-    "app_id": "5eb5a37e-b458-11e3-ac11-000c2940e62c", "target_channel": "push",
+    "name": "cart_reminder", "app_id": "5eb5a37e-b458-11e3-ac11-000c2940e62c", "target_channel": "push",
     "include_aliases": { "external_id": ["u 42"] }, "idempotency_key": ID,
-    "headings": { "en": "Your cart" }, "contents": { "en": "Still yours" }, "data": { "campaign": "cart_reminder" }
+    "headings": { "en": "Your cart" }, "contents": { "en": "Still yours" }, "data": { "campaign": "cart_reminder", "rekindle_id": ID }
 }))]
 #[case::sendgrid("sendgrid", "https://api.sendgrid.com/v3/mail/send", Some("Bearer sendgrid-key".to_owned()), json!({
     "personalizations": [{
         "to": [{ "email": "Ann@shop.example", "name": "Ann" }], "dynamic_template_data": payload(),
-        "custom_args": { "rekindle_id": ID, "campaign": "cart_reminder" }
+        "custom_args": { "rekindle_user": "u 42", "rekindle_id": ID, "campaign": "cart_reminder" }
     }],
     "from": { "email": "hello@shop.example", "name": "Shop" }, "template_id": "d-0123456789abcdef0123456789abcdef"
+}))]
+#[case::mandrill("mandrill", "https://mandrillapp.com/api/1.0/messages/send-template", None, json!({
+    "key": "mandrill-key", "template_name": "cart-reminder", "template_content": [], "message": {
+        "from_email": "hello@shop.example", "from_name": "Shop", "merge_language": "handlebars",
+        "to": [{ "email": "Ann@shop.example", "name": "Ann", "type": "to" }],
+        "global_merge_vars": [{ "name": "payload", "content": payload() }],
+        "metadata": { "rekindle_user": "u 42", "rekindle_id": ID, "campaign": "cart_reminder" },
+    }
 }))]
 #[case::slack("slack", "https://hooks.slack.com/services/slack-path", None, json!({
     "text": "cart_reminder: u 42 Still yours"
@@ -110,7 +119,10 @@ fn headers_beside_the_usual_ones_are_there() {
 #[test]
 fn twilio_gets_a_form_and_dingtalk_its_signature_in_the_address() {
     let twilio = build(&recipe("twilio"), &[sample()]);
-    assert_eq!(twilio.body, b"Body=Still%20yours&From=%2B15017122661&To=%2B4915112345678");
+    let body = String::from_utf8(twilio.body.clone()).expect("text");
+    let callback = "https%3A%2F%2Fcollect.shop.example%2Fv1%2Fcallbacks%2Ftwilio%3Fuser%3Du%252042%26message%3D";
+    let callback = format!("&StatusCallback={callback}{ID}%26campaign%3Dcart_reminder");
+    assert_eq!(body, format!("Body=Still%20yours&From=%2B15017122661{callback}&To=%2B4915112345678"));
     let expected = basic("AC0123456789abcdef0123456789abcdef", "twilio-token");
     assert_eq!(header(&twilio, "authorization"), Some(expected.as_str()));
     let dingtalk = build(&recipe("dingtalk"), &[sample()]);
@@ -119,6 +131,43 @@ fn twilio_gets_a_form_and_dingtalk_its_signature_in_the_address() {
     let expected =
         format!("https://oapi.dingtalk.com/robot/send?access_token=dingtalk-token&timestamp={}&sign={sign}", NOW.0);
     assert_eq!(dingtalk.url, expected);
+}
+
+#[test]
+fn what_vendors_limit_is_kept_within_their_limits() {
+    let mut long = sample();
+    long["data"]["campaign"] = json!("a_campaign_with_a_very_long_name_indeed");
+    long["data"]["payload"]["text"] = json!("<!channel> & 世".to_owned() + &"世".repeat(1_000));
+    let body =
+        |name: &str| -> Value { serde_json::from_slice(&build(&recipe(name), &[long.clone()]).body).expect("JSON") };
+    assert_eq!(body("mailchimp")["name"], "a_campaign_with_a_very_long_na");
+    assert!(body("wecom")["text"]["content"].as_str().expect("text").len() <= 2_048);
+    let slack = body("slack")["text"].as_str().expect("text").to_owned();
+    assert!(slack.starts_with("a_campaign_with_a_very_long_name_indeed: u 42 &lt;!channel&gt; &amp; 世"), "{slack}");
+    let dingtalk = build(&recipe("dingtalk"), &[sample()]);
+    assert_eq!(header(&dingtalk, "content-type"), Some("application/json; charset=utf-8"));
+}
+
+#[test]
+fn the_mail_of_the_recipe_has_its_headers_and_both_texts() {
+    let mut event = sample();
+    event["data"]["payload"]["text"] = json!("1 < 2");
+    event["data"]["payload"]["first_name"] = json!("Ann\r\nBcc: evil@example.com");
+    let mail = OutboundMail::of(&build(&recipe("smtp"), &[event])).expect("a mail").text();
+    let (head, body) = mail.split_once("\r\n\r\n").expect("a head");
+    for line in [
+        "From: Shop <hello@shop.example>",
+        &format!("Message-ID: <{ID}@shop.example>"),
+        "Subject: Your cart",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        "X-Campaign: cart_reminder",
+        "MIME-Version: 1.0",
+    ] {
+        assert!(head.lines().any(|found| found == line), "{line} in {head}");
+    }
+    assert!(head.contains("<https://shop.example/unsubscribe?user=u%2042&message="), "{head}");
+    assert!(head.contains("<Ann@shop.example>") && !head.lines().any(|line| line.starts_with("Bcc")), "{head}");
+    assert!(body.contains("1 < 2") && body.contains("1 &lt; 2"), "{body}");
 }
 
 #[rstest]
@@ -135,6 +184,11 @@ fn twilio_gets_a_form_and_dingtalk_its_signature_in_the_address() {
 #[case("iterable", 200, json!({ "code": "Success" }), AnswerVerdict::Delivered { failed: Vec::new() })]
 #[case("braze", 201, json!({ "message": "success", "errors": [{ "type": "x", "input_array": "events", "index": 0 }] }),
     AnswerVerdict::Delivered { failed: vec![0] })]
+#[case("mandrill", 200, json!([{ "email": "a@b.c", "status": "sent", "_id": "x" }]), AnswerVerdict::Delivered { failed: Vec::new() })]
+#[case("mandrill", 200, json!([{ "email": "a@b.c", "status": "rejected", "reject_reason": "hard-bounce" }]), AnswerVerdict::Failed)]
+#[case("smtp", 250, Value::Null, AnswerVerdict::Delivered { failed: Vec::new() })]
+#[case("smtp", 451, Value::Null, AnswerVerdict::Retry)]
+#[case("smtp", 550, Value::Null, AnswerVerdict::Failed)]
 #[case("sendgrid", 202, Value::Null, AnswerVerdict::Delivered { failed: Vec::new() })]
 #[case("sendgrid", 401, Value::Null, AnswerVerdict::Failed)]
 fn a_recipe_understands_its_vendors_answers(
@@ -158,5 +212,5 @@ fn every_recipe_is_tried() {
         let name = name.strip_suffix(".toml").expect("a recipe");
         assert!(tried.contains(&format!("\"{name}\"")), "{name} is not tried");
     }
-    assert_eq!(names.len(), 13);
+    assert_eq!(names.len(), 15);
 }

@@ -7,6 +7,7 @@ use rekindle_core::time::Timestamp;
 use rekindle_settings::DestinationSettings;
 use serde_json::Value;
 
+use crate::mail::is_mail;
 use crate::template::{CompiledTemplate, TemplateError};
 
 /// So much of an answer is kept as the reason of a failure.
@@ -15,7 +16,7 @@ const EXCERPT_CHARS_MAX: usize = 200;
 /// An answer, as far as it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReceiverAnswer {
-    /// The status.
+    /// The status; of a mail server, its reply code.
     pub status: u16,
     /// How long the receiver wants to be left alone.
     pub retry_after: Option<Duration>,
@@ -44,6 +45,8 @@ pub struct AnswerRules {
     success: Option<CompiledTemplate>,
     retry: Option<CompiledTemplate>,
     failed: Option<CompiledTemplate>,
+    /// Of a mail server: 2xx is success, 4xx worth another attempt, 5xx final (RFC 5321).
+    is_mail: bool,
 }
 
 impl AnswerRules {
@@ -57,11 +60,19 @@ impl AnswerRules {
             success: compile(&settings.answer.success)?,
             retry: compile(&settings.answer.retry)?,
             failed: settings.batch.as_ref().map_or(Ok(None), |batch| compile(&batch.failed))?,
+            is_mail: is_mail(&settings.url),
         })
     }
 
     /// What an answer to a request with this number of outputs means. An expression that cannot be evaluated over it is false.
     pub fn judge(&self, answer: &ReceiverAnswer, outputs: usize) -> AnswerVerdict {
+        if self.is_mail {
+            return match answer.status {
+                200..=299 => AnswerVerdict::Delivered { failed: Vec::new() },
+                400..=499 => AnswerVerdict::Retry,
+                _ => AnswerVerdict::Failed,
+            };
+        }
         let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
         let body = body.unwrap_or_else(|| Value::from(String::from_utf8_lossy(&answer.body)));
         let context = context! { answer => TemplateValue::from_serialize(&body), status => answer.status };
@@ -75,6 +86,12 @@ impl AnswerRules {
             (_, 410) => AnswerVerdict::SwitchOff,
             _ => AnswerVerdict::Failed,
         }
+    }
+
+    /// Whether an answer says that the receiver does not work, rather than that it does not want this request.
+    pub fn is_outage(&self, answer: &ReceiverAnswer) -> bool {
+        // 421: the mail service is not available.
+        if self.is_mail { answer.status == 421 } else { answer.status >= 500 }
     }
 
     fn failed(&self, context: &TemplateValue, outputs: usize) -> Vec<usize> {
@@ -121,7 +138,7 @@ mod tests {
 
     fn rules(success: Option<&str>, retry: Option<&str>, failed: Option<&str>) -> AnswerRules {
         let compile = |text: Option<&str>| text.map(|text| CompiledTemplate::expression(text).unwrap());
-        AnswerRules { success: compile(success), retry: compile(retry), failed: compile(failed) }
+        AnswerRules { success: compile(success), retry: compile(retry), failed: compile(failed), is_mail: false }
     }
 
     fn answer(status: u16, body: &str) -> ReceiverAnswer {

@@ -1,4 +1,4 @@
-//! Sends requests over HTTP: no redirects, no proxies, public addresses only, answers up to a bound.
+//! Sends requests over HTTP, and mails by [`mail`](crate::mail): no redirects, no proxies, public addresses only, answers up to a bound.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::address::{PublicResolver, is_public};
 use crate::answer::{ReceiverAnswer, retry_after};
+use crate::mail::{MailClient, is_mail};
 use crate::request::OutboundRequest;
 
 /// So much of an answer is read.
@@ -47,6 +48,8 @@ pub struct DestinationClient {
     client: Client,
     timeout: Duration,
     allow_private: bool,
+    /// Of a destination that is a mail server.
+    mail: Option<MailClient>,
 }
 
 impl DestinationClient {
@@ -70,7 +73,8 @@ impl DestinationClient {
             builder = builder.dns_resolver(Arc::new(PublicResolver)).https_only(true);
         }
         let client = builder.build().map_err(|error| SendError::Client(causes(&error)))?;
-        Ok(DestinationClient { client, timeout, allow_private: settings.allow_private })
+        let mail = is_mail(&settings.url).then(|| MailClient::new(settings)).transpose()?;
+        Ok(DestinationClient { client, timeout, allow_private: settings.allow_private, mail })
     }
 
     /// Sends a request, and reads the beginning of the answer.
@@ -78,6 +82,9 @@ impl DestinationClient {
     /// # Errors
     /// There is none.
     pub async fn send(&self, request: OutboundRequest, now: Timestamp) -> Result<ReceiverAnswer, SendError> {
+        if let Some(mail) = &self.mail {
+            return mail.send(&request).await;
+        }
         let url: Url = request.url.parse().map_err(|_| SendError::Address("it can't be parsed".to_owned()))?;
         self.check_host(&url)?;
         let mut headers = HeaderMap::new();
@@ -132,7 +139,7 @@ fn method(method: RequestMethod) -> Method {
 }
 
 /// An error with its causes, in one line.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

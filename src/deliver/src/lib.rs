@@ -1,4 +1,4 @@
-//! Rekindle's delivery: outputs from the stream to other tools over HTTP.
+//! Rekindle's delivery: outputs from the stream to other tools over HTTP, and as mails over SMTP.
 //!
 //! [`DestinationWorker`](worker::DestinationWorker) serves one `[[deliver]]` of the settings: a durable consumer on the output
 //! stream gives it messages, which it holds in a bounded [window](window), sends one at a time per user, and acknowledges when
@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`event`] | an output as it comes from the stream |
 //! | [`request`], [`template`], [`signing`], [`secrets`] | the request that it becomes |
-//! | [`client`], [`address`] | sending, and where to |
+//! | [`client`], [`mail`], [`address`] | sending over HTTP and SMTP, and where to |
 //! | [`answer`] | what the answer means |
 //! | [`schedule`], [`circuit`], [`rate`] | when to send (again) |
 //! | [`window`] | what is being delivered or waits for it |
@@ -30,6 +30,7 @@ pub mod answer;
 pub mod circuit;
 pub mod client;
 pub mod event;
+pub mod mail;
 pub mod rate;
 pub mod report;
 pub mod request;

@@ -35,6 +35,7 @@ fn environment() -> Environment<'static> {
     environment.add_filter("basic", |name: &str, password: &str| {
         format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}")))
     });
+    environment.add_filter("ulid", |uuid: &str| ulid(uuid).map_or(Value::UNDEFINED, Value::from));
     environment.add_filter("unix", |time: &Value| {
         let time = time.as_str().and_then(Timestamp::parse_rfc3339);
         time.map_or(Value::UNDEFINED, |time| Value::from(time.0.div_euclid(1_000)))
@@ -43,6 +44,15 @@ fn environment() -> Environment<'static> {
         if value.is_undefined() || value.is_none() { Value::UNDEFINED } else { Value::from(value.to_string()) }
     });
     environment
+}
+
+/// A UUID as a ULID (<https://github.com/ulid/spec>): the same 128 bits in Crockford's base 32.
+fn ulid(uuid: &str) -> Option<String> {
+    const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let hex: String = uuid.chars().filter(|c| *c != '-').collect();
+    let bits = u128::from_str_radix(&hex, 16).ok().filter(|_| hex.len() == 32)?;
+    let digit = |index: u32| char::from(DIGITS[(bits >> (5 * (25 - index)) & 31) as usize]);
+    Some((0..26).map(digit).collect())
 }
 
 /// Nothing for what is missing; percent-encoded in an address, unless it is a secret.

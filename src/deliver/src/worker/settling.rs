@@ -53,7 +53,7 @@ impl Delivery {
         let (verdict, retry_after, reason, is_outage) = match &answer {
             Ok(answer) => {
                 let verdict = self.worker.rules.judge(answer, sequences.len());
-                (verdict, answer.retry_after, answer.excerpt(), answer.status >= 500)
+                (verdict, answer.retry_after, answer.excerpt(), self.worker.rules.is_outage(answer))
             }
             Err(error @ (SendError::Private(_) | SendError::Address(_) | SendError::Client(_))) => {
                 (AnswerVerdict::Failed, None, error.to_string(), false)

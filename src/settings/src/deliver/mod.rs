@@ -1,9 +1,10 @@
-//! `[[deliver]]`: destinations, the tools that outputs are sent to over HTTP.
+//! `[[deliver]]`: destinations, the tools that outputs are sent to over HTTP, and mail servers.
 //!
-//! `body` has the templates of a request's body, `read` how a section is read. Templates are checked here and rendered by
+//! `body` has the templates of a request's body, `mail` what is different for mail servers, `read` how a section is read. Templates are checked here and rendered by
 //! the crate that delivers.
 
 mod body;
+mod mail;
 mod parts;
 mod read;
 
@@ -21,7 +22,7 @@ use super::keys::{SettingKey, SettingKind};
 use rekindle_core::rules::schema::DurationText;
 use rekindle_core::time::Span;
 
-/// A tool that outputs are sent to over HTTP.
+/// A tool that outputs are sent to over HTTP, or a mail server.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[schemars(rename = "Destination")]
 #[schemars(deny_unknown_fields)]
@@ -44,8 +45,10 @@ pub struct DestinationSettings {
     /// Also outcomes of these goals: `"*"` for all. Without `channels` and `campaigns`, no actions.
     #[schemars(default)]
     pub goals: Vec<String>,
-    /// Where requests go: a template. Its scheme and host are fixed; values in it are percent-encoded.
-    #[schemars(regex(pattern = "^https?://[^\\s/{}?#@]+([/?].*)?$"))]
+    /// Where requests go: a template. Its scheme and host are fixed; values in it are percent-encoded. `smtps://host:465` or
+    /// `smtp://host:587` (STARTTLS) is a mail server: then `body` has the fields of a mail, `headers` its headers, and
+    /// `Authorization` the user and password.
+    #[schemars(regex(pattern = "^(https?://[^\\s/{}?#@]+([/?].*)?|smtps?://[^\\s/{}?#@]+)$"))]
     pub url: String,
     /// The request's method.
     #[schemars(default)]
@@ -83,7 +86,8 @@ pub struct DestinationSettings {
     /// How long a request may take; 100 ms to 2 minutes.
     #[schemars(default = "timeout", with = "DurationText")]
     pub timeout: Span,
-    /// Whether the address may be a private one: of this machine or the network it is in. Only then `http://` is allowed.
+    /// Whether the address may be a private one: of this machine or the network it is in. Only then `http://` is allowed, and a mail
+    /// server that offers no encryption.
     #[schemars(default)]
     pub allow_private: bool,
     /// Whether what became of each message is published into the events' stream: `Message Delivered` and `Message Failed`.

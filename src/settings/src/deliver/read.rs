@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::parts::DEFAULT_WAIT;
 use super::{AnswerSettings, BatchSettings, BodyFormat, BodyTemplate, DEFAULT_CONCURRENCY, DEFAULT_TIMEOUT};
-use super::{DestinationSettings, RequestMethod, SigningScheme, SigningSettings, body};
+use super::{DestinationSettings, RequestMethod, SigningScheme, SigningSettings, body, mail};
 use crate::reader::{SettingsReader, set};
 use crate::subject::check_subject;
 use crate::templates::{EVENT_NAMES, check_expression, check_template, is_template};
@@ -86,6 +86,9 @@ impl DestinationSettings {
             let help = "send JSON, one output in a request";
             reader.problems.add(&place("signing"), "Feishu's signature stands in a JSON body", help);
         }
+        if mail::is_mail(&self.url) {
+            self.check_mail(section, reader);
+        }
         let templates = self.headers.values().chain([&self.url]).map(String::as_str);
         let texts: Vec<&str> = templates.chain(self.body.iter().flat_map(BodyTemplate::texts)).collect();
         for name in
@@ -123,7 +126,8 @@ fn check_name(name: &str) -> Result<(), &'static str> {
 /// The address: its scheme and host are fixed.
 fn read_url(section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) -> Option<String> {
     let url = reader.checked(section, "url", URL_HELP, |url| {
-        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        let schemes = ["https://", "http://", "smtps://", "smtp://"];
+        let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme));
         let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
         match host {
             "" => Err("is no address of a web server"),
@@ -131,6 +135,7 @@ fn read_url(section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) -> Optio
             host if host.contains(['{', '}']) || host.chars().any(char::is_whitespace) => {
                 Err("has a host that is not fixed: only what follows it may be a template")
             }
+            _ if mail::is_mail(url) => mail::check_server(rest.unwrap_or_default()),
             _ => Ok(()),
         }
     })?;

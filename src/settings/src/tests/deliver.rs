@@ -78,9 +78,24 @@ fn every_mistake_is_reported_at_its_place() {
         ("https://u:p@h/", "credentials"),
         ("https://{{ data.host }}/", "host that is not fixed"),
         ("https:///x", "no address of a web server"),
+        ("smtps://mail.example/x", "something behind the host"),
+        ("smtp://mail.example:smtp", "not the host and port"),
     ] {
         let (found, ..) = only_mistake(&format!("[[deliver]]\nname = 'a'\nurl = '{url}'\n"));
         assert!(found.contains(message), "{url}: {found}");
+    }
+    let mail = "[[deliver]]\nname = 'a'\nurl = 'smtps://mail.example:465'\n";
+    let body = "body = { from = 'a@b.example', to = '{{ data.payload.email }}', subject = 's', text = 't' }\n";
+    assert_eq!(read(&format!("{mail}{body}")).deliver[0].url, "smtps://mail.example:465");
+    for (more, message) in [
+        ("", "needs the fields of a mail"),
+        ("body = { from = 'a@b.example', to = 'c@d.example', subject = 's' }", "neither `text` nor `html`"),
+        ("body = { from = 'a@b.example', subject = 's', html = 'x' }", "no `to`"),
+        (&format!("{body}batch = {{ size = 2 }}"), "knows no `batch`"),
+        (&body.replace("text", "txt = 'x', text"), "no field `txt`"),
+    ] {
+        let (found, ..) = only_mistake(&format!("{mail}{more}"));
+        assert!(found.contains(message), "{more}: {found}");
     }
     assert_eq!(mistakes("[[deliver]]\nmethod = 'GET'\n").len(), 2, "no name, no address");
     let twice = format!("{}{}", with(""), with(""));
