@@ -1,9 +1,14 @@
 //! The counters of a destination, for metrics.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use rekindle_core::time::Timestamp;
+
+/// The longest request that is distinguished: five minutes, in microseconds.
+const REQUEST_MAX_US: u64 = 300_000_000;
 
 /// What can become of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,12 +24,12 @@ pub enum DeliveryResult {
 }
 
 /// Counters since the start, and the state now.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct DestinationStatus {
     results: [AtomicU64; 4],
     requests: AtomicU64,
     retries: AtomicU64,
-    request_us: AtomicU64,
+    took: Mutex<Histogram<u64>>,
     waiting: AtomicU64,
     in_flight: AtomicU64,
     backlog: AtomicU64,
@@ -50,6 +55,23 @@ impl DeliveryResult {
     }
 }
 
+impl Default for DestinationStatus {
+    fn default() -> Self {
+        DestinationStatus {
+            results: Default::default(),
+            requests: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            took: Mutex::new(Histogram::new_with_bounds(1, REQUEST_MAX_US, 2).expect("sound bounds")),
+            waiting: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            backlog: AtomicU64::new(0),
+            oldest_ms: AtomicI64::new(0),
+            circuit_open: AtomicBool::new(false),
+            switched_off: AtomicBool::new(false),
+        }
+    }
+}
+
 impl DestinationStatus {
     /// Messages by what became of them.
     pub fn results(&self, result: DeliveryResult) -> u64 {
@@ -66,9 +88,9 @@ impl DestinationStatus {
         self.retries.load(Ordering::Relaxed)
     }
 
-    /// How long all requests took.
-    pub fn request_time(&self) -> Duration {
-        Duration::from_micros(self.request_us.load(Ordering::Relaxed))
+    /// How long requests took, in microseconds.
+    pub fn request_times(&self) -> Histogram<u64> {
+        self.took.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Messages that are held: in flight, or waiting for another attempt or for an earlier one of their user.
@@ -107,7 +129,8 @@ impl DestinationStatus {
 
     pub(crate) fn requested(&self, took: Duration) {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        self.request_us.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let microseconds = u64::try_from(took.as_micros()).unwrap_or(REQUEST_MAX_US).min(REQUEST_MAX_US);
+        self.took.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(microseconds);
     }
 
     pub(crate) fn retried(&self) {

@@ -58,14 +58,23 @@ impl ApiAccess {
         if token.is_none() && !local {
             return Err(ApiError::Exposed(settings.listen));
         }
+        Ok(ApiAccess::with(token, settings))
+    }
+
+    /// As the settings have it, for a server that has only metrics and health: without a token, everybody who reaches it may read them.
+    pub(super) fn of_figures(settings: &HttpSettings) -> Result<ApiAccess, ApiError> {
+        Ok(ApiAccess::with(settings.token.as_ref().map(read_token).transpose()?, settings))
+    }
+
+    fn with(token: Option<String>, settings: &HttpSettings) -> ApiAccess {
         let metrics = match (&token, settings.open_metrics) {
             (Some(_), false) => MetricsAccess::Token,
             _ => ApiAccess::of_metrics(settings.listen),
         };
-        Ok(ApiAccess { token, metrics })
+        ApiAccess { token, metrics }
     }
 
-    /// For a server that has only metrics and health.
+    /// For a server that has only metrics and health, and no settings.
     pub(super) fn metrics_only(listen: SocketAddr) -> ApiAccess {
         ApiAccess { token: None, metrics: ApiAccess::of_metrics(listen) }
     }

@@ -45,12 +45,23 @@ pub struct Routes {
 }
 
 impl Routes {
+    /// `/metrics` and `/healthz` of a process without an API, within the settings' limits and for those whom they let read metrics.
+    ///
+    /// # Errors
+    /// The token can't be read or used.
+    pub fn of_figures(metrics: MetricsCache, settings: &HttpSettings) -> Result<Routes, ApiError> {
+        Ok(Routes::figures(metrics, ApiAccess::of_figures(settings)?, settings))
+    }
+
     /// `/metrics` and `/healthz`, for everyone who can reach the address that is listened on.
     pub fn metrics_only(metrics: MetricsCache, listen: SocketAddr) -> Routes {
+        Routes::figures(metrics, ApiAccess::metrics_only(listen), &HttpSettings::default())
+    }
+
+    fn figures(metrics: MetricsCache, access: ApiAccess, settings: &HttpSettings) -> Routes {
         let health = Router::new().route("/healthz", get(observe::healthz));
         let router = Router::new().route(access::METRICS, get(observe::metrics)).with_state(metrics);
-        let access = ApiAccess::metrics_only(listen);
-        Routes::of(router.merge(health.clone()), health, access, false, &HttpSettings::default())
+        Routes::of(router.merge(health.clone()), health, access, false, settings)
     }
 
     /// Everything there is. Reads the token, if there is one.

@@ -95,7 +95,7 @@ async fn collect(settings: Settings, access: NatsAccess) -> Result<(), CliError>
         page.process();
     });
     let metrics = MetricsCache::new(move |format| registry.page().written(format));
-    let routes = Routes::metrics_only(metrics, settings.http.listen);
+    let routes = Routes::of_figures(metrics, &settings.http)?;
     let watched = HttpServer::bind(settings.http.listen).await;
     let watched = watched.map_err(|source| CliError::Listen { source, option: "[http] listen" })?;
     let http = watched.address();

@@ -133,7 +133,7 @@ fn run_delivery(path: &Path) -> Result<(), CliError> {
         let server = server.map_err(|source| CliError::Listen { source, option: "[http] listen" })?;
         info!(version = env!("CARGO_PKG_VERSION"), http = %server.address(), "rekindle starts");
         ignored_variables(&config).inspect(|note| info!("{note}"));
-        let routes = Routes::metrics_only(metrics, listen);
+        let routes = Routes::of_figures(metrics, &config.http)?;
         tokio::spawn(routes.serve(server, std::future::pending()));
         let part = health.part("nats");
         let mut monitors = JoinSet::new();

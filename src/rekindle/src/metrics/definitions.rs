@@ -177,7 +177,8 @@ metrics! {
     DELIVER_MESSAGES: Counter "rekindle_deliver_messages_total" ["destination", "result"]
         "Messages that a destination is done with, by what became of them: delivered, failed, expired, skipped.";
     DELIVER_REQUESTS: Counter "rekindle_deliver_requests_total" ["destination"] "Requests to a destination that were answered or failed.";
-    DELIVER_REQUEST_TIME: Counter "rekindle_deliver_request_seconds_total" ["destination"] "How long the requests to a destination took.";
+    DELIVER_REQUEST_TIME: Histogram "rekindle_deliver_request_seconds" ["destination"]
+        "How long the requests to a destination took; a native histogram where the scraper supports it.";
     DELIVER_RETRIES: Counter "rekindle_deliver_retries_total" ["destination"] "Attempts that failed and are made again.";
     DELIVER_HELD: Gauge "rekindle_deliver_held" ["destination"]
         "Messages that are in flight, or wait for another attempt or for an earlier one of their user.";

@@ -1,6 +1,7 @@
 //! The metrics of delivery, read from the status of each destination.
 
 use super::definitions::*;
+use super::latency::LatencyDistribution;
 use super::page::MetricsPage;
 use rekindle_core::time::Timestamp;
 use rekindle_deliver::status::{DeliveryResult, DestinationStatus};
@@ -12,7 +13,7 @@ impl MetricsPage {
             self.count(&DELIVER_MESSAGES, &[name, result.name()], status.results(result));
         }
         self.count(&DELIVER_REQUESTS, &[name], status.requests());
-        self.add(&DELIVER_REQUEST_TIME, &[name], status.request_time().as_secs_f64());
+        self.labelled_distribution(&DELIVER_REQUEST_TIME, &[name], LatencyDistribution::of(&status.request_times()));
         self.count(&DELIVER_RETRIES, &[name], status.retries());
         self.count(&DELIVER_HELD, &[name], status.waiting());
         self.count(&DELIVER_IN_FLIGHT, &[name], status.in_flight());

@@ -79,7 +79,17 @@ impl MetricsPage {
 
     /// Adds a histogram or a summary.
     pub(super) fn distribution(&mut self, metric: &'static MetricDefinition, distribution: LatencyDistribution) {
-        self.push(metric, &[], MetricValue::Distribution(distribution));
+        self.labelled_distribution(metric, &[], distribution);
+    }
+
+    /// The same, under these values of the metric's labels.
+    pub(super) fn labelled_distribution(
+        &mut self,
+        metric: &'static MetricDefinition,
+        labels: &[&str],
+        distribution: LatencyDistribution,
+    ) {
+        self.push(metric, labels, MetricValue::Distribution(distribution));
     }
 
     fn push(&mut self, metric: &'static MetricDefinition, labels: &[&str], value: MetricValue) {
