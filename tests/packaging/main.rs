@@ -15,7 +15,9 @@ fn main() {
         let trial = Trial::test(script, move || run(script));
         trial.with_kind("takes minutes, and root").with_ignored_flag(true)
     });
-    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit()
+    // They share what they build.
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    libtest_mimic::run(&arguments, trials.into()).exit()
 }
 
 /// Runs a script; a failure shows what it said.
