@@ -218,6 +218,26 @@ fn comparison_finds_a_missing_line() {
 }
 
 #[test]
+fn comparison_finds_another_score_in_a_payload() {
+    let mut scores = 0;
+    for journal in scenarios().iter().map(journal) {
+        assert_eq!(compare::payload_difference(&journal, &journal), None);
+        for (index, line) in journal.iter().enumerate() {
+            let Some(fields) = line["payload"].as_object() else { continue };
+            // A count is whole, but what a model gives hardly ever.
+            let is_score = |value: &Json| value.as_f64().is_some_and(|number| number.fract() != 0.0);
+            for (field, value) in fields.iter().filter(|(_, value)| is_score(value)) {
+                let mut other = journal.clone();
+                other[index]["payload"][field] = Json::from(value.as_f64().unwrap_or_default() * 1.000_01);
+                assert!(compare::payload_difference(&journal, &other).is_some(), "{field} of {line}");
+                scores += 1;
+            }
+        }
+    }
+    assert!(scores >= 50, "only {scores} scores in {SCENARIOS} scenarios");
+}
+
+#[test]
 fn the_oracle_treats_users_independently() {
     let share_nothing = scenario_of(LanguageParts { budgets: false, ..LanguageParts::ALL });
     for scenario in drawn(share_nothing).iter().take(40) {

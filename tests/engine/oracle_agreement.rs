@@ -3,11 +3,15 @@
 //! A failure prints the smallest scenario that still fails: its files, and the first differing user with both
 //! journals. `PROPTEST_CASES` sets how many are tried.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
+use rekindle_core::journal::{self, JournalSorter};
+use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
+use rekindle_core::rules;
 use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_runtime::pipeline::PipelineOptions;
-use rekindle_runtime::replay::replay_bytes;
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 use rekindle_test_kit::generator::{Scenario, scenario};
 use rekindle_test_kit::oracle::{self, OracleInput, compare};
 use serde_json::Value as Json;
@@ -19,7 +23,7 @@ struct Split {
     batch_bytes: usize,
 }
 
-/// The engine's journal; the one place where these tests meet the engine.
+/// The engine's journal, with payloads; the one place where these tests meet the engine.
 fn engine_journal(input: &OracleInput<'_>, split: Split) -> Vec<Json> {
     let options = PipelineOptions {
         partitions: split.partitions,
@@ -31,10 +35,33 @@ fn engine_journal(input: &OracleInput<'_>, split: Split) -> Vec<Json> {
         ..PipelineOptions::default()
     };
     let until = Timestamp(input.until_ms);
-    let journal = replay_bytes(input.rules_toml, input.events_jsonl, until, options, split.batch_bytes)
-        .expect("the rules compile");
-    let lines = journal.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines.map(|line| serde_json::from_slice(line).expect("the journal is JSONL")).collect()
+    let plan = Arc::new(ExecutionPlan::new(rules::compile(input.rules_toml).expect("the rules compile")));
+    let options = PipelineOptions { until: Some(until), ..options };
+    let mut pipeline = Pipeline::new(Arc::clone(&plan), options).expect("threads start");
+    let mut outputs = Vec::new();
+    let mut batch = Vec::new();
+    for line in input.events_jsonl.split_inclusive(|byte| *byte == b'\n') {
+        batch.extend_from_slice(line);
+        if batch.len() >= split.batch_bytes {
+            pipeline.feed(&std::mem::take(&mut batch), &mut |_| {}, &mut outputs);
+        }
+    }
+    pipeline.feed(&batch, &mut |_| {}, &mut outputs);
+    pipeline.advance_to(until, &mut outputs);
+    let released = JournalSorter::default().release(&mut outputs, Timestamp::NEVER);
+    released.iter().map(|output| line_with_payload(&plan, output)).collect()
+}
+
+fn line_with_payload(plan: &ExecutionPlan, output: &Output) -> Json {
+    let mut text = Vec::new();
+    journal::append_line(&plan.rules, output, &mut text);
+    let mut line: Json = serde_json::from_slice(&text).expect("a line is JSON");
+    if let OutputKind::Decision(decision) = &output.decided
+        && let Some(payload) = &decision.payload
+    {
+        line["payload"] = serde_json::to_value(payload).expect("it is JSON");
+    }
+    line
 }
 
 fn disagreement(scenario: &Scenario, split: Split) -> Option<String> {
@@ -52,7 +79,7 @@ fn disagreement(scenario: &Scenario, split: Split) -> Option<String> {
     // userId; the second user may begin before the merge of the first.
     expected.sort_by_key(|line| line["at"].as_str().map(str::to_owned));
     let actual = engine_journal(&input, split);
-    compare::difference(&expected, &actual)
+    compare::difference(&expected, &actual).or_else(|| compare::payload_difference(&expected, &actual))
 }
 
 proptest! {

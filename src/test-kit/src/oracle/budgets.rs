@@ -282,7 +282,7 @@ impl OracleUser {
 
 impl OracleRules {
     /// The code of the coupon of a campaign that fires for a user the n-th time.
-    fn coupon_code(&self, campaign: usize, user: &str, nth: usize) -> String {
+    pub(crate) fn coupon_code(&self, campaign: usize, user: &str, nth: usize) -> String {
         let OracleCampaign { id, coupon, .. } = &self.campaigns[campaign];
         let OracleCoupon { prefix, length, .. } = coupon.as_ref().expect("it has a coupon");
         let text = format!("coupon:{id}:{user}:{nth}");

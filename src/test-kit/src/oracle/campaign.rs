@@ -2,10 +2,11 @@
 
 use std::cmp::Reverse;
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::budgets::OracleBooks;
 use super::evaluate::EvaluationScope;
+use super::expression::OracleExpression;
 use super::history::OracleMatch;
 use super::log::print_time;
 use super::points::whole_points;
@@ -259,6 +260,8 @@ impl OracleUser {
         let shares = (outcome == "sent").then(|| self.shares(&question, rules)).flatten().unwrap_or_default();
         let OracleQuestion { campaign: index, cause, .. } = question;
         let campaign = &rules.campaigns[index];
+        let fired = 1 + self.exposures.iter().filter(|one| one.campaign == index).count();
+        let payload = (outcome == "sent").then(|| self.payload(index, &cause, fired, rules));
         if let Some(price) = &campaign.price
             && matches!(outcome, "no_luck" | "sent")
         {
@@ -292,10 +295,26 @@ impl OracleUser {
             let variant = (outcome == "sent").then(|| variant(campaign, &self.id)).flatten();
             self.expose(index, outcome, variant, rules);
         }
+        if let Some(payload) = payload {
+            line["payload"] = payload;
+        }
         journal.push(line);
         if outcome == "sent" {
             self.take(shares, index, rules, journal);
         }
+    }
+}
+
+impl OracleUser {
+    /// What an action bears that is worked out: fields, and of a coupon its code.
+    fn payload(&self, index: usize, cause: &OracleCause, fired: usize, rules: &OracleRules) -> Json {
+        let scope = EvaluationScope::caused(self, cause, rules);
+        let field = |(key, term): &(String, OracleExpression)| (key.clone(), scope.value(term).to_json());
+        let mut fields: Map<String, Json> = rules.campaigns[index].payload.iter().map(field).collect();
+        if rules.campaigns[index].coupon.is_some() {
+            fields.insert("coupon".to_owned(), json!({"code": rules.coupon_code(index, &self.id, fired)}));
+        }
+        Json::Object(fields)
     }
 }
 

@@ -37,6 +37,41 @@ pub fn difference(expected: &[Json], actual: &[Json]) -> Option<String> {
     })
 }
 
+/// Where the payloads of two journals that otherwise agree differ. Only what the first has is compared; numbers to a
+/// millionth of their size.
+pub fn payload_difference(expected: &[Json], actual: &[Json]) -> Option<String> {
+    let (expected, actual) = (payloads(expected), payloads(actual));
+    expected.iter().find_map(|(user, payloads)| {
+        let others = actual.get(user).map_or(&[][..], Vec::as_slice);
+        let others = others.iter().copied().chain(std::iter::repeat(&Json::Null));
+        let (mine, other) = payloads.iter().zip(others).find(|(mine, other)| !bears(other, mine))?;
+        Some(format!("a payload of user `{user}` differs\nexpected: {mine}\nactual:   {other}\n"))
+    })
+}
+
+/// The payloads of each user's actions, in order.
+fn payloads(journal: &[Json]) -> BTreeMap<&str, Vec<&Json>> {
+    let mut users: BTreeMap<&str, Vec<&Json>> = BTreeMap::new();
+    for line in journal.iter().filter(|line| line["payload"].is_object()) {
+        users.entry(line["user"].as_str().unwrap_or("?")).or_default().push(&line["payload"]);
+    }
+    users
+}
+
+/// Whether a value has all fields of another, with its values.
+fn bears(value: &Json, expected: &Json) -> bool {
+    match (value, expected) {
+        (_, Json::Object(fields)) => {
+            fields.iter().all(|(key, field)| value.get(key).is_some_and(|own| bears(own, field)))
+        }
+        (Json::Number(own), Json::Number(other)) => {
+            let (own, other) = (own.as_f64().unwrap_or(f64::NAN), other.as_f64().unwrap_or(f64::NAN));
+            (own - other).abs() <= 1e-6 * own.abs().max(other.abs())
+        }
+        _ => value == expected,
+    }
+}
+
 fn by_user(journal: &[Json]) -> BTreeMap<String, Vec<String>> {
     let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in journal {

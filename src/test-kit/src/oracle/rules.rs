@@ -116,6 +116,8 @@ pub(crate) struct OracleCampaign {
     pub(crate) spends: Vec<(usize, OracleExpression)>,
     pub(crate) coupon: Option<OracleCoupon>,
     pub(crate) settle: Option<OracleSettlement>,
+    /// The fields of an action that are worked out.
+    pub(crate) payload: Vec<(String, OracleExpression)>,
 }
 
 /// What sets off a campaign.
@@ -324,6 +326,13 @@ fn campaign(table: &Table, ids: &IdLists<'_>) -> OracleCampaign {
             prefix: string(coupon, "prefix").unwrap_or_default(),
             length: count(coupon, "length").unwrap_or(10),
         }),
+        payload: table
+            .get("payload_from")
+            .and_then(Toml::as_table)
+            .into_iter()
+            .flatten()
+            .map(|(key, term)| (key.clone(), resolve::parse(term.as_str().expect("a term"), names, segments)))
+            .collect(),
         settle: table.get("settle").and_then(Toml::as_table).map(|settle| OracleSettlement {
             on: position(names, &required(settle, "on")),
             when: string(settle, "when").map(|when| resolve::parse(&when, &[], &[])),

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::Value as Json;
 
+use super::log::json_number;
 use super::span::OracleSpan;
 use crate::decoder_oracle::decimal::OracleDecimal;
 
@@ -41,6 +42,17 @@ impl OracleValue {
             Json::String(text) => OracleValue::Text(text.clone()),
             Json::Array(items) => OracleValue::List(items.iter().map(OracleValue::from_json).collect()),
             Json::Object(_) => OracleValue::Object,
+        }
+    }
+
+    /// A value as actions bear it; what is missing is null. Random rules have only numbers there.
+    pub(crate) fn to_json(&self) -> Json {
+        match self {
+            OracleValue::Number(number) => json_number(&number.written()),
+            OracleValue::Double(number) => Json::from(*number),
+            OracleValue::Text(text) => Json::from(text.as_str()),
+            OracleValue::Bool(value) => Json::from(*value),
+            _ => Json::Null,
         }
     }
 
