@@ -4,5 +4,6 @@ mod answers;
 mod broker;
 mod callbacks;
 mod harness;
+mod mapped;
 mod sdks;
 mod webhooks;

@@ -12,6 +12,7 @@ mod equality;
 mod faults;
 mod forgetting;
 mod letters;
+mod mapped;
 mod recovery;
 mod reload;
 mod silence;

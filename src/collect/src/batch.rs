@@ -1,5 +1,7 @@
 //! The calls of a body: one, a batch envelope's, or an array's. Each is judged for itself later.
 
+use std::collections::BTreeSet;
+
 use rekindle_core::decode::{repaired, split};
 use thiserror::Error;
 
@@ -17,6 +19,8 @@ pub(crate) struct CallTexts<'a> {
     pub(crate) envelope: String,
     /// Whether the request is one call, and its answer about that.
     pub(crate) is_single: bool,
+    /// The places of those that are no calls, because a mapping made none of them.
+    pub(crate) not_mapped: BTreeSet<usize>,
 }
 
 /// Why a body holds no calls.
@@ -38,15 +42,30 @@ impl<'a> CallTexts<'a> {
     pub(crate) fn split(body: &'a [u8]) -> Result<CallTexts<'a>, BatchError> {
         let text = body.strip_prefix(split::BYTE_ORDER_MARK).unwrap_or(body).trim_ascii();
         match text.first() {
-            Some(b'[') => Ok(CallTexts { calls: calls_of(text)?, envelope: "{}".to_owned(), is_single: false }),
+            Some(b'[') => Ok(CallTexts {
+                calls: calls_of(text)?,
+                envelope: "{}".to_owned(),
+                is_single: false,
+                not_mapped: BTreeSet::new(),
+            }),
             Some(b'{') => match split::batch(text) {
                 Some(array) => {
                     let around = [&text[..array.start], b"null", &text[array.end..]].concat();
                     let envelope = sound_text(&around).map_err(BatchError::NotJson)?;
                     JsonObject::parse(&envelope).map_err(|error| BatchError::NotJson(error.to_string()))?;
-                    Ok(CallTexts { calls: calls_of(&text[array])?, envelope, is_single: false })
+                    Ok(CallTexts {
+                        calls: calls_of(&text[array])?,
+                        envelope,
+                        is_single: false,
+                        not_mapped: BTreeSet::new(),
+                    })
                 }
-                None => Ok(CallTexts { calls: vec![text], envelope: "{}".to_owned(), is_single: true }),
+                None => Ok(CallTexts {
+                    calls: vec![text],
+                    envelope: "{}".to_owned(),
+                    is_single: true,
+                    not_mapped: BTreeSet::new(),
+                }),
             },
             None => Err(BatchError::NotJson("it is empty".to_owned())),
             Some(_) if serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok() => Err(BatchError::NotCalls),

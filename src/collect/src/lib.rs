@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `routes`, `vendor_routes`, `cors`, `credentials`, `sdk_settings`, `answer` | HTTP |
 //! | `body`, `batch`, `json_object`, `call`, `stamp` | bytes → calls: pure |
-//! | `mapping`, `adapters`, `webhooks`, `callbacks` | other vendors' events, shops' webhooks and what mail tools call back → calls, by tables |
+//! | `adapters`, `webhooks`, `callbacks`, `mapped_routes` | other vendors' events, shops' webhooks, what mail tools call back, what own mappings are for → calls, by tables of `rekindle-mapping` |
 //! | `write_keys`, `rate_limit` | who may send what, and how much of it |
 //! | `publisher`, `status` | into the log, and what is counted |
 //!
@@ -31,7 +31,7 @@ mod callbacks;
 mod cors;
 mod credentials;
 mod json_object;
-mod mapping;
+mod mapped_routes;
 mod publisher;
 mod rate_limit;
 mod rejection;

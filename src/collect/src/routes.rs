@@ -25,7 +25,7 @@ use crate::answer::{self, AcceptedRequest, RequestRefusal};
 use crate::body::{self, BodyError};
 use crate::service::Collector;
 use crate::stamp::RequestFacts;
-use crate::{cors, credentials, sdk_settings, vendor_routes};
+use crate::{cors, credentials, mapped_routes, sdk_settings, vendor_routes};
 
 /// Longer texts of headers are not kept.
 const HEADER_TEXT_BYTES_MAX: usize = 512;
@@ -40,7 +40,7 @@ pub fn service(collector: Collector) -> WebService {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .with_state(Arc::clone(&collector));
-    let router = vendor_routes::add(Router::new())
+    let router = mapped_routes::add(vendor_routes::add(Router::new()))
         .route("/v1/{call}", post(calls))
         .route("/v1/{call}/", post(calls))
         .route("/beacon/v1/{call}", post(calls))

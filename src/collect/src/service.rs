@@ -1,11 +1,12 @@
 //! What a collector does with a request whose body has come in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use rekindle_core::event::CallType;
+use rekindle_mapping::{ItemOutcome, MappedItem, MappingTable};
 use rekindle_nats::sink::RequestLetter;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::output::batch::DeadLetterSummary;
@@ -25,6 +26,7 @@ use crate::stamp::RequestFacts;
 use crate::status::{CallAnswer, CollectStatus};
 use crate::webhooks::Webhooks;
 use crate::write_keys::{KeyGrant, WriteKeys};
+use rekindle_core::decode::RejectionReason;
 
 /// What its headers take of a message, at most.
 const HEADERS_BYTES_MAX: usize = 1_024;
@@ -57,6 +59,7 @@ pub struct Collector {
     keys: WriteKeys,
     pub(crate) webhooks: Webhooks,
     pub(crate) callbacks: ProviderCallbacks,
+    mappings: Vec<MappingTable>,
     checker: CallChecker,
     publisher: Arc<CallPublisher>,
     pub(crate) status: Arc<CollectStatus>,
@@ -82,6 +85,7 @@ impl Collector {
             checker: CallChecker::new(&settings.engine, collect.max_call_bytes),
             body_bytes: Arc::new(Semaphore::new(collect.max_in_flight_bytes)),
             settings: collect,
+            mappings: settings.mappings.clone(),
             webhooks,
             callbacks,
             publisher,
@@ -92,6 +96,11 @@ impl Collector {
 
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.settings.timeout.0).unwrap_or_default())
+    }
+
+    /// The own mapping of that name.
+    pub(crate) fn mapping(&self, name: &str) -> Option<&MappingTable> {
+        self.mappings.iter().find(|mapping| mapping.name == name)
     }
 
     pub(crate) fn may_come_from(&self, origin: &str) -> bool {
@@ -140,7 +149,33 @@ impl Collector {
         }
         let texts: Vec<String> = calls.iter().map(Value::to_string).collect();
         let calls = texts.iter().map(String::as_bytes).collect();
-        let texts = CallTexts { calls, envelope: "{}".to_owned(), is_single: false };
+        let texts = CallTexts { calls, envelope: "{}".to_owned(), is_single: false, not_mapped: BTreeSet::new() };
+        self.take_texts(&texts, grant, facts, None).await
+    }
+
+    /// Checks and publishes what a mapping made of a body; what it made nothing of is rejected.
+    pub(crate) async fn take_mapped(
+        &self,
+        mapped: &[MappedItem<'_>],
+        grant: &KeyGrant,
+        facts: &RequestFacts,
+    ) -> Result<AcceptedRequest, RequestRefusal> {
+        if mapped.len() > MAX_CALLS {
+            return Err(BatchError::TooManyCalls { calls: mapped.len() }.into());
+        }
+        let (mut texts, mut not_mapped) = (Vec::new(), BTreeSet::new());
+        for MappedItem { item, outcome } in mapped {
+            match outcome {
+                ItemOutcome::Call(call, _) => texts.push(call.to_string()),
+                ItemOutcome::Nothing => {}
+                ItemOutcome::NotMapped => {
+                    not_mapped.insert(texts.len());
+                    texts.push(item.to_string());
+                }
+            }
+        }
+        let calls = texts.iter().map(String::as_bytes).collect();
+        let texts = CallTexts { calls, envelope: "{}".to_owned(), is_single: false, not_mapped };
         self.take_texts(&texts, grant, facts, None).await
     }
 
@@ -180,6 +215,10 @@ impl Collector {
         let mut room = self.settings.max_body_bytes.saturating_mul(EXPANSION_MAX);
         let max_payload = self.publisher.max_payload().unwrap_or(usize::MAX).saturating_sub(HEADERS_BYTES_MAX);
         for (index, text) in texts.calls.iter().copied().enumerate() {
+            if texts.not_mapped.contains(&index) {
+                checked.rejected.push((index, RejectionReason::NotMapped.into(), text));
+                continue;
+            }
             let call = self.checker.check(text, &mut request).and_then(|call| match call.json.len() {
                 bytes if bytes > max_payload => Err(CallRejection::TooLarge { bytes, limit: max_payload }),
                 _ => Ok(call),

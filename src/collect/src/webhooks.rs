@@ -10,13 +10,13 @@ use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, Mac as _};
+use rekindle_mapping::MappingTable;
 use rekindle_settings::{CollectSettings, ShopKind};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use thiserror::Error;
 
-use crate::adapters::own_table;
-use crate::mapping::MappingTable;
+use crate::adapters::builtin_table;
 use crate::write_keys::KeyGrant;
 
 /// Why a webhook can't be checked.
@@ -69,9 +69,9 @@ impl Webhooks {
             if secret.is_empty() {
                 return Err(fail(io::Error::new(io::ErrorKind::InvalidData, "it is empty")));
             }
-            let table = own_table(match webhook.kind {
-                ShopKind::Shopify => include_str!("adapters/shopify.toml"),
-                ShopKind::WooCommerce => include_str!("adapters/woocommerce.toml"),
+            let table = builtin_table(match webhook.kind {
+                ShopKind::Shopify => "shopify",
+                ShopKind::WooCommerce => "woocommerce",
             });
             let grant = Arc::new(KeyGrant::of_webhook(name, &settings.subject));
             by_name.insert(name.clone(), ShopWebhook { kind: webhook.kind, secret, table, grant });

@@ -22,6 +22,9 @@ pub struct LogRecord {
 pub enum RecordKind {
     /// Events: a call or a batch envelope in each line.
     Events,
+    /// Calls that a mapping made of a message that is none, one in each line. A line that begins with [`NOT_MAPPED`] is an event of
+    /// which it made none; a record that begins with two of them is a message that it could not read.
+    Mapped,
     /// No events: only its time advances the watermark.
     Tick,
     /// Requests to forget users: an object `{"user": "…"}` in each line.
@@ -30,3 +33,6 @@ pub enum RecordKind {
 
 /// Records in the log's order that arrived together.
 pub type RecordBatch = Vec<LogRecord>;
+
+/// See [`RecordKind::Mapped`]. No JSON begins with it.
+pub const NOT_MAPPED: u8 = b'!';

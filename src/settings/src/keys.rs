@@ -1,6 +1,6 @@
 //! Which settings there are, and which variables of the environment stand for them.
 
-use super::{checkpoint, collect, deliver, engine, http, log, nats, output, shutdown, source};
+use super::{checkpoint, collect, deliver, engine, http, log, mappings, nats, output, shutdown, source};
 
 /// A key of a section.
 pub(super) type SettingKey = (&'static str, SettingKind);
@@ -37,11 +37,12 @@ pub(super) const SECTIONS: [(&str, &[SettingKey]); 10] = [
 ];
 
 /// Sections that may be there several times, `[[deliver]]`, and the tables in them. No variables stand for their keys.
-pub(super) const REPEATED: [(&str, &[SettingKey]); 4] = [
+pub(super) const REPEATED: [(&str, &[SettingKey]); 5] = [
     ("deliver", &deliver::KEYS),
     ("deliver.signing", &deliver::SIGNING_KEYS),
     ("deliver.batch", &deliver::BATCH_KEYS),
     ("deliver.answer", &deliver::ANSWER_KEYS),
+    ("mappings", &mappings::KEYS),
 ];
 
 /// Secrets that a variable may hold itself; in the file stands only where they are, under the key with `_file` behind.

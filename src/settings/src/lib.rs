@@ -18,6 +18,7 @@ mod errors;
 mod http;
 mod keys;
 mod log;
+mod mappings;
 mod nats;
 mod output;
 mod reader;
@@ -46,6 +47,7 @@ pub use nats::{NatsAuth, NatsSettings, Secret, TlsSettings};
 pub use output::{ContentMode, OutputSettings, TakeoverPolicy};
 pub use shutdown::ShutdownSettings;
 pub use source::{SourceKind, SourceSettings, StartPosition};
+pub use subject::subject_matches;
 pub use webhook::{ShopKind, WebhookSettings};
 pub use write_key::{KeyTrust, WriteKeySettings};
 
@@ -58,6 +60,7 @@ use environment::EnvironmentVariables;
 use reader::SettingsReader;
 use rekindle_core::diagnostics::Diagnostics;
 use rekindle_core::document::{self, TomlSection};
+use rekindle_mapping::MappingTable;
 
 /// Settings of Rekindle.
 #[derive(Clone, Debug, PartialEq, Eq, Default, JsonSchema)]
@@ -83,6 +86,8 @@ pub struct Settings {
     pub shutdown: ShutdownSettings,
     /// Destinations: the tools that outputs are sent to over HTTP.
     pub deliver: Vec<DestinationSettings>,
+    /// Mappings: how requests, messages and files that are not calls become calls.
+    pub mappings: Vec<MappingTable>,
     /// The files that the file or the environment names, and where.
     #[schemars(skip)]
     pub files: Vec<NamedFile>,
@@ -173,6 +178,11 @@ impl Settings {
         if let Some(section) = reader.section(root, "shutdown") {
             self.shutdown.read(&section, reader);
         }
+        for section in reader.sections(root, "mappings") {
+            let mapping = mappings::read(&section, &self.mappings, reader);
+            self.mappings.push(mapping);
+        }
+        mappings::check_names(self, root, reader);
         for section in reader.sections(root, "deliver") {
             if !self.output.jetstream {
                 let help = "take out jetstream = false, or this destination";

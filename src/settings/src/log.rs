@@ -78,7 +78,7 @@ const TARGETS: [&str; 78] = [
     "rekindle_collect::cors",
     "rekindle_collect::credentials",
     "rekindle_collect::json_object",
-    "rekindle_collect::mapping",
+    "rekindle_collect::mapped_routes",
     "rekindle_collect::publisher",
     "rekindle_collect::rate_limit",
     "rekindle_collect::rejection",

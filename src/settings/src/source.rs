@@ -1,10 +1,13 @@
 //! `[source]`: where events come from.
 
+use std::collections::BTreeMap;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use toml::de::DeValue;
 
 use super::keys::{SettingKey, SettingKind};
+use super::mappings;
 use super::reader::{SettingsReader, set};
 use super::subject::{check_stream, check_subject};
 use rekindle_core::document::TomlSection;
@@ -48,6 +51,8 @@ pub struct SourceSettings {
     /// The most messages asked for at a time; 1 to 50,000.
     #[schemars(range(min = 1, max = 50_000))]
     pub batch: usize,
+    /// Which mappings make calls of the messages on which subjects; wildcards are allowed.
+    pub mappings: BTreeMap<String, String>,
 }
 
 /// Kinds of sources.
@@ -74,7 +79,7 @@ pub enum StartPosition {
 }
 
 /// Keys of `[source]`.
-pub(super) const KEYS: [SettingKey; 11] = [
+pub(super) const KEYS: [SettingKey; 12] = [
     ("kind", SettingKind::Text),
     ("stream", SettingKind::Text),
     ("subjects", SettingKind::List),
@@ -86,6 +91,7 @@ pub(super) const KEYS: [SettingKey; 11] = [
     ("tick_interval", SettingKind::Text),
     ("forget_subject", SettingKind::Text),
     ("batch", SettingKind::Number),
+    ("mappings", SettingKind::TomlSection),
 ];
 
 impl Default for SourceSettings {
@@ -102,6 +108,7 @@ impl Default for SourceSettings {
             tick_interval: Span(500),
             forget_subject: "rekindle.control.forget".to_owned(),
             batch: 5_000,
+            mappings: BTreeMap::new(),
         }
     }
 }
@@ -124,6 +131,7 @@ impl SourceSettings {
         set(&mut self.tick_interval, reader.duration(section, "tick_interval", Span(50), Span(10_000)));
         set(&mut self.forget_subject, reader.checked(section, "forget_subject", SUBJECT, one));
         set(&mut self.batch, reader.number(section, "batch", 1..=50_000));
+        mappings::read_subjects(self, section, reader);
         if self.kind == SourceKind::Nats {
             self.refuse_stream_settings(section, reader);
         }

@@ -53,6 +53,11 @@ pub(super) fn check_stream(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Whether a subject matches a pattern.
+pub fn subject_matches(pattern: &str, subject: &str) -> bool {
+    overlap(pattern, subject)
+}
+
 /// Whether a subject can match both patterns.
 pub(super) fn overlap(one: &str, other: &str) -> bool {
     let (mut one, mut other) = (one.split('.'), other.split('.'));

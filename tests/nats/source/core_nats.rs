@@ -69,7 +69,7 @@ async fn a_request_to_forget_on_plain_nats_comes_after_every_event_before_it() {
     while requests < 20 {
         for message in live.batches.recv().await.unwrap() {
             match message.kind {
-                RecordKind::Events => events += 1,
+                RecordKind::Events | RecordKind::Mapped => events += 1,
                 RecordKind::Tick => {}
                 RecordKind::Forget => {
                     requests += 1;

@@ -46,9 +46,23 @@ impl VendorRequest {
     /// # Errors
     /// There is no JSON in it, or its checksum says that it is damaged.
     pub(crate) fn unwrap(vendor: Vendor, body: &Bytes, query: &str, limit: usize) -> Result<Self, VendorBodyError> {
+        let mut request = VendorRequest::of_any(body, query, limit)?;
+        match vendor {
+            Vendor::Matomo => unfold_requests(&mut request.body),
+            Vendor::Snowplow => unfold_events(&mut request.body),
+            _ => {}
+        }
+        Ok(request)
+    }
+
+    /// Unwraps what any sender may send.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn of_any(body: &Bytes, query: &str, limit: usize) -> Result<Self, VendorBodyError> {
         let mut parameters = self::parameters(query.as_bytes());
         let text = body.trim_ascii();
-        let mut value = match text.first() {
+        let value = match text.first() {
             Some(b'{' | b'[') => json_of(text)?,
             Some(_) if is_form(text) => {
                 let form = self::parameters(text);
@@ -59,11 +73,6 @@ impl VendorRequest {
             Some(_) => wrapped(&String::from_utf8_lossy(text), limit)?,
             None => of_parameters(&parameters, limit)?,
         };
-        match vendor {
-            Vendor::Matomo => unfold_requests(&mut value),
-            Vendor::Snowplow => unfold_events(&mut value),
-            _ => {}
-        }
         Ok(VendorRequest { body: value, query: object(parameters) })
     }
 }

@@ -1,5 +1,5 @@
-//! The protocols of other vendors' SDKs: which paths, which table, which answer. What a vendor's body becomes is in its table
-//! (`*.toml`); `decode` unwraps what the body is wrapped in.
+//! The protocols of other vendors' SDKs: which paths, which table, which answer. What a vendor's body becomes is in its table, of
+//! `rekindle-mapping`; `decode` unwraps what the body is wrapped in.
 
 mod decode;
 #[cfg(test)]
@@ -10,10 +10,10 @@ use std::sync::LazyLock;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use rekindle_mapping::{MappingTable, builtin};
 use serde_json::{Value, json};
 
 use crate::answer;
-use crate::mapping::MappingTable;
 pub(crate) use decode::{VendorBodyError, VendorRequest};
 
 /// A transparent pixel.
@@ -53,24 +53,25 @@ pub(crate) struct VendorOutcome {
 /// All of them.
 pub(crate) static ADAPTERS: LazyLock<[VendorAdapter; 7]> = LazyLock::new(|| {
     [
-        (
-            Vendor::PostHog,
-            &["/capture", "/capture/", "/batch/", "/e", "/e/", "/i/v0/e", "/i/v0/e/"][..],
-            include_str!("posthog.toml"),
-        ),
-        (Vendor::Amplitude, &["/2/httpapi", "/batch"][..], include_str!("amplitude.toml")),
-        (Vendor::Mixpanel, &["/track", "/track/", "/import", "/engage", "/engage/"][..], include_str!("mixpanel.toml")),
-        (Vendor::Sensors, &["/sa", "/sa.gif"][..], include_str!("sensors.toml")),
-        (Vendor::GoogleAnalytics, &["/mp/collect"][..], include_str!("ga4.toml")),
-        (Vendor::Snowplow, &["/com.snowplowanalytics.snowplow/tp2", "/i"][..], include_str!("snowplow.toml")),
-        (Vendor::Matomo, &["/matomo.php", "/piwik.php"][..], include_str!("matomo.toml")),
+        (Vendor::PostHog, &["/capture", "/capture/", "/batch/", "/e", "/e/", "/i/v0/e", "/i/v0/e/"][..], "posthog"),
+        (Vendor::Amplitude, &["/2/httpapi", "/batch"][..], "amplitude"),
+        (Vendor::Mixpanel, &["/track", "/track/", "/import", "/engage", "/engage/"][..], "mixpanel"),
+        (Vendor::Sensors, &["/sa", "/sa.gif"][..], "sensors"),
+        (Vendor::GoogleAnalytics, &["/mp/collect"][..], "ga4"),
+        (Vendor::Snowplow, &["/com.snowplowanalytics.snowplow/tp2", "/i"][..], "snowplow"),
+        (Vendor::Matomo, &["/matomo.php", "/piwik.php"][..], "matomo"),
     ]
-    .map(|(vendor, paths, table)| VendorAdapter { vendor, paths, table: own_table(table) })
+    .map(|(vendor, paths, table)| VendorAdapter { vendor, paths, table: builtin_table(table) })
 });
+
+/// A table that is part of this program, by its name.
+pub(crate) fn builtin_table(name: &str) -> MappingTable {
+    builtin::table(name).unwrap_or_else(|| unreachable!("tests read all tables of this program"))
+}
 
 /// A table that is part of this program: tests read all of them.
 pub(crate) fn own_table(text: &str) -> MappingTable {
-    MappingTable::parse(text).unwrap_or_else(|error| unreachable!("a table of this program is wrong: {error}"))
+    MappingTable::parse(text).unwrap_or_else(|problems| unreachable!("a table of this program is wrong: {problems:?}"))
 }
 
 impl Vendor {

@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, Uri};
 use rekindle_core::time::{Span, Timestamp};
+use rekindle_mapping::MappingTable;
 use rekindle_settings::{CallbackSettings, CallbackVendor, CollectSettings};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::adapters::own_table;
 use crate::credentials;
-use crate::mapping::MappingTable;
 use crate::write_keys::KeyGrant;
 pub(crate) use signature::CallbackForgery;
 use signature::{CallbackScheme, SignedCallback};

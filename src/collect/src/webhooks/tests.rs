@@ -3,9 +3,9 @@ use super::*;
 const SECRET: &str = "hush-hush-hush";
 
 fn webhook(kind: ShopKind) -> ShopWebhook {
-    let table = own_table(match kind {
-        ShopKind::Shopify => include_str!("../adapters/shopify.toml"),
-        ShopKind::WooCommerce => include_str!("../adapters/woocommerce.toml"),
+    let table = builtin_table(match kind {
+        ShopKind::Shopify => "shopify",
+        ShopKind::WooCommerce => "woocommerce",
     });
     let grant = Arc::new(KeyGrant::of_webhook("shop", "events.collect"));
     ShopWebhook { kind, secret: SECRET.as_bytes().to_vec(), table, grant }

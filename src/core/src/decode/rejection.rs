@@ -103,6 +103,9 @@ pub enum RejectionReason {
     /// A message about whom to forget names nobody.
     #[error("`user` is missing or empty: it must name who is to be forgotten, as in {{\"user\": \"u42\"}}")]
     NoUser,
+    /// A mapping says how such messages become calls, and none of its calls fits this one.
+    #[error("none of the mapping's `calls` fits it, or it is not JSON")]
+    NotMapped,
 }
 
 fn or_nobodys(placeholders: u8) -> &'static str {
@@ -111,7 +114,7 @@ fn or_nobodys(placeholders: u8) -> &'static str {
 
 impl RejectionReason {
     /// Every code, for metrics and summaries.
-    pub const CODES: [&'static str; 11] = [
+    pub const CODES: [&'static str; 12] = [
         "not_json",
         "not_an_object",
         "unknown_type",
@@ -123,6 +126,7 @@ impl RejectionReason {
         "too_large",
         "after_until",
         "no_user",
+        "not_mapped",
     ];
 
     /// How many ids such as nobody means were taken for missing, if that is why.
@@ -157,6 +161,7 @@ impl RejectionReason {
             | RejectionReason::TooMuchLent { .. } => 8,
             RejectionReason::AfterUntil { .. } => 9,
             RejectionReason::NoUser => 10,
+            RejectionReason::NotMapped => 11,
         }
     }
 }

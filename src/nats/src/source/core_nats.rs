@@ -157,7 +157,7 @@ impl CoreNatsReader {
                 info!("reading {}; ticks come back", self.source.settings.subjects.join(", "));
             }
         }
-        let lines = self.source.body(kind, message.payload);
+        let (kind, lines) = self.source.content(kind, message);
         LogRecord { sequence: self.sequence, received: now(), kind, lines }
     }
 

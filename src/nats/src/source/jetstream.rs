@@ -241,7 +241,7 @@ impl JetStreamReader {
                 info!("ticks come back from stream {} again", self.stream());
             }
         }
-        let lines = self.source.body(kind, message.payload);
+        let (kind, lines) = self.source.content(kind, message);
         LogRecord { sequence: metadata.stream_sequence, received: metadata.received, kind, lines }
     }
 }

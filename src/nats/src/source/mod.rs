@@ -11,6 +11,7 @@
 mod consumer;
 mod core_nats;
 mod jetstream;
+mod mapped;
 mod metadata;
 mod start_position;
 mod status;
@@ -29,6 +30,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 
 use crate::NatsConnection;
+use rekindle_mapping::MappingTable;
 use rekindle_runtime::compression::decompressed;
 use rekindle_runtime::health::HealthPart;
 use rekindle_runtime::log::{LogRecord, RecordBatch, RecordKind};
@@ -53,6 +55,8 @@ pub struct NatsSource {
     created_ms: Option<i64>,
     /// Payloads that decompress to more bytes stay compressed.
     max_unpacked_bytes: usize,
+    /// The mappings of messages that are no calls, by patterns of subjects.
+    mappings: Vec<(String, MappingTable)>,
 }
 
 impl NatsSource {
@@ -73,6 +77,7 @@ impl NatsSource {
             after: None,
             created_ms: None,
             max_unpacked_bytes: 16 << 20,
+            mappings: Vec::new(),
         }
     }
 
@@ -80,6 +85,11 @@ impl NatsSource {
     /// 16 MiB by default.
     pub fn unpacking_at_most(self, bytes: usize) -> NatsSource {
         NatsSource { max_unpacked_bytes: bytes, ..self }
+    }
+
+    /// Makes calls of the messages on subjects that match these patterns, by their mappings.
+    pub fn mapping(self, mappings: Vec<(String, MappingTable)>) -> NatsSource {
+        NatsSource { mappings, ..self }
     }
 
     /// Starts behind this message of the stream, whatever the settings say.
@@ -116,11 +126,17 @@ impl NatsSource {
         }
     }
 
-    /// The content of a message; nothing, if it is a tick.
-    fn body(&self, kind: RecordKind, payload: bytes::Bytes) -> bytes::Bytes {
-        match kind {
-            RecordKind::Tick => bytes::Bytes::new(),
-            RecordKind::Events | RecordKind::Forget => decompressed(payload, self.max_unpacked_bytes),
+    /// The kind and the content of a message; no content, if it is a tick. That depends on nothing but the message and the settings.
+    fn content(&self, kind: RecordKind, message: async_nats::Message) -> (RecordKind, bytes::Bytes) {
+        let table = match kind {
+            RecordKind::Tick => return (kind, bytes::Bytes::new()),
+            RecordKind::Events => mapped::table_of(&self.mappings, &message.subject),
+            RecordKind::Forget | RecordKind::Mapped => None,
+        };
+        let body = decompressed(message.payload, self.max_unpacked_bytes);
+        match table {
+            Some(table) => (RecordKind::Mapped, mapped::lines_of(table, &body, self.max_unpacked_bytes)),
+            None => (kind, body),
         }
     }
 

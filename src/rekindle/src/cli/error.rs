@@ -12,6 +12,7 @@ use rekindle_runtime::store::StoreError;
 use rekindle_web::BindError;
 
 use super::deliver::DeliverCommandError;
+use super::import::ImportError;
 use super::init::InitError;
 use super::load::FileLoadError;
 use super::secret::SecretFileError;
@@ -107,7 +108,10 @@ pub enum CliError {
     /// The files of a shop were not written.
     #[error("error: {0}")]
     Init(#[from] InitError),
-    /// The simulator can't publish.
+    /// An import failed.
+    #[error("error: {0}")]
+    Import(#[from] ImportError),
+    /// The simulator, or an import, can't publish.
     #[error("error: {0}")]
     Simulate(#[from] SimulateError),
 }

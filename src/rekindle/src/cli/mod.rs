@@ -9,6 +9,7 @@ pub mod demo;
 mod error;
 pub mod fit;
 pub mod growth;
+pub mod import;
 pub mod init;
 mod load;
 pub mod man;
@@ -21,6 +22,7 @@ mod secret;
 pub mod simulate;
 mod summary;
 mod terminal;
+mod terminal_bar;
 
 pub use error::CliError;
 pub use load::FileLoadError;
@@ -61,6 +63,7 @@ enum Command {
     Collect(collect::CollectArgs),
     Deliver(deliver::DeliverArgs),
     Demo(demo::DemoArgs),
+    Import(Box<import::ImportArgs>),
     Simulate(simulate::SimulateArgs),
     Growth(growth::GrowthArgs),
     Fit(Box<fit::FitArgs>),
@@ -92,6 +95,7 @@ pub fn run() -> ExitCode {
         Command::Collect(args) => collect::run(&args),
         Command::Deliver(args) => deliver::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Growth(args) => growth::run(&args),
         Command::Fit(args) => fit::run(&args),

@@ -1,18 +1,19 @@
 //! `rekindle replay`.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::error::ArgumentError;
 use super::outputs::{NamedPath, refuse_shared_files};
 use super::secret::LoadedSecret;
 use super::summary::{RunInfo, Summary, counted};
+use super::terminal_bar::bar;
 use super::{CliError, load_config, load_rules, pipeline_options, warn_if_stdin_is_terminal};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::time::{Span, Timestamp};
@@ -248,7 +249,7 @@ impl ReplaySource {
             warn_if_stdin_is_terminal(&args.events);
         }
         let files = EventFiles::open(&args.events, max_message_bytes)?;
-        Ok(ReplaySource { bar: progress_bar(args, &files), files })
+        Ok(ReplaySource { bar: bar(args.quiet, files.bytes_total()), files })
     }
 }
 
@@ -293,22 +294,4 @@ impl ReplayArgs {
         settings.workers = self.workers.unwrap_or(settings.workers);
         Ok(settings)
     }
-}
-
-/// Hidden unless standard error is a terminal.
-fn progress_bar(args: &ReplayArgs, files: &EventFiles) -> ProgressBar {
-    if args.quiet || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = match files.bytes_total() {
-        Some(total) => ProgressBar::new(total)
-            .with_style(style("{bar:40} {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left")),
-        None => ProgressBar::new_spinner().with_style(style("{spinner} {bytes}, {binary_bytes_per_sec}")),
-    };
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

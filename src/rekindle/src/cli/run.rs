@@ -81,7 +81,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
         let signals = Signals::listen().map_err(CliError::system("listen for signals"))?;
         let mut hang_ups = hang_up().map_err(CliError::system("listen for signals"))?;
         let (listen, http) = (config.http.listen, config.http.clone());
-        let options = PipelineOptions { secret: secret.secret, ..pipeline_options(&config.engine) };
+        let mappings = config.mappings_fingerprint();
+        let options = PipelineOptions { secret: secret.secret, mappings, ..pipeline_options(&config.engine) };
         let plan = Arc::new(ExecutionPlan::new(ruleset));
         let rules = plan.rules.version.clone();
         let (settings, collect_access, of_delivery) = (config.clone(), access.clone(), access.clone());

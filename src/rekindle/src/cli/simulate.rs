@@ -10,7 +10,7 @@ use clap::Args;
 use super::error::{ArgumentError, SimulateError};
 use super::summary::{counted, grouped};
 use super::{CliError, load_config};
-use feed::MessageFeed;
+pub(super) use feed::MessageFeed;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_nats::NatsAccess;
 use rekindle_runtime::health::Health;
@@ -133,7 +133,7 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<(), CliError> {
 }
 
 async fn simulate(args: &SimulateArgs, nats: &NatsSettings, subject: String) -> Result<(), CliError> {
-    let feed = MessageFeed::open(connect(nats).await?, subject, usize::from(args.batch)).await?;
+    let feed = MessageFeed::open(connect(nats, "simulate").await?, subject, usize::from(args.batch)).await?;
     print(&format!("{}; {}; Ctrl-C ends it", counted(args.users, "shopper"), feed.introduction()))?;
     let mut run = SimulationRun::new(args, feed).await?;
     let started = Instant::now();
@@ -237,7 +237,7 @@ fn concrete(subject: &str) -> String {
     tokens.collect::<Vec<_>>().join(".")
 }
 
-fn check_subject(subject: &str) -> Result<(), SimulateError> {
+pub(super) fn check_subject(subject: &str) -> Result<(), SimulateError> {
     let is_token = |token: &str| !token.is_empty() && !token.contains([' ', '\t', '\r', '\n', '*', '>']);
     if subject.split('.').all(is_token) {
         return Ok(());
@@ -245,8 +245,8 @@ fn check_subject(subject: &str) -> Result<(), SimulateError> {
     Err(SimulateError::Subject(subject.to_owned()))
 }
 
-async fn connect(nats: &NatsSettings) -> Result<async_nats::Client, SimulateError> {
-    let nats = NatsSettings { name: format!("{} simulate", nats.name), ..nats.clone() };
+pub(super) async fn connect(nats: &NatsSettings, what: &str) -> Result<async_nats::Client, SimulateError> {
+    let nats = NatsSettings { name: format!("{} {what}", nats.name), ..nats.clone() };
     let access = NatsAccess::check(&nats).map_err(SimulateError::Credentials)?;
     let health = Health::default();
     match tokio::time::timeout(CONNECT_TIMEOUT, access.connect(0, health.part("nats"))).await {

@@ -297,7 +297,7 @@ fn source(
 ) -> NatsSource {
     let limits = PipelineOptions { max_event_bytes: settings.engine.max_event_bytes, ..PipelineOptions::default() };
     let source = NatsSource::new(connection.clone(), settings.source.clone(), batches, part);
-    source.unpacking_at_most(limits.max_message_bytes())
+    source.unpacking_at_most(limits.max_message_bytes()).mapping(settings.source_mappings())
 }
 
 fn sink(settings: &Settings, connection: &NatsConnection, instruments: &Instruments, part: HealthPart) -> NatsSink {

@@ -21,7 +21,7 @@ pub const OVERSIZED_HEAD_BYTES: usize = 64 << 10;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A file, uncompressed.
-pub(super) type FileInput = Box<dyn BufRead + Send>;
+pub type FileInput = Box<dyn BufRead + Send>;
 
 pub(super) type ItemSender = SyncSender<Result<FileItem, FileSourceError>>;
 

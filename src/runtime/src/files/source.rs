@@ -14,8 +14,8 @@ use std::thread;
 use thiserror::Error;
 
 pub use super::item::{FileItem, LineBlock, LinePosition};
-pub use super::line_reader::OVERSIZED_HEAD_BYTES;
-use super::line_reader::{FileInput, read_all};
+use super::line_reader::read_all;
+pub use super::line_reader::{FileInput, OVERSIZED_HEAD_BYTES};
 use crate::compression::Compression;
 
 /// A file can't be read, or not to its end.
@@ -71,7 +71,7 @@ impl EventFiles {
         let mut bytes_total = Some(0);
         let mut inputs = Vec::new();
         for path in paths {
-            let (input, bytes) = open_one(path, &bytes_read)?;
+            let (input, bytes) = open_input(path, &bytes_read)?;
             bytes_total = bytes_total.zip(bytes).map(|(total, bytes)| total + bytes);
             inputs.push((Arc::<str>::from(path.to_string_lossy()), input));
         }
@@ -100,7 +100,11 @@ impl Iterator for EventFiles {
     }
 }
 
-fn open_one(path: &Path, bytes_read: &Arc<AtomicU64>) -> Result<(FileInput, Option<u64>), FileSourceError> {
+/// Opens a file, uncompressed, with its size on the disk; `None`: it is a pipe. `-` is standard input.
+///
+/// # Errors
+/// It can't be opened.
+pub fn open_input(path: &Path, bytes_read: &Arc<AtomicU64>) -> Result<(FileInput, Option<u64>), FileSourceError> {
     let open_error = |cause| FileSourceError::Open { file: path.display().to_string(), cause };
     let (raw, bytes): (Box<dyn Read + Send>, Option<u64>) = if path == Path::new("-") {
         (Box::new(io::stdin()), None)

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::InputEntry;
 use super::observed_names::SliceObservations;
+use crate::log::{NOT_MAPPED, RecordKind};
 use rekindle_core::decode::{Decoded, Decoder, Framing, RejectedCall, RejectionReason};
 
 /// Batches with fewer bytes are decoded on the calling thread: distributing them would cost more than it gains.
@@ -55,17 +56,31 @@ struct EntrySlice<'a> {
     bytes: &'a [u8],
     /// Lines or a document; or why it is rejected.
     framing: Result<Framing, RejectionReason>,
+    /// A mapping made the lines.
+    is_mapped: bool,
 }
 
 impl<'a> EntrySlice<'a> {
     fn of(decoder: &Decoder, index: usize, entry: &InputEntry<'a>) -> EntrySlice<'a> {
+        if entry.kind == RecordKind::Mapped {
+            return EntrySlice::of_mapped(index, entry.lines);
+        }
         let framing = match (entry.is_whole, entry.received) {
             (false, _) => Ok(Framing::Lines),
             (true, Some(_)) => decoder.framing(entry.lines),
             // The source distinguishes documents from lines, and bounds their size.
             (true, None) => Ok(Framing::Document),
         };
-        EntrySlice { entry: index, bytes: entry.lines, framing }
+        EntrySlice { entry: index, bytes: entry.lines, framing, is_mapped: false }
+    }
+
+    fn of_mapped(entry: usize, lines: &'a [u8]) -> EntrySlice<'a> {
+        match lines.strip_prefix(&[NOT_MAPPED, NOT_MAPPED]) {
+            Some(message) => {
+                EntrySlice { entry, bytes: message, framing: Err(RejectionReason::NotMapped), is_mapped: true }
+            }
+            None => EntrySlice { entry, bytes: lines, framing: Ok(Framing::Lines), is_mapped: true },
+        }
     }
 }
 
@@ -85,7 +100,12 @@ fn decode_slice<'a>(decoder: &Decoder, slice: &[EntrySlice<'a>]) -> DecodedSlice
         match &part.framing {
             Ok(Framing::Lines) => {
                 for line in whole_lines(part.bytes) {
-                    decoder.decode(line, &mut decoded.calls);
+                    match line.strip_prefix(&[NOT_MAPPED]).filter(|_| part.is_mapped) {
+                        Some(original) => {
+                            decoded.calls.push(Err(RejectedCall { reason: RejectionReason::NotMapped, original }));
+                        }
+                        None => decoder.decode(line, &mut decoded.calls),
+                    }
                     decoded.end_line();
                 }
             }
@@ -163,8 +183,12 @@ mod tests {
             let mut found = vec![Vec::new(); texts.len()];
             let mut seen = Vec::new();
             let parts = texts.iter().enumerate();
-            let parts =
-                parts.map(|(entry, text)| EntrySlice { entry, bytes: text.as_bytes(), framing: Ok(Framing::Lines) });
+            let parts = parts.map(|(entry, text)| EntrySlice {
+                entry,
+                bytes: text.as_bytes(),
+                framing: Ok(Framing::Lines),
+                is_mapped: false,
+            });
             for EntrySlice { entry, bytes: lines, .. } in divide(parts, size).into_iter().flatten() {
                 let is_whole = lines.ends_with(b"\n") || texts[entry].as_bytes().ends_with(lines);
                 assert!(is_whole, "size {size}: {lines:?} of entry {entry}");

@@ -31,6 +31,8 @@ pub struct PipelineOptions {
     pub state_ttl: Option<Span>,
     /// What draws depend on.
     pub secret: DrawSecret,
+    /// A fingerprint of the mappings that make calls of the log's messages; empty: there are none.
+    pub mappings: String,
 }
 
 impl PipelineOptions {
@@ -44,8 +46,9 @@ impl PipelineOptions {
         // Without a secret as before there were any.
         let secret =
             if self.secret.is_empty() { String::new() } else { format!(", secret {}", self.secret.fingerprint()) };
+        let mappings = if self.mappings.is_empty() { String::new() } else { format!(", mappings {}", self.mappings) };
         format!(
-            "clock {clock}, max_disorder {}, max_event_bytes {}, state_ttl {state_ttl}, placeholder_ids {}{secret}",
+            "clock {clock}, max_disorder {}, max_event_bytes {}, state_ttl {state_ttl}, placeholder_ids {}{secret}{mappings}",
             self.max_disorder, self.max_event_bytes, self.placeholder_ids
         )
     }
@@ -74,6 +77,7 @@ impl Default for PipelineOptions {
             state_ttl: None,
             secret: DrawSecret::default(),
             resident_users: None,
+            mappings: String::new(),
         }
     }
 }

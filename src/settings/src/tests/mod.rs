@@ -4,6 +4,7 @@ mod agreement;
 mod collect;
 mod deliver;
 mod environment;
+mod mappings;
 mod mistakes;
 mod schema;
 mod shipped;
@@ -142,6 +143,7 @@ fn every_section_is_read() {
         tick_interval: Span(50),
         forget_subject: "web.forget".to_owned(),
         batch: 1,
+        mappings: std::collections::BTreeMap::new(),
     };
     assert_eq!(config.source, source);
     let output = OutputSettings {

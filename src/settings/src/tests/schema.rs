@@ -31,7 +31,7 @@ fn the_schema_has_the_readers_keys_and_no_other() {
     let schema = schema();
     let sections: Vec<_> = schema["properties"].as_object().unwrap().keys().cloned().collect();
     let mut top: Vec<_> = SECTIONS.map(|(name, _)| name).into_iter().filter(|name| !name.contains('.')).collect();
-    top.push("deliver");
+    top.extend(["deliver", "mappings"]);
     top.sort_unstable();
     assert_eq!(sections, top);
     for (section, keys) in SECTIONS {
@@ -166,6 +166,11 @@ fn what_is_repeated_has_the_readers_keys_and_no_other() {
     let destination = &schema["properties"]["deliver"]["items"];
     for (section, keys) in REPEATED {
         let part = match section.strip_prefix("deliver.") {
+            None if section == "mappings" => {
+                let items = &schema["properties"]["mappings"]["items"];
+                assert!(keys.iter().map(|(key, _)| *key).eq(rekindle_mapping::TABLE_KEYS), "{keys:?}");
+                items
+            }
             None => destination,
             Some(name) => &destination["properties"][name],
         };

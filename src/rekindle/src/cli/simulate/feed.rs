@@ -7,9 +7,12 @@ use std::time::Duration;
 use async_nats::Client;
 use async_nats::connection::State;
 use async_nats::header::{HeaderMap, NATS_MESSAGE_ID};
-use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 
 use crate::cli::error::{CliError, SimulateError};
 
@@ -21,7 +24,7 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(3);
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Publishes lines.
-pub(super) struct MessageFeed {
+pub(in crate::cli) struct MessageFeed {
     client: Client,
     context: Context,
     subject: String,
@@ -47,13 +50,13 @@ struct SentMessage {
 
 /// An acknowledgement that is expected on the connection of this number, and on no other.
 struct PendingAck {
-    ack: PublishAckFuture,
+    ack: BoxFuture<'static, Result<PublishAck, PublishError>>,
     connection: u64,
 }
 
 impl MessageFeed {
     /// Finds out whether a stream has the subject.
-    pub(super) async fn open(client: Client, subject: String, batch: usize) -> Result<MessageFeed, CliError> {
+    pub(in crate::cli) async fn open(client: Client, subject: String, batch: usize) -> Result<MessageFeed, CliError> {
         let mut context = jetstream::new(client.clone());
         context.set_timeout(ACK_TIMEOUT);
         // No JetStream, no permission, no such stream: in each case messages are not acknowledged.
@@ -75,7 +78,7 @@ impl MessageFeed {
     }
 
     /// A description of what is published where.
-    pub(super) fn introduction(&self) -> String {
+    pub(in crate::cli) fn introduction(&self) -> String {
         match &self.stream {
             Some(stream) => format!("events on {} into the stream {stream}", self.subject),
             None => format!("events on {}, which no known stream has: published at most once", self.subject),
@@ -83,7 +86,7 @@ impl MessageFeed {
     }
 
     /// Waits until this number of messages can be published at once.
-    pub(super) async fn make_room(&mut self, messages: usize) {
+    pub(in crate::cli) async fn make_room(&mut self, messages: usize) {
         while self.under_way.len() > IN_FLIGHT_MAX.saturating_sub(messages) {
             self.settle_oldest().await;
         }
@@ -93,7 +96,7 @@ impl MessageFeed {
     }
 
     /// Adds a line, and publishes when a message is full.
-    pub(super) async fn add(&mut self, line: &[u8]) -> Result<(), CliError> {
+    pub(in crate::cli) async fn add(&mut self, line: &[u8]) -> Result<(), CliError> {
         if self.lines_count > 0 {
             self.lines.push(b'\n');
         }
@@ -103,7 +106,7 @@ impl MessageFeed {
     }
 
     /// Publishes what was added, and hands it to the connection.
-    pub(super) async fn flush(&mut self) -> Result<(), CliError> {
+    pub(in crate::cli) async fn flush(&mut self) -> Result<(), CliError> {
         if self.lines_count > 0 {
             self.publish().await?;
         }
@@ -129,12 +132,44 @@ impl MessageFeed {
         Ok(())
     }
 
+    /// Publishes a message with an id of its own; waits for room.
+    pub(in crate::cli) async fn send_as(&mut self, id: String, payload: Bytes) {
+        while self.under_way.len() >= IN_FLIGHT_MAX {
+            self.settle_oldest().await;
+        }
+        let sent = SentMessage { id, payload };
+        let ack = self.send(&sent).await;
+        self.under_way.push_back((ack, sent));
+        self.messages += 1;
+    }
+
+    /// Takes note of acknowledgements that are there already.
+    pub(in crate::cli) async fn settle_ready(&mut self) {
+        while let Some((Some(pending), _)) = self.under_way.front_mut() {
+            match (&mut pending.ack).now_or_never() {
+                Some(Ok(_)) => drop(self.under_way.pop_front()),
+                Some(Err(_)) => {
+                    if let Some((ack, _)) = self.under_way.front_mut() {
+                        *ack = None;
+                    }
+                    self.settle_oldest().await;
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// Whether a stream has the subject.
+    pub(in crate::cli) fn is_acknowledged(&self) -> bool {
+        self.stream.is_some()
+    }
+
     async fn send(&self, sent: &SentMessage) -> Option<PendingAck> {
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, sent.id.as_str());
         let connection = self.connections();
         let ack = self.context.publish_with_headers(self.subject.clone(), headers, sent.payload.clone()).await;
-        ack.ok().map(|ack| PendingAck { ack, connection })
+        ack.ok().map(|ack| PendingAck { ack: ack.into_future(), connection })
     }
 
     /// Why a message was not acknowledged; at once where the connection that it went on is gone.
@@ -181,7 +216,7 @@ impl MessageFeed {
     }
 
     /// Publishes the rest, and waits until everything is acknowledged or, without a stream, written out.
-    pub(super) async fn drain(&mut self) {
+    pub(in crate::cli) async fn drain(&mut self) {
         // A connection that is closed for good takes no more messages.
         let _ = self.flush().await;
         while !self.under_way.is_empty() {
@@ -190,20 +225,20 @@ impl MessageFeed {
         let _ = self.client.flush().await;
     }
 
-    pub(super) fn events(&self) -> u64 {
+    pub(in crate::cli) fn events(&self) -> u64 {
         self.events
     }
 
-    pub(super) fn messages(&self) -> u64 {
+    pub(in crate::cli) fn messages(&self) -> u64 {
         self.messages
     }
 
-    pub(super) fn unacknowledged(&self) -> u64 {
+    pub(in crate::cli) fn unacknowledged(&self) -> u64 {
         self.under_way.len() as u64
     }
 
     /// How often the connection was made again.
-    pub(super) fn reconnects(&self) -> u64 {
+    pub(in crate::cli) fn reconnects(&self) -> u64 {
         self.connections().saturating_sub(1)
     }
 }

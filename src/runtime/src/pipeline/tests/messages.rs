@@ -87,3 +87,24 @@ fn a_message_too_large_is_one_rejection() {
         assert_eq!((pipeline.totals().events, letters), (events, rejected), "{} bytes: {shown}", message.len());
     }
 }
+
+/// Lines that a mapping made: calls, and behind a mark what it made none of.
+#[test]
+fn what_a_mapping_makes_no_call_of_is_a_rejection_with_the_original() {
+    let mut fixture = Fixture::new(Clock::Log);
+    let made = format!("{}\n!{{\"kind\":\"?\"}}\n{}\n", cart("u", "10:00:00"), cart("v", "10:00:01"));
+    let mut letters = Vec::new();
+    for lines in [made.as_str(), "!!<xml>\n</xml>", ""] {
+        let entry = InputEntry {
+            kind: RecordKind::Mapped,
+            lines: lines.as_bytes(),
+            received: Some(at("10:00:02")),
+            is_whole: true,
+        };
+        fixture.pipeline.feed_entries(&[entry], &mut |letter| letters.push(letter), &mut Vec::new());
+    }
+    let found: Vec<_> =
+        letters.iter().map(|letter| (letter.line, letter.rejected.reason.code(), letter.rejected.original)).collect();
+    assert_eq!(found, [(1, "not_mapped", &b"{\"kind\":\"?\"}"[..]), (0, "not_mapped", b"<xml>\n</xml>")]);
+    assert_eq!(fixture.pipeline.totals().events, 2);
+}
