@@ -41,21 +41,22 @@ impl DaemonSetup {
     /// Starts a daemon. Its log is `daemon-<number>.log`.
     pub(crate) fn start(&mut self) -> Result<DaemonProcess, Error> {
         self.starts += 1;
-        let path = self.folder.join(format!("daemon-{:03}.log", self.starts));
-        let log = fs::File::create(&path).map_err(Error::file("write", &path))?;
-        let child = Command::new(&self.binary)
-            .arg("run")
-            .arg("--config")
-            .arg(self.folder.join("rekindle.toml"))
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .map_err(Error::file("start", &self.binary))?;
-        Ok(DaemonProcess { child, number: self.starts })
+        let log = self.folder.join(format!("daemon-{:03}.log", self.starts));
+        let mut command = Command::new(&self.binary);
+        command.arg("run").arg("--config").arg(self.folder.join("rekindle.toml"));
+        DaemonProcess::spawn(&mut command, &log, self.starts)
     }
 }
 
 impl DaemonProcess {
+    /// Starts a process that writes its log there.
+    pub(crate) fn spawn(command: &mut Command, log: &Path, number: u32) -> Result<DaemonProcess, Error> {
+        let file = fs::File::create(log).map_err(Error::file("write", log))?;
+        let child = command.stdout(Stdio::null()).stderr(file).spawn();
+        let child = child.map_err(Error::file("start", Path::new(command.get_program())))?;
+        Ok(DaemonProcess { child, number })
+    }
+
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

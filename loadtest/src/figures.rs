@@ -57,6 +57,27 @@ pub(crate) fn note(histogram: &mut Histogram<u64>, took: Duration) {
     histogram.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1));
 }
 
+/// A figure of several rounds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Spread {
+    pub(crate) min: f64,
+    pub(crate) median: f64,
+    pub(crate) max: f64,
+}
+
+impl Spread {
+    /// Of the rounds' figures.
+    pub(crate) fn of(figures: Vec<f64>) -> Spread {
+        let (min, max) = figures.iter().fold((f64::MAX, f64::MIN), |(min, max), it| (min.min(*it), max.max(*it)));
+        Spread { min, median: median(figures), max }
+    }
+
+    /// As a table: the median, and from where to where.
+    pub(crate) fn row(&self, number: &dyn Fn(f64) -> String) -> String {
+        format!("{} ({} to {})", number(self.median), number(self.min), number(self.max))
+    }
+}
+
 /// The median; of an even number of values, the mean of the two in the middle.
 pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);

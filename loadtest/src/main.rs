@@ -1,13 +1,18 @@
 //! `loadtest`: fault and performance tests of Rekindle.
 //!
-//! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `engine` measures
+//! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `collect` measures events
+//! over HTTP, `deliver` actions over HTTP. `engine` measures
 //! decoder and engine and the limits of the machine, `language` what state per key, arrays and budgets cost, `nats` the daemon on a real server, `scale` memory and cost of many
 //! users, `membership` how fast readers see changes of segments, `uplift` whether the intervals of uplift hold. Each command starts what it needs, on loopback and in a
 //! temporary folder, prints a table (with `--json` one JSON object), and exits with another code than 0 if a check fails.
 
 mod chaos;
+mod child;
+mod collect;
+mod cores;
 mod counting;
 mod daemon;
+mod deliver;
 mod engine;
 mod engine_feed;
 mod error;
@@ -16,6 +21,7 @@ mod language;
 mod machine;
 mod membership;
 mod nats;
+mod prepared_client;
 mod process;
 mod scale;
 mod servers;
@@ -46,6 +52,11 @@ struct LoadtestCli {
 #[derive(Debug, Subcommand)]
 enum LoadtestCommand {
     Chaos(Box<chaos::ChaosArgs>),
+    Collect(collect::CollectLoadArgs),
+    /// A part of `collect`, in a process of its own
+    #[command(hide = true)]
+    CollectStraight(collect::StraightArgs),
+    Deliver(deliver::DeliverLoadArgs),
     Engine(engine::EngineArgs),
     Language(language::LanguageArgs),
     Nats(nats::NatsArgs),
@@ -60,6 +71,9 @@ enum LoadtestCommand {
 fn main() -> ExitCode {
     let outcome = match LoadtestCli::parse().command {
         LoadtestCommand::Chaos(args) => run(chaos::run(&args)),
+        LoadtestCommand::Collect(args) => run(collect::run(&args)),
+        LoadtestCommand::CollectStraight(args) => run(collect::run_straight(&args)),
+        LoadtestCommand::Deliver(args) => run(deliver::run(&args)),
         LoadtestCommand::Engine(args) => engine::run(&args),
         LoadtestCommand::Language(args) => language::run(&args),
         LoadtestCommand::Nats(args) => run(nats::run(&args)),

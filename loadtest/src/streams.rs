@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
-use async_nats::jetstream::stream::Info;
+use async_nats::jetstream::stream::{Config, Info};
 use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -51,6 +51,29 @@ pub(crate) async fn connect(urls: &[String], name: &str) -> Result<Context, Erro
 /// A stream's settings and state; none while there is no such stream, or no server that answers.
 pub(crate) async fn info(context: &Context, stream: &str) -> Option<Info> {
     context.get_stream(stream).await.ok().map(|stream| stream.cached_info().clone())
+}
+
+/// Waits until JetStream answers.
+pub(crate) async fn wait_for_answers(context: &Context, patience: Duration) -> Result<(), Error> {
+    let started = Instant::now();
+    while let Err(error) = context.query_account().await {
+        if started.elapsed() > patience {
+            return Err(Error::nats("reach JetStream")(error.into()));
+        }
+        tokio::time::sleep(RETRY_INTERVAL).await;
+    }
+    Ok(())
+}
+
+/// Creates a stream in place of one that there may be.
+pub(crate) async fn replace(context: &Context, config: Config) -> Result<(), Error> {
+    if info(context, &config.name).await.is_some() {
+        let gone = context.delete_stream(&config.name).await;
+        gone.map_err(|error| Error::nats(format!("delete stream {}", config.name))(error.into()))?;
+    }
+    let attempt = format!("make stream {}", config.name);
+    context.create_stream(config).await.map_err(|error| Error::nats(attempt)(error.into()))?;
+    Ok(())
 }
 
 /// Waits for a stream that answers.

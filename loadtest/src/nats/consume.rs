@@ -9,7 +9,7 @@ use crate::error::Error;
 const BATCH: usize = 5_000;
 
 /// The messages of a stream: from its beginning or from now on, of one subject or all.
-pub(super) async fn consume(
+pub(crate) async fn consume(
     context: &Context,
     stream: &str,
     subject: &str,

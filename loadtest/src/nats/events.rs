@@ -11,7 +11,7 @@ const START: Timestamp = Timestamp(1_767_225_600_000);
 const BEFORE_ID: &[u8] = b"{\"messageId\":\"";
 
 /// The storefront.
-pub(super) struct NumberedEvents {
+pub(crate) struct NumberedEvents {
     simulator: Simulator,
     latest: Timestamp,
     next: u64,
@@ -19,18 +19,18 @@ pub(super) struct NumberedEvents {
 
 impl NumberedEvents {
     /// Opens it.
-    pub(super) fn open(shoppers: u32) -> NumberedEvents {
+    pub(crate) fn open(shoppers: u32) -> NumberedEvents {
         let simulator = Simulator::new(SimulatorOptions { seed: 1, shoppers, start: START });
         NumberedEvents { simulator, latest: START, next: 0 }
     }
 
     /// The number of the next event.
-    pub(super) fn next_number(&self) -> u64 {
+    pub(crate) fn next_number(&self) -> u64 {
         self.next
     }
 
     /// The next events.
-    pub(super) fn take(&mut self, count: u64) -> Vec<Bytes> {
+    pub(crate) fn take(&mut self, count: u64) -> Vec<Bytes> {
         let mut taken = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
         for _ in 0..count {
             let Some(arrival) = self.simulator.next(self.latest + Span(366 * 86_400_000)) else { break };
@@ -42,7 +42,7 @@ impl NumberedEvents {
     }
 
     /// The event whose output shows that all events before it were processed.
-    pub(super) fn the_end(&mut self) -> Bytes {
+    pub(crate) fn the_end(&mut self) -> Bytes {
         let line = format!(
             r#"{{"messageId":"{}","type":"identify","userId":"the-last-user","timestamp":"{}","traits":{{"the_end":true}}}}"#,
             self.next, self.latest
@@ -58,7 +58,7 @@ fn numbered(line: &[u8], number: u64) -> Bytes {
 }
 
 /// The number of an event, from its line.
-pub(super) fn number_of(line: &[u8]) -> Option<u64> {
+pub(crate) fn number_of(line: &[u8]) -> Option<u64> {
     let rest = line.strip_prefix(BEFORE_ID)?;
     std::str::from_utf8(&rest[..memchr::memchr(b'"', rest)?]).ok()?.parse().ok()
 }

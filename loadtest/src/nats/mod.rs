@@ -13,9 +13,9 @@
 //! that arrives twice is duplicated.
 
 mod backlog;
-mod consume;
+pub(crate) mod consume;
 mod echo;
-mod events;
+pub(crate) mod events;
 mod latency;
 mod names;
 mod reference;

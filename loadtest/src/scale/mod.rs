@@ -5,7 +5,6 @@
 //! that do not read it.
 
 mod checkpoints;
-mod child;
 mod due;
 mod memory;
 pub(crate) mod one;
@@ -16,9 +15,11 @@ mod segments;
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::Command;
 
 use clap::Args;
 
+use crate::child;
 use crate::error::Error;
 use crate::table::ReportFormat;
 use one::{OneArgs, SizeMeasurement};
@@ -129,9 +130,9 @@ async fn measure_one(args: &ScaleArgs, users: u32) -> Result<SizeResult, Error> 
         folder: folder.path().to_owned(),
         recover: false,
     };
-    let measured: SizeMeasurement = child::run(&one.command()).await?;
+    let measured: SizeMeasurement = child::run(Command::new(child::own_binary()?).args(one.command())).await?;
     one.recover = true;
-    let recovered: RecoveryTimes = child::run(&one.command()).await?;
+    let recovered: RecoveryTimes = child::run(Command::new(child::own_binary()?).args(one.command())).await?;
     if measured.users != recovered.users {
         let (before, after) = (measured.users, recovered.users);
         return Err(Error::Unreadable(format!("there were {before} users, and {after} came back")));

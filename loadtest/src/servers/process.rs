@@ -55,6 +55,11 @@ impl NatsServerProcess {
         self.port
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it (SIGKILL); what it had on disk stays.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();

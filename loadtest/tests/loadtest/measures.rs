@@ -112,6 +112,37 @@ fn membership_reports_both_ways_to_ask() {
     }
 }
 
+/// Both ways take in events, idle connections are kept, and a killed broker loses nothing.
+#[test]
+fn collect_reports_both_ways_to_publish() {
+    let small = ["--batch", "10", "--clients", "4", "--seconds", "1", "--rounds", "1", "--idle", "50", "--kills", "1"];
+    let report = loadtest(&[&["collect"], &small[..], &["--json"]].concat());
+    for figure in ["collect_events_per_second", "straight_events_per_second", "ratio", "collect_p99_ms"] {
+        assert!(is_positive(&report[figure]["median"]), "{figure}: {report:#}");
+    }
+    assert_eq!([&report["idle"]["connections"], &report["idle"]["answered"]], [50, 50]);
+    let kills = &report["kills"];
+    assert_eq!([&kills["kills"], &kills["lost"], &kills["duplicated"]], [1, 0, 0]);
+    assert!(kills["acknowledged"].as_u64() > Some(100), "{report:#}");
+}
+
+/// Every action comes once and in order.
+#[test]
+fn deliver_reports_requests_and_memory() {
+    let small = ["--messages", "2000", "--users", "300", "--rounds", "1", "--hang", "4"];
+    let report = loadtest(&[&["deliver"], &small[..], &["--json"]].concat());
+    for figure in ["missing", "duplicated", "out_of_order", "unacknowledged"] {
+        assert_eq!(report[figure], 0, "{figure}: {report:#}");
+    }
+    for figure in ["requests_per_second", "bare_per_second", "processor_us_per_request"] {
+        assert!(is_positive(&report[figure]["median"]), "{figure}: {report:#}");
+    }
+    assert!(
+        report["hang"]["requests"].as_u64() > Some(0) && is_positive(&report["hang"]["last_quarter"]),
+        "{report:#}"
+    );
+}
+
 #[test]
 fn tables_can_be_put_into_a_page() {
     let output = Command::new(env!("CARGO_BIN_EXE_loadtest"))

@@ -70,8 +70,15 @@ impl CallChecker {
         if text.len() > self.max_call_bytes {
             return Err(CallRejection::TooLarge { bytes: text.len(), limit: self.max_call_bytes });
         }
-        let sound = sound_text(text).map_err(|detail| RejectionReason::NotJson { detail })?;
-        let mut call = JsonObject::parse(&sound).map_err(|_| RejectionReason::NotAnObject)?;
+        let mended;
+        let sound = std::str::from_utf8(text).ok().and_then(|text| JsonObject::parse(text).ok());
+        let mut call = match sound {
+            Some(call) => call,
+            None => {
+                mended = sound_text(text).map_err(|detail| RejectionReason::NotJson { detail })?;
+                JsonObject::parse(&mended).map_err(|_| RejectionReason::NotAnObject)?
+            }
+        };
         if call.get("batch").is_some_and(|batch| batch.starts_with('[')) {
             return Err(RejectionReason::WrongType { field: "batch" }.into());
         }

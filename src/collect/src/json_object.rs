@@ -1,10 +1,14 @@
 //! A JSON object whose values stay as they were written: no digit of a number changes on the way.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+/// Of an object with at most this number of members the names are compared with each other; of more a set is made.
+const COMPARED_MAX: usize = 32;
 
 /// The members of an object, each name once, in the order in which they were written.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +92,7 @@ impl<'a> JsonObject<'a> {
             if index > 0 {
                 json.push(',');
             }
-            json.push_str(&quoted(name));
+            push_quoted(&mut json, name);
             json.push(':');
             json.push_str(value);
         }
@@ -99,7 +103,20 @@ impl<'a> JsonObject<'a> {
 
 /// A text as JSON.
 pub(crate) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    let mut json = String::with_capacity(text.len() + 2);
+    push_quoted(&mut json, text);
+    json
+}
+
+fn push_quoted(json: &mut String, text: &str) {
+    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        json.push('"');
+        json.push_str(text);
+        json.push('"');
+    } else {
+        json.push_str(&serde_json::Value::from(text).to_string());
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for JsonObject<'a> {
@@ -126,7 +143,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for JsonObject<'a> {
 
 /// Of members with equal names the last counts.
 fn last_of_each<'a>(members: Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
-    let mut seen = std::collections::HashSet::new();
+    if is_each_once(&members) {
+        return members;
+    }
+    let mut seen = HashSet::new();
     let is_last: Vec<bool> = members.iter().rev().map(|(name, _)| seen.insert(name.clone())).collect();
     members
         .into_iter()
@@ -134,6 +154,12 @@ fn last_of_each<'a>(members: Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Vec<(Cow<'a, 
         .filter(|(_, is_last)| *is_last)
         .map(|(member, _)| member)
         .collect()
+}
+
+/// Whether few members have different names, which calls nearly always do; `false`: it is not known.
+fn is_each_once(members: &[(Cow<'_, str>, Cow<'_, str>)]) -> bool {
+    members.len() <= COMPARED_MAX
+        && members.iter().enumerate().all(|(index, (name, _))| members[..index].iter().all(|(other, _)| other != name))
 }
 
 struct MemberName<'a>(Cow<'a, str>);
@@ -172,6 +198,18 @@ mod tests {
         assert_eq!(object.json(), r#"{"b":1e400,"c":{"x":[ 1 ]},"a":64.070,"d":"\"é"}"#);
         assert_eq!(object.remove("b").as_deref(), Some("1e400"));
         assert!(JsonObject::parse("[1]").is_err() && JsonObject::parse("{\"a\":1").is_err());
+        let escaped = r#"{"a\"\\\n":1,"é\u0001":"\/"}"#;
+        assert_eq!(JsonObject::parse(escaped).expect("an object").json(), escaped);
+    }
+
+    #[test]
+    fn of_members_with_equal_names_the_last_counts_however_many_there_are() {
+        for others in [3, 100] {
+            let others: String = (0..others).map(|number| format!("\"m{number}\":0,")).collect();
+            let object = format!("{{{others}\"m0\":1,\"m1\":2}}");
+            let object = JsonObject::parse(&object).expect("an object");
+            assert_eq!([object.get("m0"), object.get("m1"), object.get("m2")], [Some("1"), Some("2"), Some("0")]);
+        }
     }
 
     #[test]

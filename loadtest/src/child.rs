@@ -1,6 +1,7 @@
-//! A child process for a part of the measurement, so that each has a peak of memory of its own.
+//! A child process for a part of the measurement, so that each has a peak of memory of its own, or a core.
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -21,10 +22,14 @@ impl Drop for ChildProcess {
     }
 }
 
-/// Runs this program with other arguments, and reads the JSON object that it prints.
-pub(super) async fn run<T: DeserializeOwned>(args: &[String]) -> Result<T, Error> {
-    let own = std::env::current_exe().map_err(|cause| Error::Io { attempt: "find this program's own file", cause })?;
-    let child = Command::new(own).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+/// This program, to be run with other arguments.
+pub(crate) fn own_binary() -> Result<PathBuf, Error> {
+    std::env::current_exe().map_err(|cause| Error::Io { attempt: "find this program's own file", cause })
+}
+
+/// Runs a command, and reads the JSON object that it prints.
+pub(crate) async fn run<T: DeserializeOwned>(command: &mut Command) -> Result<T, Error> {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let mut child = ChildProcess(child.map_err(|cause| Error::Io { attempt: "start a process", cause })?);
     // It prints less than a pipe holds.
     let ended = loop {
@@ -41,7 +46,7 @@ pub(super) async fn run<T: DeserializeOwned>(args: &[String]) -> Result<T, Error
     if !ended.success() {
         return Err(Error::Unreadable(format!(
             "the process that measured ended with {ended} (what it said stands above): a signal 9 means that the system ran \
-             out of memory; choose fewer users"
+             out of memory"
         )));
     }
     serde_json::from_str(&said).map_err(|error| Error::Unreadable(format!("a process said {said:?}: {error}")))
