@@ -1,5 +1,6 @@
 //! What requests are answered with, and what is then in the log.
 
+use std::fs;
 use std::io::Write as _;
 
 use rekindle_test_kit::nats_server::NatsServer;
@@ -217,4 +218,22 @@ fn what_a_browser_tells_of_its_user_is_kept_without_the_address_unless_told() {
     let mut with = without.clone();
     with["ip"] = "127.0.0.1".into();
     assert_eq!(found, [without, with]);
+}
+
+#[test]
+fn metrics_of_a_collector_need_the_token_unless_they_are_open() {
+    const TOKEN: &str = "a-token-of-thirty-two-characters";
+    let server = NatsServer::start();
+    let answers = |open: bool| {
+        let setup = setup(&server.url(), "").set("HTTP_OPEN_METRICS", open);
+        fs::write(setup.file("token"), TOKEN).expect("a token");
+        let file = setup.file("token").display().to_string();
+        let collector = TestCollector::start(setup.set("HTTP_TOKEN_FILE", file));
+        let uri = format!("http://{}/metrics", collector.process.address());
+        let shown = ureq::get(uri).header("Authorization", format!("Bearer {TOKEN}")).call();
+        let shown = shown.expect("an answer").status().as_u16();
+        (collector.process.ask("GET", "/metrics").0, shown, collector.process.ask("GET", "/healthz").0)
+    };
+    assert_eq!(answers(false), (401, 200, 200));
+    assert_eq!(answers(true), (200, 200, 200));
 }

@@ -118,7 +118,7 @@ fn a_callback_of_a_megabyte_is_taken_whole() {
     let (server, signer) = (NatsServer::start(), Signer::new());
     let collector = started(&server, &signer);
     let mut events: Vec<Value> = (0..4_000).map(|number| event(&number.to_string(), "open")).collect();
-    events[0]["useragent"] = json!("x".repeat(200_000));
+    events[0]["useragent"] = json!("x".repeat(400_000));
     let body = json!(events).to_string();
     assert!(body.len() > 1 << 20, "{} bytes", body.len());
     let answer =

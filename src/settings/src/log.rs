@@ -58,7 +58,7 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// Every module that can be named: a misspelt one would silence its lines.
-const TARGETS: [&str; 78] = [
+const TARGETS: [&str; 79] = [
     "rekindle",
     "rekindle::api",
     "rekindle::cli",
@@ -96,6 +96,7 @@ const TARGETS: [&str; 78] = [
     "rekindle_deliver::circuit",
     "rekindle_deliver::client",
     "rekindle_deliver::event",
+    "rekindle_deliver::mail",
     "rekindle_deliver::rate",
     "rekindle_deliver::report",
     "rekindle_deliver::request",
