@@ -16,6 +16,7 @@ pub mod document;
 mod encoding;
 pub mod engine;
 pub mod event;
+pub mod explanation;
 pub mod features;
 pub mod goals;
 pub mod growth;

@@ -99,7 +99,7 @@ pub(crate) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
 }
 
 /// Calls `see` with every feature of a term itself (not of the terms in it).
-pub(super) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
+pub(crate) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
     match term {
         Term::Feature(id) | Term::Since(id) => see(*id),
         Term::Model(question) => see(question.feature),

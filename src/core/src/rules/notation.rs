@@ -1,8 +1,8 @@
 //! Features and terms of a compiled ruleset as the rules write them.
 
 use super::ruleset::{
-    Arithmetic, Comparison, FeatureId, FeatureSource, LedgerId, ModelQuestion, ModelScore, MovingTerm, NameId, Ruleset,
-    Term,
+    Arithmetic, Comparison, Condition, FeatureId, FeatureSource, LedgerId, ModelQuestion, ModelScore, MovingTerm,
+    NameId, Ruleset, Term, TextTest,
 };
 use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 
@@ -18,8 +18,47 @@ pub(crate) fn feature(rules: &Ruleset, id: FeatureId) -> String {
     feature.kind.notation(&sources.join(", "), &|field| rules.projection.fields[usize::from(field.0)][1..].join("."))
 }
 
+/// A condition as the rules write it.
+pub(crate) fn condition(rules: &Ruleset, piece: &Condition) -> String {
+    let joined = |parts: &[Condition], by: &str| {
+        let part = |part: &Condition| match part {
+            Condition::All(_) | Condition::Any(_) => format!("({})", condition(rules, part)),
+            part => condition(rules, part),
+        };
+        parts.iter().map(part).collect::<Vec<_>>().join(by)
+    };
+    match piece {
+        Condition::Constant(value) => value.to_string(),
+        Condition::Not(inner) => match &**inner {
+            Condition::All(_) | Condition::Any(_) | Condition::Compare { .. } | Condition::In { .. } => {
+                format!("!({})", condition(rules, inner))
+            }
+            inner => format!("!{}", condition(rules, inner)),
+        },
+        Condition::All(parts) => joined(parts, " && "),
+        Condition::Any(parts) => joined(parts, " || "),
+        Condition::Compare { op, left, right } => {
+            format!("{} {} {}", term(rules, left), comparison(*op), term(rules, right))
+        }
+        Condition::InSegment(id) => format!("in_segment('{}')", rules.segments[usize::from(id.0)].id),
+        Condition::Anniversary(date) => format!("anniversary({})", term(rules, date)),
+        Condition::Has(subject) => format!("has({})", term(rules, subject)),
+        Condition::IsTrue(subject) => term(rules, subject),
+        Condition::Text { test, subject, argument } => {
+            let test = match test {
+                TextTest::StartsWith => "startsWith",
+                TextTest::EndsWith => "endsWith",
+                TextTest::Contains => "contains",
+            };
+            format!("{}.{test}({})", term(rules, subject), term(rules, argument))
+        }
+        Condition::Matches { subject, pattern } => format!("{}.matches('{pattern}')", term(rules, subject)),
+        Condition::In { item, list } => format!("{} in {}", term(rules, item), term(rules, list)),
+    }
+}
+
 /// A term as the rules write it.
-pub(super) fn term(rules: &Ruleset, piece: &Term) -> String {
+pub(crate) fn term(rules: &Ruleset, piece: &Term) -> String {
     match piece {
         Term::Constant(scalar) => self::scalar(scalar),
         Term::List(items) => format!("[{}]", items.iter().map(scalar).collect::<Vec<_>>().join(", ")),
@@ -48,7 +87,7 @@ pub(super) fn term(rules: &Ruleset, piece: &Term) -> String {
         }
         Term::Negate(inner) => format!("-{}", term(rules, inner)),
         Term::Number(inner) => format!("number({})", term(rules, inner)),
-        Term::Condition(_) => "(…)".to_owned(),
+        Term::Condition(inner) => format!("({})", condition(rules, inner)),
     }
 }
 
