@@ -3,11 +3,13 @@
 //! decides by, and costs nothing until somebody asks.
 
 mod condition;
+mod document;
 mod outlook;
 mod segment;
 #[cfg(test)]
 mod tests;
 
 pub use condition::{ConditionExplanation, OperandExplanation};
+pub use document::SegmentExplanationDocument;
 pub use outlook::{SegmentOutlook, SufficientEvents};
 pub use segment::SegmentExplanation;

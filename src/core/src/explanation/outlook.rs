@@ -43,6 +43,8 @@ pub(super) struct TriedFuture<'p> {
     plan: &'p ExecutionPlan,
     user: User,
     now: Timestamp,
+    /// What happens as time passes.
+    passing: Vec<Output>,
 }
 
 impl<'p> TriedFuture<'p> {
@@ -51,15 +53,15 @@ impl<'p> TriedFuture<'p> {
         let mut user = user.clone();
         (user.campaigns, user.goals) = (CampaignState::default(), GoalExposures::default());
         user.reservations = Reservations::default();
-        TriedFuture { plan, user, now }
+        let mut future = TriedFuture { plan, user, now, passing: Vec::new() };
+        let (mut partition, to) = (future.partition(), TimerMark::through(now + HORIZON));
+        partition.apply(plan, PartitionInput::Advance { to, position: 0 }, &mut future.passing);
+        future
     }
 
     /// The first change of a segment, of a key or of the user, as time passes.
     pub(super) fn next_change(&self, segment: SegmentId, key: Option<&str>) -> Option<SegmentOutlook> {
-        let (mut partition, mut outputs) = (self.partition(), Vec::new());
-        let to = TimerMark::through(self.now + HORIZON);
-        partition.apply(self.plan, PartitionInput::Advance { to, position: 0 }, &mut outputs);
-        let changes = outputs.iter().filter_map(|output| Some((output.at, change_of(output, segment, key)?)));
+        let changes = self.passing.iter().filter_map(|output| Some((output.at, change_of(output, segment, key)?)));
         changes.min_by_key(|(at, _)| *at).map(|(at, change)| SegmentOutlook { at, change })
     }
 

@@ -16,7 +16,7 @@ use super::import::ImportError;
 use super::init::InitError;
 use super::load::FileLoadError;
 use super::secret::SecretFileError;
-use super::{fit, growth, terminal};
+use super::{explain, fit, growth, terminal};
 use crate::api::ApiError;
 use crate::collecting::CollectStartError;
 use crate::daemon::DaemonError;
@@ -48,6 +48,9 @@ pub enum CliError {
     /// A growth command failed.
     #[error("error: {0}")]
     Growth(#[from] growth::GrowthCommandError),
+    /// Nothing can be explained.
+    #[error("error: {0}")]
+    Explain(#[from] explain::ExplainError),
     /// A model cannot be fitted.
     #[error("error: {0}")]
     Fit(#[from] fit::FitError),

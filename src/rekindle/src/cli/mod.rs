@@ -7,6 +7,7 @@ pub mod collect;
 pub mod deliver;
 pub mod demo;
 mod error;
+pub mod explain;
 pub mod fit;
 pub mod growth;
 pub mod import;
@@ -67,6 +68,7 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Growth(growth::GrowthArgs),
     Fit(Box<fit::FitArgs>),
+    Explain(Box<explain::ExplainArgs>),
     Init(Box<init::InitArgs>),
     Check(check::CheckArgs),
     Checkpoint(checkpoint::CheckpointArgs),
@@ -99,6 +101,7 @@ pub fn run() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Growth(args) => growth::run(&args),
         Command::Fit(args) => fit::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Check(args) => match check::run(&args) {
             Ok(true) => Ok(()),

@@ -23,9 +23,16 @@ pub fn growth_report(
     source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
 ) -> Result<(Option<GrowthReport>, PipelineTotals), ReplayError> {
     let mut pipeline = Pipeline::new(plan, PipelineOptions { until, ..options.clone() })?;
-    let end = feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
-        feed(pipeline, block, outputs);
-    })?;
+    let end = feed_all(
+        &mut pipeline,
+        &options,
+        until,
+        source,
+        |pipeline, block, outputs| {
+            feed(pipeline, block, outputs);
+        },
+        Vec::clear,
+    )?;
     let as_of = end.filter(|end| *end > Timestamp::MIN + Span(1));
     Ok((as_of.and_then(|as_of| pipeline.growth(Some(as_of))), pipeline.totals()))
 }
@@ -43,8 +50,26 @@ pub fn final_state(
 ) -> Result<Pipeline, ReplayError> {
     let mut pipeline = Pipeline::new(plan, PipelineOptions { until, ..options.clone() })?;
     pipeline.keep_budget_history();
-    feed_all(&mut pipeline, &options, until, source, feed)?;
+    feed_all(&mut pipeline, &options, until, source, feed, Vec::clear)?;
     Ok(pipeline)
+}
+
+/// The same, with all outputs about one user, in the order in which they happened.
+///
+/// # Errors
+/// The source fails, or the workers cannot be started.
+pub fn story_of(
+    plan: Arc<ExecutionPlan>,
+    options: PipelineOptions,
+    until: Option<Timestamp>,
+    source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
+    user: &str,
+) -> Result<(Pipeline, Vec<Output>), ReplayError> {
+    let mut pipeline = Pipeline::new(plan, PipelineOptions { until, ..options.clone() })?;
+    let mut story = Vec::new();
+    let tell = |outputs: &mut Vec<Output>| story.extend(outputs.drain(..).filter(|output| &*output.user == user));
+    feed_all(&mut pipeline, &options, until, source, feed, tell)?;
+    Ok((pipeline, story))
 }
 
 /// Feeds all events of `source` up to `until`, then advances time to it, or to the latest event. Accepted events are passed to
@@ -63,25 +88,32 @@ pub fn observe_growth(
     let bounded = PipelineOptions { until, ..options.clone() };
     let mut pipeline = Pipeline::new(plan, bounded.clone())?;
     pipeline.observe_growth();
-    feed_all(&mut pipeline, &options, until, source, |pipeline, block, outputs| {
-        let first = pipeline.position();
-        feed(pipeline, block, outputs);
-        let mut calls = Vec::new();
-        match block.is_document {
-            true => decoder.decode_document(&block.lines, &mut calls),
-            false => block.lines.split(|byte| *byte == b'\n').for_each(|line| decoder.decode(line, &mut calls)),
-        }
-        // Positions count the calls that the pipeline accepts.
-        let texts: Vec<&[u8]> = calls.iter().filter_map(|call| accepted(call, &bounded)).collect();
-        let mut merged: Vec<(u64, Arc<str>)> = outputs.iter().filter_map(merged).collect();
-        merged.sort_unstable();
-        for mut event in pipeline.take_observed_growth() {
-            let found = merged.binary_search_by_key(&event.position, |(position, _)| *position);
-            event.visitor = found.ok().map(|at| Arc::clone(&merged[at].1));
-            let at = usize::try_from(event.position.saturating_sub(first)).unwrap_or(usize::MAX);
-            observe(event, texts.get(at).copied().unwrap_or_default());
-        }
-    })?;
+    feed_all(
+        &mut pipeline,
+        &options,
+        until,
+        source,
+        |pipeline, block, outputs| {
+            let first = pipeline.position();
+            feed(pipeline, block, outputs);
+            let mut calls = Vec::new();
+            match block.is_document {
+                true => decoder.decode_document(&block.lines, &mut calls),
+                false => block.lines.split(|byte| *byte == b'\n').for_each(|line| decoder.decode(line, &mut calls)),
+            }
+            // Positions count the calls that the pipeline accepts.
+            let texts: Vec<&[u8]> = calls.iter().filter_map(|call| accepted(call, &bounded)).collect();
+            let mut merged: Vec<(u64, Arc<str>)> = outputs.iter().filter_map(merged).collect();
+            merged.sort_unstable();
+            for mut event in pipeline.take_observed_growth() {
+                let found = merged.binary_search_by_key(&event.position, |(position, _)| *position);
+                event.visitor = found.ok().map(|at| Arc::clone(&merged[at].1));
+                let at = usize::try_from(event.position.saturating_sub(first)).unwrap_or(usize::MAX);
+                observe(event, texts.get(at).copied().unwrap_or_default());
+            }
+        },
+        Vec::clear,
+    )?;
     Ok(pipeline)
 }
 
@@ -92,13 +124,14 @@ fn feed(pipeline: &mut Pipeline, block: &LineBlock, outputs: &mut Vec<Output>) {
 }
 
 /// Feeds each block, then advances time to `until`, or to the latest event; returns the time that was advanced to, if there is
-/// one.
+/// one. `take` gets the outputs of each step.
 fn feed_all(
     pipeline: &mut Pipeline,
     options: &PipelineOptions,
     until: Option<Timestamp>,
     source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
     mut feed: impl FnMut(&mut Pipeline, &LineBlock, &mut Vec<Output>),
+    mut take: impl FnMut(&mut Vec<Output>),
 ) -> Result<Option<Timestamp>, FileSourceError> {
     let mut outputs = Vec::new();
     for item in source {
@@ -111,12 +144,13 @@ fn feed_all(
                 });
             }
         }
-        outputs.clear();
+        take(&mut outputs);
     }
     let end = until.or_else(|| (pipeline.position() > 0).then(|| pipeline.watermark() + options.max_disorder));
     if let Some(end) = end {
         pipeline.advance_to(end, &mut outputs);
         pipeline.end_log(&mut outputs);
+        take(&mut outputs);
     }
     Ok(end)
 }

@@ -25,7 +25,7 @@ use crate::pipeline::{Pipeline, PipelineOptions, PipelineTotals};
 use driver::ReplayDriver;
 pub use error::{CommitDamage, ReplayError, SkippedCommit};
 use first_rejections::FirstRejections;
-pub use growth::{final_state, growth_report, observe_growth};
+pub use growth::{final_state, growth_report, observe_growth, story_of};
 use rekindle_core::journal::{self, JournalSorter};
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;

@@ -62,18 +62,18 @@ impl GrowthInputs {
 
 /// The rules and the events of commands that say what campaigns did.
 #[derive(Debug, clap::Args)]
-pub(super) struct ReplayInputs {
+pub(in crate::cli) struct ReplayInputs {
     /// Event files, in the order they are read: JSON lines, plain, .gz or .zst; `-` is standard input
     #[arg(value_name = "EVENTS", required = true, num_args = 1..)]
     events: Vec<PathBuf>,
 
     /// The rules file (TOML)
     #[arg(long, value_name = "FILE")]
-    pub(super) rules: PathBuf,
+    pub(in crate::cli) rules: PathBuf,
 
     /// The end time, RFC 3339 or a date (its midnight, UTC): later events are left out; by default the time of the latest event
-    #[arg(long, value_name = "TIME", value_parser = crate::cli::replay::timestamp)]
-    pub(super) until: Option<Timestamp>,
+    #[arg(long, visible_alias = "at", value_name = "TIME", value_parser = crate::cli::replay::timestamp)]
+    pub(in crate::cli) until: Option<Timestamp>,
 
     /// The file with the secret that draws of campaigns (`chance`) and the codes of coupons depend on
     #[arg(long, value_name = "FILE")]
@@ -82,12 +82,12 @@ pub(super) struct ReplayInputs {
 
 impl ReplayInputs {
     /// Loads the rules.
-    pub(super) fn load(&self) -> Result<Ruleset, CliError> {
+    pub(in crate::cli) fn load(&self) -> Result<Ruleset, CliError> {
         load_rules(&self.rules)
     }
 
     /// Opens the event files. The options are those of a command, with the secret.
-    pub(super) fn open(&self) -> Result<(EventFiles, PipelineOptions), CliError> {
+    pub(in crate::cli) fn open(&self) -> Result<(EventFiles, PipelineOptions), CliError> {
         let secret = LoadedSecret::of_command(self.secret_file.clone().map(Secret::File).as_ref())?;
         let options = PipelineOptions { secret, ..pipeline_options(&EngineSettings::default()) };
         warn_if_stdin_is_terminal(&self.events);
@@ -97,7 +97,7 @@ impl ReplayInputs {
 }
 
 /// Reports on standard error which events are in no number: rejected ones, and, which is no mistake, later ones.
-pub(super) fn warn_of_omitted_events(rules: &Ruleset, totals: &PipelineTotals, until: Option<Timestamp>) {
+pub(in crate::cli) fn warn_of_omitted_events(rules: &Ruleset, totals: &PipelineTotals, until: Option<Timestamp>) {
     warn_of_unseen(rules, totals);
     let later = totals.rejected[RejectionReason::AfterUntil { time: Timestamp::MIN }.index()];
     let rejected = totals.rejected.iter().sum::<u64>() - later;
@@ -133,7 +133,7 @@ pub(super) fn require_refunds(rules: &Ruleset, path: &Path) -> Result<(), Growth
 }
 
 /// Prints a text and a newline.
-pub(super) fn print(mut text: String) -> Result<(), CliError> {
+pub(in crate::cli) fn print(mut text: String) -> Result<(), CliError> {
     text.push('\n');
     Ok(std::io::stdout().lock().write_all(lines(&text).as_bytes())?)
 }

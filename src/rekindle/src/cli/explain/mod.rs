@@ -1,0 +1,115 @@
+//! `rekindle explain`.
+
+mod error;
+mod text;
+
+use std::sync::Arc;
+
+pub use error::ExplainError;
+use serde_json::value::RawValue;
+
+use super::CliError;
+use super::growth::inputs::{ReplayInputs, print, warn_of_omitted_events};
+use rekindle_core::diagnostics::suggest;
+use rekindle_core::explanation::SegmentExplanation;
+use rekindle_core::journal;
+use rekindle_core::partition::{ExecutionPlan, Output};
+use rekindle_core::rules::ruleset::{Ruleset, Segment};
+use rekindle_runtime::replay::story_of;
+
+/// Explains why a user is in a segment, or is not, and what was decided about the user
+///
+/// Replays event files up to an instant. Of each segment: since when the user is in it or not and what made it so; the condition
+/// part by part, with values and until when each stands; when that changes if nothing happens, and which events would change it
+/// at once. Then every decision of campaigns about the user.
+#[derive(Debug, clap::Args)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    inputs: ReplayInputs,
+
+    /// The user's id
+    #[arg(long, value_name = "ID")]
+    user: String,
+
+    /// Only this segment, and what it triggers
+    #[arg(long, value_name = "ID")]
+    segment: Option<String>,
+
+    /// Only decisions of this campaign, and no segments unless --segment names one
+    #[arg(long, value_name = "ID")]
+    campaign: Option<String>,
+
+    /// Print one JSON object: segments, and the user's lines of the journal
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
+    let rules = args.inputs.load()?;
+    args.check_names(&rules)?;
+    let (files, options) = args.inputs.open()?;
+    let plan = Arc::new(ExecutionPlan::new(rules));
+    let (pipeline, story) = story_of(Arc::clone(&plan), options, args.inputs.until, files, &args.user)?;
+    warn_of_omitted_events(&plan.rules, &pipeline.totals(), args.inputs.until);
+    let Some(user) = pipeline.user(&args.user) else {
+        let linked_to = pipeline.linked_user(&args.user).cloned();
+        return Err(ExplainError::UnknownUser { user: args.user.clone(), linked_to }.into());
+    };
+    let at = pipeline.fired().max(user.profile.now);
+    let explained = SegmentExplanation::of_user(&plan, &user, at, |segment| args.asks_for(segment));
+    let story: Vec<&Output> = story.iter().filter(|output| args.tells(&plan.rules, output)).collect();
+    print(match args.json {
+        true => json(&plan.rules, &explained, &story)?,
+        false => text::text(&plan.rules, &explained, &story),
+    })
+}
+
+impl ExplainArgs {
+    fn check_names(&self, rules: &Ruleset) -> Result<(), ExplainError> {
+        let segments: Vec<&str> = rules.segments.iter().map(|segment| segment.id.as_str()).collect();
+        let campaigns: Vec<&str> = rules.campaigns.iter().map(|campaign| campaign.id.as_str()).collect();
+        let asked =
+            [("segment", "segments", &self.segment, segments), ("campaign", "campaigns", &self.campaign, campaigns)];
+        for (kind, plural, asked, known) in asked {
+            if let Some(asked) = asked.as_ref().filter(|asked| !known.contains(&asked.as_str())) {
+                let help = suggest(asked, known.iter().copied(), plural);
+                return Err(ExplainError::UnknownName { kind, name: asked.clone(), help });
+            }
+        }
+        Ok(())
+    }
+
+    fn asks_for(&self, segment: &Segment) -> bool {
+        match &self.segment {
+            Some(asked) => segment.id == *asked,
+            None => self.campaign.is_none(),
+        }
+    }
+
+    /// Whether an output is about what was asked for.
+    fn tells(&self, rules: &Ruleset, output: &Output) -> bool {
+        let subject = text::Subject::of(rules, output);
+        let segment = self.segment.as_deref().is_none_or(|asked| subject.segment == Some(asked));
+        let campaign = self.campaign.as_deref().is_none_or(|asked| subject.campaign == Some(asked));
+        segment && campaign
+    }
+}
+
+fn json(rules: &Ruleset, explained: &[SegmentExplanation], story: &[&Output]) -> Result<String, CliError> {
+    let lines = story.iter().map(|output| {
+        let mut line = Vec::new();
+        journal::append_line(rules, output, &mut line);
+        RawValue::from_string(String::from_utf8_lossy(&line).trim_end().to_owned())
+    });
+    let document = ExplainDocument {
+        segments: explained.iter().map(SegmentExplanation::document).collect(),
+        journal: lines.collect::<Result<Vec<_>, _>>().map_err(ExplainError::Json)?,
+    };
+    Ok(serde_json::to_string(&document).map_err(ExplainError::Json)?)
+}
+
+#[derive(serde::Serialize)]
+struct ExplainDocument<'e> {
+    segments: Vec<rekindle_core::explanation::SegmentExplanationDocument<'e>>,
+    journal: Vec<Box<RawValue>>,
+}
