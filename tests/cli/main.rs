@@ -5,6 +5,7 @@ mod bad_input;
 mod cookbook;
 mod demo;
 mod docs;
+mod explain;
 mod faults;
 mod fit;
 mod growth_budgets;

@@ -62,6 +62,10 @@ const MODULES: &[(&str, &[&str])] = &[
             "growth",
         ],
     ),
+    (
+        "explanation",
+        &["budgets", "time", "json", "event", "value", "rules", "engine", "campaigns", "goals", "partition"],
+    ),
     ("action", &["time", "json", "rules", "campaigns", "partition"]),
     ("journal", &["time", "json", "rules", "campaigns", "partition", "action"]),
     (

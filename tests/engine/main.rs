@@ -1,6 +1,7 @@
 //! The engine without a process around it: the conformance cases, the oracle, and what must not change a result.
 
 mod conformance;
+mod explaining;
 mod forgetting;
 mod generator_covers;
 mod growth;

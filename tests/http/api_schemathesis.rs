@@ -34,7 +34,7 @@ fn run(settings: &HttpSettings, more: &[&str]) {
     let said = String::from_utf8_lossy(&output.stdout);
     // All paths but that of the document itself.
     assert!(
-        output.status.success() && said.contains("Tested: 15\n"),
+        output.status.success() && said.contains("Tested: 16\n"),
         "{said}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );

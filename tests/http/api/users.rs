@@ -36,6 +36,36 @@ fn a_user_is_described_with_its_whole_state() {
     );
 }
 
+#[test]
+fn why_a_user_is_in_a_segment_or_not_is_explained() {
+    let api = open();
+    api.feed(&[identify("u", "gold"), track("u", "View", 1), track("u", "Cart", 2)]);
+    let explained = api.get("/v1/users/u/explain?segment=cart_abandoned").json();
+    assert_eq!((&explained["user"], explained["segments"].as_array().map(Vec::len)), (&json!("u"), Some(1)));
+    let segment = &explained["segments"][0];
+    assert_eq!((&segment["segment"], &segment["is_in"]), (&json!("cart_abandoned"), &json!(false)));
+    let parts = segment["condition"]["parts"].as_array().expect("a list");
+    let told: Vec<_> = parts.iter().map(|part| (&part["text"], &part["holds"], &part["is_needed"])).collect();
+    let expected = [
+        (&json!("total(cart) >= 1"), &json!(true), &json!(true)),
+        (&json!("since(cart) >= 30m"), &json!(false), &json!(true)),
+        (&json!("traits.plan != 'none'"), &json!(true), &json!(false)),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(parts[2]["operands"], json!([{"text": "traits.plan", "value": "gold", "shown": "\"gold\""}]));
+    assert_eq!(segment["next_change"], json!({"change": "enter", "at": "2026-03-05T09:30:02.000Z"}));
+    let seen = &api.get("/v1/users/u/explain").json()["segments"][0];
+    assert_eq!((&seen["is_in"], &seen["next_change"]), (&json!(true), &json!(null)));
+    for (path, status) in [
+        ("/v1/users/nobody/explain", 404),
+        ("/v1/users/u/explain?segment=nope", 404),
+        ("/v1/users/u/explain?at=1", 400),
+        ("/v1/users/%ff/explain", 400),
+    ] {
+        assert_eq!(api.get(path).status, status, "{path}");
+    }
+}
+
 /// A visitor's link is stored too, though all of its state is the user's.
 #[test]
 fn everything_stored_about_a_user_is_exported() {

@@ -1,4 +1,4 @@
-//! A condition as a tree, with what each part of it comes to.
+//! A condition as a tree, with the values of each part.
 
 use crate::engine::evaluate::EvaluationContext;
 use crate::json::JsonText;

@@ -18,7 +18,7 @@ pub struct SegmentExplanationDocument<'e> {
     condition: ConditionDocument<'e>,
     /// Null: not within 400 days.
     next_change: Option<NextChangeDocument>,
-    /// Events of which so many, at once and without properties, would change it.
+    /// Events that would change it, with how many of them at once, without properties.
     sufficient_events: Vec<SufficientEventsDocument<'e>>,
 }
 

@@ -1,6 +1,6 @@
 //! What is to come: when a segment changes if nothing happens, and which events would change it at once.
 //!
-//! Nothing is worked out anew: a copy of the user is put into a partition of its own, under the rules without campaigns, and
+//! The engine itself says so: a copy of the user is put into a partition of its own, under the rules without campaigns, and
 //! time passes there, or an event comes. What campaigns would take of the user's points is not foreseen.
 
 use std::borrow::Cow;

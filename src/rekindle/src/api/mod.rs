@@ -16,6 +16,7 @@ mod access;
 mod budgets;
 mod cursor;
 mod error;
+mod explain;
 mod export;
 mod forget;
 mod growth;

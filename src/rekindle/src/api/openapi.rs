@@ -10,7 +10,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
 use super::access::{self, ApiAccess};
-use super::{budgets, forget, growth, observe, problem, rules, segments, stats, uplift, users};
+use super::{budgets, explain, forget, growth, observe, problem, rules, segments, stats, uplift, users};
 
 /// Where the document is.
 pub(super) const PATH: &str = "/v1/openapi.json";
@@ -40,6 +40,7 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         users::user,
         forget::forget,
         users::user_segments,
+        explain::explain,
         segments::segments,
         segments::segment_users,
         uplift::uplift,

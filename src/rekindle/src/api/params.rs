@@ -50,6 +50,23 @@ impl<S: Send + Sync> FromRequestParts<S> for UserDetail {
     }
 }
 
+/// Which segment is to be explained; `None`: all of them.
+pub(super) struct ExplainedSegment(pub(super) Option<String>);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExplainQuery {
+    segment: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ExplainedSegment {
+    type Rejection = ProblemDocument;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<ExplainedSegment, ProblemDocument> {
+        query(parts, state).await.map(|ExplainQuery { segment }| ExplainedSegment(segment))
+    }
+}
+
 /// Which rules may take effect.
 pub(super) struct ReloadOptions {
     /// Also those from which all events, segments or campaigns are gone.

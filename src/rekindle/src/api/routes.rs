@@ -16,7 +16,7 @@ use super::limits::{self, RequestLimits};
 use super::observe::{self, MetricsCache};
 use super::problem::ProblemDocument;
 use super::rules::{self, RulesProvider};
-use super::{budgets, growth, openapi, problem, segments, stats, uplift, users};
+use super::{budgets, explain, growth, openapi, problem, segments, stats, uplift, users};
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::EngineHandle;
 use rekindle_settings::HttpSettings;
@@ -124,10 +124,11 @@ impl fmt::Debug for Routes {
 }
 
 /// The routes of the API, which are answered within limits.
-pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 11] {
+pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 12] {
     [
         ("/v1/users/{id}", get(users::user).delete(forget::forget)),
         ("/v1/users/{id}/segments", get(users::user_segments)),
+        ("/v1/users/{id}/explain", get(explain::explain)),
         ("/v1/segments", get(segments::segments)),
         ("/v1/segments/{id}/users", get(segments::segment_users)),
         ("/v1/campaigns/{id}/uplift", get(uplift::uplift)),

@@ -256,6 +256,7 @@ impl Engine {
     fn answer_read(&self, request: EngineRequest) -> Option<EngineRequest> {
         match request {
             EngineRequest::Describe { user, reply } => drop(reply.send(self.pipeline.report(&user))),
+            EngineRequest::CopyUser { user, reply } => drop(reply.send(self.pipeline.copy_of(&user))),
             EngineRequest::Export { user, reply } => drop(reply.send(self.pipeline.export(&user))),
             EngineRequest::AffectedUsers { id, reply } => drop(reply.send(self.pipeline.affected_users(&id))),
             other => return Some(other),

@@ -30,7 +30,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::log::RecordBatch;
 use crate::output::batch::{OutputItem, RulesActivation};
-use crate::pipeline::{Pipeline, PipelineTotals, UserExport};
+use crate::pipeline::{Pipeline, PipelineTotals, UserCopy, UserExport};
 use engine::{Engine, EngineChannels};
 use membership_view::MembershipView;
 use recent_decisions::RecentDecisions;
@@ -200,6 +200,14 @@ impl EngineHandle {
     /// The engine does not answer.
     pub async fn describe(&self, user: &str) -> Result<Option<UserReport>, EngineBusy> {
         self.ask(|reply| EngineRequest::Describe { user: user.to_owned(), reply }).await
+    }
+
+    /// A copy of a user's state; `None`: the user is unknown.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn copy_of(&self, user: &str) -> Result<Option<UserCopy>, EngineBusy> {
+        self.ask(|reply| EngineRequest::CopyUser { user: user.to_owned(), reply }).await
     }
 
     /// Everything that is stored about a user or an anonymous visitor, except the [decisions](EngineHandle::decisions_of);

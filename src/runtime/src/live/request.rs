@@ -10,7 +10,7 @@ use super::EngineBusy;
 use super::recovery::Recovery;
 use super::snapshot::{CompletedSnapshot, SnapshotError, SnapshotStart};
 use crate::output::batch::RulesActivation;
-use crate::pipeline::{Pipeline, UserExport};
+use crate::pipeline::{Pipeline, UserCopy, UserExport};
 use crate::store::StoreError;
 use rekindle_core::partition::{ExecutionPlan, UserReport};
 
@@ -22,6 +22,13 @@ pub(super) enum EngineRequest {
         user: String,
         /// Receives the answer.
         reply: oneshot::Sender<Option<UserReport>>,
+    },
+    /// Copies a user's state.
+    CopyUser {
+        /// The user.
+        user: String,
+        /// Receives the answer.
+        reply: oneshot::Sender<Option<UserCopy>>,
     },
     /// Exports everything that is stored about a user.
     Export {

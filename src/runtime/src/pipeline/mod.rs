@@ -66,7 +66,7 @@ pub use input::{InputEntry, Rejection};
 pub use missing_names::{MissingName, MissingNameKind, missing_names};
 pub use observed_names::ObservedNames;
 pub use options::PipelineOptions;
-pub use queries::UserExport;
+pub use queries::{UserCopy, UserExport};
 pub use read_ahead::{ParallelDecoder, ReadAhead};
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;

@@ -23,6 +23,17 @@ pub struct UserExport {
     pub visitors: Vec<Arc<str>>,
 }
 
+/// A user's state, to be looked at outside of the engine.
+#[derive(Clone, Debug)]
+pub struct UserCopy {
+    /// The rules.
+    pub plan: Arc<ExecutionPlan>,
+    /// The user.
+    pub user: User,
+    /// The instant by which everything due has fired, or the user's own clock where that is ahead of it.
+    pub at: Timestamp,
+}
+
 impl Pipeline {
     /// The rules in force.
     pub fn plan(&self) -> &Arc<ExecutionPlan> {
@@ -49,6 +60,13 @@ impl Pipeline {
     /// A user's state.
     pub fn user(&self, user: &str) -> Option<Cow<'_, User>> {
         self.partitions[partition_of(user, self.partitions.len())].user(user)
+    }
+
+    /// A copy of a user's state; `None`: the id is unknown, or that of a visitor who was merged into a user.
+    pub fn copy_of(&self, user: &str) -> Option<UserCopy> {
+        let user = self.user(user)?.into_owned();
+        let at = self.fired().max(user.profile.now);
+        Some(UserCopy { plan: Arc::clone(&self.plan), user, at })
     }
 
     /// All users with state, in no particular order.

@@ -15,6 +15,7 @@ use rekindle_core::explanation::SegmentExplanation;
 use rekindle_core::journal;
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules::ruleset::{Ruleset, Segment};
+use rekindle_runtime::pipeline::UserCopy;
 use rekindle_runtime::replay::story_of;
 
 /// Explains why a user is in a segment, or is not, and what was decided about the user
@@ -51,11 +52,10 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     let plan = Arc::new(ExecutionPlan::new(rules));
     let (pipeline, story) = story_of(Arc::clone(&plan), options, args.inputs.until, files, &args.user)?;
     warn_of_omitted_events(&plan.rules, &pipeline.totals(), args.inputs.until);
-    let Some(user) = pipeline.user(&args.user) else {
+    let Some(UserCopy { user, at, .. }) = pipeline.copy_of(&args.user) else {
         let linked_to = pipeline.linked_user(&args.user).cloned();
         return Err(ExplainError::UnknownUser { user: args.user.clone(), linked_to }.into());
     };
-    let at = pipeline.fired().max(user.profile.now);
     let explained = SegmentExplanation::of_user(&plan, &user, at, |segment| args.asks_for(segment));
     let story: Vec<&Output> = story.iter().filter(|output| args.tells(&plan.rules, output)).collect();
     print(match args.json {

@@ -22,7 +22,7 @@ use strum::VariantNames as _;
 /// and by new and returning buyers; the contributions of each decomposition add up to the change, to the last millionth. Days
 /// are those of the rules' time zone.
 #[derive(Debug, clap::Args)]
-pub(super) struct ExplainArgs {
+pub(super) struct ExplainChangeArgs {
     #[command(flatten)]
     inputs: GrowthInputs,
 
@@ -49,7 +49,7 @@ fn metrics() -> impl clap::builder::TypedValueParser<Value = Metric> {
     PossibleValuesParser::new(Metric::VARIANTS).try_map(|name| name.parse::<Metric>())
 }
 
-pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
+pub(super) fn run(args: &ExplainChangeArgs) -> Result<(), CliError> {
     let rules = args.inputs.load()?;
     if args.metric.needs_orders() {
         require_orders(&rules, &args.inputs.rules)?;

@@ -25,7 +25,7 @@ pub struct GrowthArgs {
 #[derive(Debug, Subcommand)]
 enum GrowthCommand {
     Numbers(numbers::NumbersArgs),
-    Explain(explain::ExplainArgs),
+    Explain(explain::ExplainChangeArgs),
     Baskets(baskets::BasketsArgs),
     Report(report::ReportArgs),
     Uplift(uplift::UpliftArgs),

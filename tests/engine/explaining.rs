@@ -1,0 +1,98 @@
+//! What is explained is what the engine does, on random rules and logs: a condition holds where the user is in the segment, its
+//! parts make up the whole, and what is foreseen is what happens.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use rekindle_core::explanation::{ConditionExplanation, SegmentExplanation};
+use rekindle_core::partition::{ExecutionPlan, OutputKind};
+use rekindle_core::rules;
+use rekindle_core::rules::ruleset::TransitionKind;
+use rekindle_core::secret::DrawSecret;
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, UserCopy};
+use rekindle_test_kit::generator::{LanguageParts, Scenario, scenario_of};
+
+const HORIZON: Span = Span(400 * 86_400_000);
+
+/// The first change of each user's segment, or of its key.
+type FirstChanges = BTreeMap<(String, String, Option<String>), (Timestamp, TransitionKind)>;
+
+/// A scenario in which campaigns take no points: what they would take is not foreseen.
+fn unpriced_scenario() -> impl Strategy<Value = Scenario> {
+    scenario_of(LanguageParts { prices: false, ..LanguageParts::ALL })
+}
+
+fn pipeline_at_the_end(scenario: &Scenario, plan: &Arc<ExecutionPlan>) -> Pipeline {
+    let options = PipelineOptions {
+        partitions: 3,
+        workers: 1,
+        max_disorder: Span(scenario.max_disorder_ms()),
+        secret: DrawSecret::of_file(scenario.secret().as_bytes()),
+        ..PipelineOptions::default()
+    };
+    let mut pipeline = Pipeline::new(Arc::clone(plan), options).expect("threads start");
+    let mut outputs = Vec::new();
+    pipeline.feed(&scenario.events_jsonl(), &mut |_| {}, &mut outputs);
+    pipeline.advance_to(Timestamp(scenario.until_ms()), &mut outputs);
+    pipeline
+}
+
+/// Whether the parts of a condition make it what it is, and whether exactly those are needed that decide it.
+fn check_parts(condition: &ConditionExplanation) -> Result<(), TestCaseError> {
+    let joint = |deciding: bool| condition.parts.iter().any(|part| part.holds == deciding);
+    if condition.parts.len() == 1 {
+        prop_assert_eq!(condition.holds, !condition.parts[0].holds, "{}", condition.text);
+    } else if condition.parts.len() > 1 {
+        let (all, any) = (!joint(false), joint(true));
+        prop_assert!(condition.holds == all || condition.holds == any, "{}", condition.text);
+        let needed = condition.parts.iter().take_while(|part| part.is_needed).count();
+        let is_prefix = condition.parts[needed..].iter().all(|part| !part.is_needed);
+        prop_assert!(is_prefix, "{}", condition.text);
+        if needed > 0 && needed < condition.parts.len() {
+            prop_assert_eq!(condition.parts[needed - 1].holds, condition.holds, "{}", condition.text);
+        }
+    }
+    condition.parts.iter().try_for_each(check_parts)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_explained_is_what_the_engine_does(scenario in unpriced_scenario()) {
+        let plan = Arc::new(ExecutionPlan::new(rules::compile(&scenario.rules_toml()).expect("the rules compile")));
+        let mut pipeline = pipeline_at_the_end(&scenario, &plan);
+        let ids: Vec<Arc<str>> = pipeline.users().map(|user| Arc::clone(&user.id)).collect();
+        let (mut foreseen, mut ahead) = (FirstChanges::new(), Vec::new());
+        for id in &ids {
+            let UserCopy { plan, user, at } = pipeline.copy_of(id).expect("the user is there");
+            if at > Timestamp(scenario.until_ms()) {
+                // Its clock is ahead: what is due by then has not fired yet.
+                ahead.push(id.to_string());
+                continue;
+            }
+            for explained in SegmentExplanation::of_user(&plan, &user, at, |_| true) {
+                prop_assert_eq!(explained.condition.holds, explained.is_in, "{} in {}", id, explained.segment);
+                check_parts(&explained.condition)?;
+                let key = explained.key.map(|key| key.to_string());
+                if let Some(next) = explained.next_change {
+                    foreseen.insert((id.to_string(), explained.segment, key), (next.at, next.change));
+                }
+            }
+        }
+        let (until, mut outputs) = (Timestamp(scenario.until_ms()) + HORIZON, Vec::new());
+        pipeline.advance_to(until, &mut outputs);
+        let mut happened = FirstChanges::new();
+        outputs.sort_by_key(|output| output.at);
+        for output in outputs.iter().filter(|output| output.at <= until && !ahead.contains(&output.user.to_string())) {
+            if let OutputKind::Transition { segment, change, key, .. } = &output.decided {
+                let segment = plan.rules.segments[usize::from(segment.0)].id.clone();
+                let of = (output.user.to_string(), segment, key.as_ref().map(ToString::to_string));
+                happened.entry(of).or_insert((output.at, *change));
+            }
+        }
+        prop_assert_eq!(&foreseen, &happened);
+    }
+}
