@@ -171,6 +171,7 @@ impl Vocabulary<'_> {
             "segment" => return format!("'{}'", choose(&self.askable_segments(), picks)),
             "keyed" => return format!("'{}'", choose(&self.keyed_segments(), picks)),
             "window" | "length" => return format!("'{}'", picks.pick(pools::WINDOWS).0),
+            "horizon" => return format!("'{}'", picks.pick(pools::HORIZONS)),
             "calendar" => return format!("'{}'", picks.pick(pools::CALENDAR_WINDOWS)),
             "duration" => return format!("'{}'", picks.pick(pools::DURATIONS).0),
             "comparison" => pools::COMPARISONS,

@@ -199,21 +199,21 @@ pub(crate) const MODEL_TEMPLATES: &[&str] = &[
 
 /// What only the `if` of a campaign asks of models.
 pub(crate) const PROSPECT_TEMPLATES: &[&str] = &[
-    "expected({model}, {duration}) {comparison} {purchases}",
-    "clv({valued}, {duration}) {comparison} {purchases}",
-    "expected({model}, {duration}) * last({name}.{number}) {comparison} {purchases}",
-    "expected({model}, {duration}) < {purchases}",
-    "clv({valued}, {duration}) >= {purchases}",
-    "clv({valued}, {duration}) / expected({valued}, {duration}) {comparison} {purchases}",
-    "p_alive({model}) * expected({model}, {duration}) {comparison} {purchases}",
+    "expected({model}, {horizon}) {comparison} {purchases}",
+    "clv({valued}, {horizon}) {comparison} {purchases}",
+    "expected({model}, {horizon}) * last({name}.{number}) {comparison} {purchases}",
+    "expected({model}, {horizon}) < {purchases}",
+    "clv({valued}, {horizon}) >= {purchases}",
+    "clv({valued}, {horizon}) / expected({valued}, {horizon}) {comparison} {purchases}",
+    "p_alive({model}) * expected({model}, {horizon}) {comparison} {purchases}",
 ];
 
 /// What actions bear of models.
 pub(crate) const PAYLOAD_TEMPLATES: &[&str] = &[
-    "expected({model}, {duration})",
-    "clv({valued}, {duration})",
+    "expected({model}, {horizon})",
+    "clv({valued}, {horizon})",
     "p_alive({model})",
-    "clv({valued}, {duration}) * 2 - expected({model}, {duration})",
+    "clv({valued}, {horizon}) * 2 - expected({model}, {horizon})",
     "total({name}) / 3",
     "1 - p_alive({model})",
 ];
