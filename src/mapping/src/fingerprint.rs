@@ -1,4 +1,4 @@
-//! A hash of a value: the same value has the same, whoever wrote it in which order.
+//! A hash of a value: the same value has the same, in whatever order it was written.
 
 use serde_json::Value;
 use xxhash_rust::xxh3::Xxh3;

@@ -1,4 +1,4 @@
-//! A table for columns whose names say what they hold. It is a proposal: whoever uses it shows it.
+//! A table for columns whose names say what they hold. It is a proposal, to be shown to the user.
 
 use serde_json::Value;
 

@@ -7,12 +7,12 @@ use super::apply::MappingScope;
 /// A path into an event, or beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ValuePath {
-    root: PathRoot,
+    root: ValueRoot,
     steps: Vec<PathStep>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PathRoot {
+enum ValueRoot {
     Item,
     Body,
     Request,
@@ -42,15 +42,15 @@ impl ValuePath {
             return Err(format!("`{text}` names no field"));
         }
         let root = match steps.first() {
-            Some(PathStep::Name(name)) if name == "@body" && !text.starts_with('"') => PathRoot::Body,
-            Some(PathStep::Name(name)) if name == "@request" && !text.starts_with('"') => PathRoot::Request,
+            Some(PathStep::Name(name)) if name == "@body" && !text.starts_with('"') => ValueRoot::Body,
+            Some(PathStep::Name(name)) if name == "@request" && !text.starts_with('"') => ValueRoot::Request,
             Some(PathStep::Name(name)) if name.starts_with('@') && !text.starts_with('"') && name.len() > 1 => {
                 let known = "@body, @request and @hash are known; a field of that name is written in quotation marks";
                 return Err(format!("`{name}` is nothing to take from: {known}"));
             }
-            _ => PathRoot::Item,
+            _ => ValueRoot::Item,
         };
-        if root != PathRoot::Item {
+        if root != ValueRoot::Item {
             steps.remove(0);
         }
         Ok(ValuePath { root, steps })
@@ -59,9 +59,9 @@ impl ValuePath {
     /// The value, if it is there.
     pub(super) fn find<'v>(&self, scope: &MappingScope<'v>) -> Option<&'v Value> {
         let root = match self.root {
-            PathRoot::Item => scope.item,
-            PathRoot::Body => scope.body,
-            PathRoot::Request => scope.request,
+            ValueRoot::Item => scope.item,
+            ValueRoot::Body => scope.body,
+            ValueRoot::Request => scope.request,
         };
         self.steps.iter().try_fold(root, |value, step| match (value, step) {
             (Value::Object(members), PathStep::Name(name)) => members.get(name),

@@ -1,4 +1,4 @@
-//! What an import read and wrote, for whoever started it.
+//! What an import read and wrote: the summary.
 
 use std::collections::BTreeMap;
 use std::fmt;
