@@ -13,7 +13,7 @@ const LARGE: f64 = 1e200;
 /// A term of this share of the sum is the last one.
 const LAST_SHARE: f64 = f64::EPSILON / 16.0;
 
-/// The parameters of `2F1(a, b; c; ·)`, `c` being above 0.
+/// The parameters of `2F1(a, b; c; ·)`, `c` being above -1 and not 0.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hypergeometric {
     pub(super) a: f64,
@@ -68,7 +68,7 @@ impl Hypergeometric {
         let mut slope = a * b / c * derivative.factor * libm::exp(derivative.log - log);
         for _ in 0..STEPS_MAX {
             // The other solution of the equation falls like w^(1 - c): where it falls fast, small steps keep its terms small.
-            let step = (w - at).min((1.0 - at) / 2.0).min(16.0 * at / c);
+            let step = (w - at).min((1.0 - at) / 2.0).min(16.0 * at / c.max(1.0));
             (value, slope) = self.taylor_step(at, [value, slope], step)?;
             if step >= w - at {
                 return Some(ScaledNumber { factor: value, log }).filter(|number| number.factor.is_finite());

@@ -98,3 +98,11 @@ fn the_likelihood_of_spending_does_not_depend_on_the_currency() {
     };
     assert!(near(of(100.0), of(1.0)), "{} {}", of(100.0), of(1.0));
 }
+
+#[test]
+fn who_bought_once_has_an_expectation_where_a_and_b_add_up_to_less_than_1() {
+    let model = PurchaseModel { kind: ModelKind::BgNbd, r: 0.525, alpha: 6.183, a: 0.2, b: 0.5 };
+    let expected = model.expected(PurchaseHistory { repeats: 0, recency: 0.0, age: 0.0 }, 2_016.0);
+    // By numerical integration over the probabilities of leaving.
+    assert!(expected.is_some_and(|number| (number / 49.818_115_442_673 - 1.0).abs() < 1e-9), "{expected:?}");
+}

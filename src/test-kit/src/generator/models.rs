@@ -12,7 +12,7 @@ const MIN_GAPS: &[&str] = &["1ms", "1s", "1h", "90s", "", "6h"];
 const UNITS: &[&str] = &["1h", "90s", "1d", "7d", "5m"];
 const R: &[&str] = &["0.525", "0.243", "2", "0.05", "10"];
 const ALPHA: &[&str] = &["6.183", "4.414", "0.5", "100"];
-/// With every `b` more than 1: below that the engine has no number for some of who bought once, where there is one.
+/// With every `b` more than 1.
 const A: &[&str] = &["0.891", "0.793", "2.5", "0.6", "1"];
 const B: &[&str] = &["1.614", "2.426", "0.5", "5"];
 const VALUES: &[&str] = &["total", "price", "", "worth"];
