@@ -1,9 +1,11 @@
 //! What connections take of memory that were used once and then do nothing.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::task::JoinSet;
 
 use super::batches::BatchPool;
 use super::collector::CollectorProcess;
@@ -15,6 +17,8 @@ use crate::process;
 const PAUSE: Duration = Duration::from_secs(2);
 /// The most calls in a request.
 pub(super) const CALLS_MAX: u32 = 10;
+/// How many connections are being opened at a time.
+const OPENERS: u32 = 64;
 /// Requests before the first measurement.
 const WARM_UP: u32 = 200;
 /// Files that a process has open beside its connections.
@@ -62,12 +66,14 @@ pub(super) async fn measure(
     drop(first);
     tokio::time::sleep(PAUSE).await;
     let resident_without = resident();
+    let mut openers = JoinSet::new();
+    for opener in 0..OPENERS {
+        let own = connections / OPENERS + u32::from(opener < connections % OPENERS);
+        openers.spawn(open(collector.address, pool.clone(), own));
+    }
     let mut clients = Vec::new();
-    for _ in 0..connections {
-        let mut client = PreparedClient::connect(collector.address).await?;
-        pool.next().request(&mut request);
-        client.send(&request).await?;
-        clients.push(client);
+    while let Some(opened) = openers.join_next().await {
+        clients.extend(opened.map_err(|_| Error::Unreadable("a client has died".to_owned()))??);
     }
     tokio::time::sleep(PAUSE).await;
     let resident_with = resident();
@@ -76,6 +82,18 @@ pub(super) async fn measure(
         answered += u32::from(client.send(b"GET /healthz HTTP/1.1\r\nHost: c\r\n\r\n").await.is_ok_and(is_ok));
     }
     Ok(IdleConnections { connections, resident_without, resident_with, answered, open_files_max })
+}
+
+/// Opens connections, and sends a request on each.
+async fn open(address: SocketAddr, pool: BatchPool, connections: u32) -> Result<Vec<PreparedClient>, Error> {
+    let (mut clients, mut request) = (Vec::new(), Vec::new());
+    for _ in 0..connections {
+        let mut client = PreparedClient::connect(address).await?;
+        pool.next().request(&mut request);
+        client.send(&request).await?;
+        clients.push(client);
+    }
+    Ok(clients)
 }
 
 fn is_ok(status: u16) -> bool {
