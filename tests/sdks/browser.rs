@@ -1,7 +1,8 @@
 //! A headless Chromium, driven by a script of node's.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
 use rekindle_test_kit::{npm, repository};
 
@@ -14,16 +15,62 @@ pub(crate) struct Browser {
     modules: PathBuf,
 }
 
+/// A page that stays open until it is left.
+pub(crate) struct HeldPage {
+    child: Child,
+    stdin: Option<ChildStdin>,
+}
+
 impl Browser {
     /// Finds it, and fetches the driver.
     pub(crate) fn find() -> Result<Browser, String> {
         Ok(Browser { chromium: npm::chromium()?, modules: npm::modules("browser", &[DRIVER])? })
     }
 
-    /// Opens a page and does what is said on it (see the script); the script's output.
-    pub(crate) fn open(&self, url: &str, steps: &[&str]) -> Output {
+    fn command(&self, url: &str, steps: &[&str]) -> Command {
         let mut node = Command::new("node");
         node.arg(repository().join("tests/sdks/browse.mjs")).arg(&self.modules).arg(&self.chromium).arg(url);
-        node.args(steps).output().expect("node runs")
+        node.args(steps);
+        node
+    }
+
+    /// Opens a page and does what is said on it (see the script); the script's output.
+    pub(crate) fn open(&self, url: &str, steps: &[&str]) -> Output {
+        self.command(url, steps).output().expect("node runs")
+    }
+
+    /// The same, and stays.
+    pub(crate) fn hold(&self, url: &str, steps: &[&str]) -> HeldPage {
+        let mut command = self.command(url, &[steps, &["hold"]].concat());
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("node runs");
+        let stdin = child.stdin.take();
+        let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut said = String::new();
+        while !said.ends_with("held\n") {
+            if output.read_line(&mut said).expect("a line") == 0 {
+                let mut errors = String::new();
+                let _ = child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut errors));
+                panic!("the page did not do {steps:?}: {said}{errors}");
+            }
+        }
+        // What it says from now on is not read, and must not stop it.
+        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        HeldPage { child, stdin }
+    }
+}
+
+impl HeldPage {
+    /// Leaves it.
+    pub(crate) fn leave(mut self) {
+        drop(self.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for HeldPage {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.child.wait();
     }
 }

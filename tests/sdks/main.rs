@@ -7,11 +7,13 @@ mod faulty_proxy;
 #[expect(dead_code, reason = "the tests of the collector use more of it")]
 mod harness;
 mod node;
+mod pages;
 mod readme;
 mod shop;
+mod website;
 
 use rekindle_test_kit::optional;
 
 fn main() {
-    optional::run([readme::trials(), node::trials()].into_iter().flatten().collect());
+    optional::run([readme::trials(), node::trials(), pages::trials()].into_iter().flatten().collect());
 }

@@ -74,7 +74,7 @@ fn trip(modules: &Path, sdk: &str, url: &str, user: &str) -> String {
 }
 
 fn undisturbed(modules: &Path) {
-    let shop = TestShop::open();
+    let shop = TestShop::open("");
     let url = format!("http://127.0.0.1:{}", shop.port());
     for (sdk, segments) in SDKS {
         let said = trip(modules, sdk, &url, &format!("user-{sdk}"));
@@ -84,7 +84,7 @@ fn undisturbed(modules: &Path) {
 }
 
 fn disturbed(modules: &Path) {
-    let shop = TestShop::open();
+    let shop = TestShop::open("");
     let port = shop.port();
     let losses: BTreeSet<(&str, ProxyFault)> = std::thread::scope(|scope| {
         let shop = &shop;
@@ -118,7 +118,7 @@ fn loses(shop: &TestShop, modules: &Path, (sdk, segments): (&str, &[&str]), (por
 }
 
 fn restarted(modules: &Path) {
-    let mut shop = TestShop::open();
+    let mut shop = TestShop::open("");
     let proxy = FaultyProxy::before(shop.port(), None);
     let url = &proxy.url();
     let persistent = SDKS.into_iter().filter(|(sdk, _)| LOSSES.iter().all(|(losing, _)| losing != sdk));

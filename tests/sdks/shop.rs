@@ -33,12 +33,17 @@ pub(crate) enum TripLog {
 }
 
 impl TestShop {
-    pub(crate) fn open() -> TestShop {
+    /// With further settings of the collector.
+    pub(crate) fn open(more: &str) -> TestShop {
+        TestShop::open_at(free_port(), more)
+    }
+
+    /// The same, on a port that was chosen.
+    pub(crate) fn open_at(port: u16, more: &str) -> TestShop {
         let server = NatsServer::start();
         let setup = TestDaemonSetup::new(&server.url(), include_str!("trip.toml")).and(KEYS);
         let engine = TestCollector::ready(setup.set("COLLECT_ENABLED", true));
-        let setup = crate::harness::setup(&server.url(), "");
-        let port = free_port();
+        let setup = crate::harness::setup(&server.url(), more);
         let setup = setup.set("COLLECT_LISTEN", format!("127.0.0.1:{port}"));
         TestShop { server, engine, collector: Some(TestCollector::ready(setup)) }
     }
@@ -86,6 +91,13 @@ impl TestShop {
             0 => TripLog::Whole,
             lacking => TripLog::Lacks(lacking),
         }
+    }
+
+    /// Waits until an event of that name of this user is in the log.
+    pub(crate) fn wait_for_event(&self, user: &str, name: &str) {
+        let is_there =
+            || events(&self.server.url()).iter().any(|event| event["userId"] == user && event["event"] == name);
+        wait_until(&format!("{name} of {user}"), is_there);
     }
 
     /// Waits until something of this user is in the log.
