@@ -3,9 +3,6 @@
 
 mod browser;
 mod faulty_proxy;
-#[path = "../collect/harness.rs"]
-#[expect(dead_code, reason = "the tests of the collector use more of it")]
-mod harness;
 mod node;
 mod pages;
 mod readme;

@@ -8,8 +8,8 @@ use libtest_mimic::Trial;
 use rekindle_test_kit::{npm, optional, repository};
 
 use crate::faulty_proxy::{FaultyProxy, ProxyFault};
-use crate::harness::SHOP;
 use crate::shop::{SEGMENTS, TestShop, TripLog};
+use rekindle_test_kit::daemon::collector::SHOP;
 
 const PACKAGES: [&str; 8] = [
     "@segment/analytics-node@3.1.0",

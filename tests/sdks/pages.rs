@@ -12,9 +12,9 @@ use rekindle_test_kit::{binary, npm, optional};
 
 use crate::browser::Browser;
 use crate::faulty_proxy::{FaultyProxy, ProxyFault};
-use crate::harness::WEB;
 use crate::shop::{SEGMENTS, TestShop, TripLog};
 use crate::website::TestWebsite;
+use rekindle_test_kit::daemon::collector::WEB;
 
 const PACKAGES: [&str; 8] = [
     "@segment/analytics-next@1.84.3",

@@ -7,7 +7,7 @@ use rekindle_test_kit::free_port;
 use rekindle_test_kit::nats_server::NatsServer;
 use serde_json::Value;
 
-use crate::harness::{KEYS, TestCollector, events};
+use rekindle_test_kit::daemon::collector::{KEYS, TestCollector, events};
 
 /// The segments of a trip, in the order of the rules.
 pub(crate) const SEGMENTS: [&str; 4] = ["looked_twenty_times", "bought_what_was_added", "bought_one_thing", "gold"];
@@ -43,7 +43,7 @@ impl TestShop {
         let server = NatsServer::start();
         let setup = TestDaemonSetup::new(&server.url(), include_str!("trip.toml")).and(KEYS);
         let engine = TestCollector::ready(setup.set("COLLECT_ENABLED", true));
-        let setup = crate::harness::setup(&server.url(), more);
+        let setup = rekindle_test_kit::daemon::collector::setup(&server.url(), more);
         let setup = setup.set("COLLECT_LISTEN", format!("127.0.0.1:{port}"));
         TestShop { server, engine, collector: Some(TestCollector::ready(setup)) }
     }
