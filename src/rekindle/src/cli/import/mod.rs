@@ -183,11 +183,8 @@ fn import(
         Ok(())
     });
     // What was read before a file broke off is imported.
-    let is_broken_off = match &read {
-        Err(CliError::Import(ImportError::Read { .. })) => true,
-        Err(CliError::Replay(ReplayError::Source(_))) => true,
-        _ => false,
-    };
+    let is_broken_off =
+        matches!(&read, Err(CliError::Import(ImportError::Read { .. }) | CliError::Replay(ReplayError::Source(_))));
     if read.is_ok() || is_broken_off {
         target.finish(read.is_ok())?;
     }

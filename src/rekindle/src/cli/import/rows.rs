@@ -52,6 +52,9 @@ enum RawRow {
     TooLong { line: u64 },
 }
 
+/// A row with its line, or why it cannot be read, with its text.
+type NumberedRow = (u64, Result<Value, (UnreadableItem, String)>);
+
 impl CsvRows {
     /// Opens a file and reads its header.
     pub(super) fn open(path: &Path, args: &ImportArgs, read: &Arc<AtomicU64>) -> Result<CsvRows, CliError> {
@@ -92,10 +95,7 @@ impl CsvRows {
     }
 
     /// The next row: its line, and its columns or why it can't be read. A header that comes again is no row.
-    pub(super) fn next(
-        &mut self,
-        nulls: &[String],
-    ) -> Result<Option<(u64, Result<Value, (UnreadableItem, String)>)>, CliError> {
+    pub(super) fn next(&mut self, nulls: &[String]) -> Result<Option<NumberedRow>, CliError> {
         loop {
             let (line, count) = match self.read()? {
                 None => return Ok(None),
