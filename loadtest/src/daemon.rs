@@ -76,6 +76,15 @@ impl DaemonProcess {
         sent.map(|_| ()).map_err(|cause| Error::Io { attempt: "run kill", cause })
     }
 
+    /// Ends it as a service manager does, and waits for its success.
+    pub(crate) async fn end(mut self, command: &'static str, patience: Duration) -> Result<(), Error> {
+        self.signal("TERM")?;
+        match self.wait_for_end(patience).await {
+            Some(status) if status.success() => Ok(()),
+            _ => Err(Error::Command { command, said: "it did not end as it should".to_owned() }),
+        }
+    }
+
     /// Its exit status, if it has ended.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()

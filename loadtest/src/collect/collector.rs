@@ -62,12 +62,8 @@ impl CollectorProcess {
     }
 
     /// Ends it as a service manager does.
-    pub(super) async fn end(mut self) -> Result<(), Error> {
-        self.process.signal("TERM")?;
-        match self.process.wait_for_end(ENDED_WITHIN).await {
-            Some(status) if status.success() => Ok(()),
-            _ => Err(Error::Command { command: "collect", said: "it did not end as it should".to_owned() }),
-        }
+    pub(super) async fn end(self) -> Result<(), Error> {
+        self.process.end("collect", ENDED_WITHIN).await
     }
 }
 

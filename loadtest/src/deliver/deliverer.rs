@@ -89,11 +89,7 @@ impl DelivererProcess {
     }
 
     /// Ends it as a service manager does.
-    pub(super) async fn end(mut self) -> Result<(), Error> {
-        self.process.signal("TERM")?;
-        match self.process.wait_for_end(ENDED_WITHIN).await {
-            Some(status) if status.success() => Ok(()),
-            _ => Err(Error::Command { command: "deliver", said: "it did not end as it should".to_owned() }),
-        }
+    pub(super) async fn end(self) -> Result<(), Error> {
+        self.process.end("deliver", ENDED_WITHIN).await
     }
 }

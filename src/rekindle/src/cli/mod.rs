@@ -16,6 +16,7 @@ mod load;
 pub mod man;
 mod outputs;
 pub mod replay;
+mod replay_inputs;
 pub mod rules;
 pub mod run;
 pub mod schema;

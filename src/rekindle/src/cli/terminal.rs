@@ -3,6 +3,9 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::io::Write as _;
+
+use super::CliError;
 
 /// Part of a line: line ends and tabs in it are escaped too.
 pub(crate) fn field(text: &str) -> Cow<'_, str> {
@@ -12,6 +15,12 @@ pub(crate) fn field(text: &str) -> Cow<'_, str> {
 /// Whole lines: line ends and tabs are kept. JSON stays the same JSON.
 pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, is_control)
+}
+
+/// Prints whole lines, escaped, and a newline.
+pub(crate) fn print(mut text: String) -> Result<(), CliError> {
+    text.push('\n');
+    Ok(std::io::stdout().lock().write_all(lines(&text).as_bytes())?)
 }
 
 /// Whether a terminal may do something else with the character than to show it in its place.

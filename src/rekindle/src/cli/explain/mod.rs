@@ -9,7 +9,8 @@ pub use error::ExplainError;
 use serde_json::value::RawValue;
 
 use super::CliError;
-use super::growth::inputs::{ReplayInputs, print, warn_of_omitted_events};
+use super::replay_inputs::{ReplayInputs, warn_of_omitted_events};
+use super::terminal::print;
 use rekindle_core::diagnostics::suggest;
 use rekindle_core::explanation::SegmentExplanation;
 use rekindle_core::journal;

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use clap::ValueEnum;
 
 use super::GrowthCommandError;
-use super::inputs::{GrowthInputs, growth_rules, print, require_orders};
+use super::inputs::{GrowthInputs, growth_rules, require_orders};
 use crate::cli::CliError;
 use crate::cli::error::ArgumentError;
 use crate::cli::summary::grouped;
 use crate::cli::terminal::field;
+use crate::cli::terminal::print;
 use rekindle_core::growth::analysis::basket_counter::{BasketCapacity, NamedAssociationRule};
 use rekindle_core::growth::analysis::baskets::AssociationMeasures;
 use rekindle_core::growth::analysis::{AssociationThresholds, BasketCounter, BasketReport};

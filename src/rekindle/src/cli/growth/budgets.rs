@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::GrowthCommandError;
-use super::inputs::{ReplayInputs, print, warn_of_omitted_events};
 use crate::cli::CliError;
+use crate::cli::replay_inputs::{ReplayInputs, warn_of_omitted_events};
 use crate::cli::summary::grouped;
+use crate::cli::terminal::print;
 use rekindle_core::budgets::BudgetPeriodReport;
 use rekindle_core::decimal::Decimal;
 use rekindle_core::json::JsonText;

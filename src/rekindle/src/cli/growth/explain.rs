@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::GrowthCommandError;
-use super::inputs::{GrowthInputs, print, require_orders, require_refunds};
+use super::inputs::{GrowthInputs, require_orders, require_refunds};
 use crate::cli::CliError;
 use crate::cli::terminal::field;
+use crate::cli::terminal::print;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use rekindle_core::growth::Money;
 use rekindle_core::growth::analysis::decomposition::{Contribution, Decomposition};

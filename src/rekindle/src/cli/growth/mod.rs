@@ -4,7 +4,7 @@ mod baskets;
 mod budgets;
 mod error;
 mod explain;
-pub(super) mod inputs;
+mod inputs;
 mod numbers;
 mod report;
 mod report_page;

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::GrowthCommandError;
-use super::inputs::{growth_rules, warn_of_omitted_events};
+use super::inputs::growth_rules;
+use crate::cli::replay_inputs::warn_of_omitted_events;
 use crate::cli::summary::{grouped, passed_over};
 use crate::cli::{CliError, load_rules, pipeline_options, warn_if_stdin_is_terminal};
 use rekindle_core::growth::report::GrowthNumbers;

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::GrowthCommandError;
-use super::inputs::{ReplayInputs, print, warn_of_omitted_events};
 use crate::cli::CliError;
+use crate::cli::replay_inputs::{ReplayInputs, warn_of_omitted_events};
+use crate::cli::terminal::print;
 use rekindle_core::goals::{CampaignCost, UpliftComparison, UpliftReport};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::statistics::DifferenceInterval;
