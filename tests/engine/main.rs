@@ -9,4 +9,5 @@ mod metamorphic;
 mod oracle_agreement;
 mod oracle_by_hand;
 mod oracle_conformance;
+mod recomputed;
 mod snapshots;

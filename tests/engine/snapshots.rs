@@ -130,6 +130,7 @@ impl SnapshotRun {
             latest_read: snapshot.latest_read,
             rules_changes: snapshot.rules_changes.0,
             rules_changed_at: snapshot.rules_changes.1,
+            known: snapshot.known.clone(),
             rules: self.plan.rules.version.clone(),
             secret: snapshot.secret,
             partitions: snapshot.partitions,

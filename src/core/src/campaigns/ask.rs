@@ -8,7 +8,7 @@ use crate::budgets::{BudgetBook, CostShare, period_of};
 use crate::decimal::Decimal;
 use crate::encoding::{ListShape, StateReader, StateWriter};
 use crate::engine::evaluate::EvaluationContext;
-use crate::rules::ruleset::{BudgetId, Campaign};
+use crate::rules::ruleset::{BudgetId, Campaign, Ruleset};
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -71,6 +71,11 @@ impl Asks {
     pub fn take_first(&mut self, beat: Timestamp, at: Timestamp) -> Option<Ask> {
         let is_it = self.0.first().is_some_and(|ask| (ask.beat(), ask.decision.at) == (beat, at));
         is_it.then(|| self.0.remove(0))
+    }
+
+    /// Drops those of campaigns that spend nothing by these rules: nobody would answer them.
+    pub fn drop_unanswered(&mut self, rules: &Ruleset) {
+        self.0.retain(|ask| rules.campaigns[usize::from(ask.decision.campaign.0)].asks());
     }
 
     /// The bytes it takes on the heap.

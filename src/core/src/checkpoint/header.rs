@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::CodecError;
+use super::known_past::KnownPast;
 use super::wire::{CborReader, CborWriter};
 use crate::secret::SecretFingerprint;
 use crate::time::Timestamp;
@@ -34,6 +35,8 @@ pub struct CheckpointHeader {
     pub rules_changes: u64,
     /// The latest time that had been read when they did last; [`Timestamp::MIN`]: they never did.
     pub rules_changed_at: Timestamp,
+    /// How far back the state knows the log.
+    pub known: KnownPast,
     /// The fingerprint of the secret that draws depended on.
     pub secret: SecretFingerprint,
     /// How many partitions the users were in.
@@ -116,7 +119,8 @@ impl CheckpointHeader {
         let texts = [("kind", self.kind.name()), ("rules", &self.rules), ("program", &self.program)];
         let times =
             [("latest_read", self.latest_read), ("fired", self.fired), ("rules_changed_at", self.rules_changed_at)];
-        writer.map_header(numbers.len() + texts.len() + times.len() + if self.stream.is_some() { 2 } else { 0 });
+        let stream = if self.stream.is_some() { 2 } else { 0 };
+        writer.map_header(numbers.len() + texts.len() + times.len() + stream + self.known.entries());
         for (key, text) in texts {
             writer.str(key);
             writer.str(text);
@@ -135,6 +139,7 @@ impl CheckpointHeader {
             writer.str("stream_created");
             writer.i64(stream.created_ms);
         }
+        self.known.write(writer);
     }
 
     pub(super) fn read(reader: &mut CborReader<'_>) -> Result<CheckpointHeader, CodecError> {
@@ -151,6 +156,7 @@ impl CheckpointHeader {
             rules: String::new(),
             rules_changes: 0,
             rules_changed_at: Timestamp::MIN,
+            known: KnownPast::default(),
             // Before there were secrets, draws had none.
             secret: SecretFingerprint::default(),
             partitions: 0,
@@ -181,6 +187,8 @@ impl CheckpointHeader {
                 "rules_changed_at" => head.rules_changed_at = reader.time("when the rules changed")?,
                 "latest_read" => head.latest_read = reader.time("the latest time read")?,
                 "fired" => head.fired = reader.time("up to when time had fired")?,
+                "began" => head.known.began = Some(reader.time("when the log began")?),
+                "known_since" => head.known.read_since(reader)?,
                 "stream" => stream = Some(reader.text("the stream's name")?.to_owned()),
                 "stream_created" => created_ms = Some(reader.i64("when the stream was created")?),
                 _ => reader.skip("an unknown entry of the header")?,

@@ -1,6 +1,6 @@
 //! The messageIds that a user's events were accepted with, for as long as a duplicate of them would be ignored.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::encoding::{ListShape, StateReader, StateWriter};
 use crate::time::{Span, Timestamp};
@@ -123,6 +123,17 @@ impl DedupState {
             many.runs.push(run);
         }
         many.merge_runs();
+    }
+
+    /// Unites them with those of the same user from another reading of the log, which wins where both have a message.
+    pub(crate) fn unite(&mut self, other: &DedupState) {
+        if other.is_empty() || self == other {
+            return;
+        }
+        let accepted: BTreeMap<u64, Timestamp> = self.iter().chain(other.iter()).collect();
+        let mut all: Vec<DedupEntry> = accepted.into_iter().collect();
+        all.sort_by_key(|(hash, accepted)| (*accepted, *hash));
+        *self = all.into_iter().collect();
     }
 
     /// Writes the messages, in any format: each was usually accepted a little after the one before.

@@ -1,5 +1,6 @@
 //! The states of features of one subject: a user, or an instance of a key.
 
+use super::recomputed::RecomputedParts;
 use crate::encoding::{KeySpace, StateReader, StateWriter};
 use crate::features::{FeatureClock, FeatureInput, FeatureKind, FeatureState};
 use crate::rules::ruleset::{Feature, FeatureId, Ruleset};
@@ -67,6 +68,14 @@ impl FeatureSet {
                 Err(at) => self.0.insert(at, (id, theirs)),
             }
         }
+    }
+
+    /// Takes from other states of the same subject those of the features that were recomputed.
+    pub(crate) fn take_recomputed(&mut self, other: FeatureSet, parts: &RecomputedParts) {
+        let is_recomputed = |id: FeatureId| RecomputedParts::has(&parts.features, id.0);
+        self.0.retain(|(id, _)| !is_recomputed(*id));
+        self.0.extend(other.0.into_iter().filter(|(id, _)| is_recomputed(*id)));
+        self.0.sort_unstable_by_key(|(id, _)| *id);
     }
 
     /// All states, ascending by feature.

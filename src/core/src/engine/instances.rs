@@ -17,6 +17,7 @@ use thin_vec::ThinVec;
 use super::key_instance::KeyInstance;
 use super::membership::MembershipSet;
 use super::packed_instances::PackedInstances;
+use super::recomputed::RecomputedParts;
 use crate::features::{FeatureClock, FeatureInput};
 use crate::rules::ruleset::{CampaignId, FeatureId, NameId, PerId, Ruleset, SegmentId};
 use crate::time::Timestamp;
@@ -270,6 +271,39 @@ impl KeyInstances {
                 Err(at) => self.insert(at, KeyInstance { members: MembershipSet::default(), ..theirs }),
             }
         }
+    }
+
+    /// Leaves segments that are not of these instances by these rules.
+    pub(super) fn leave_segments_of_other_subjects(&mut self, rules: &Ruleset) {
+        for at in 0..self.len() {
+            let per = Some(self.id(&self.slots[at]).0);
+            self.open(at).members.retain(|segment| rules.segments[usize::from(segment.0)].per == per);
+        }
+    }
+
+    /// Takes what was recomputed of the same user. Memberships and exposures stay as they are here; what only the other has is in
+    /// no segment. What only this one has goes, and is returned, where it is recomputed which instances there are.
+    pub(super) fn take_recomputed(&mut self, mut other: KeyInstances, parts: &RecomputedParts) -> Vec<KeyInstance> {
+        let mut gone = Vec::new();
+        for at in (0..self.len()).rev() {
+            let (per, key) = self.id(&self.slots[at]);
+            let theirs = other.slots.binary_search_by(|slot| other.id(slot).cmp(&(per, key)));
+            match theirs.map(|theirs| other.remove(theirs)) {
+                Ok(theirs) => self.open(at).take_recomputed(theirs, parts),
+                Err(_) if parts.profile => gone.push(self.remove(at)),
+                Err(_) => {}
+            }
+        }
+        // What is left only the other has.
+        while !other.is_empty() {
+            let KeyInstance { per, key, first, latest, due, features, .. } = other.remove(other.len() - 1);
+            let instance = KeyInstance { first, latest, due, features, ..KeyInstance::new(per, key) };
+            let at = self.find(instance.per, &instance.key).unwrap_or_else(|at| at);
+            self.insert(at, instance);
+        }
+        self.due = earliest_due(&self.slots);
+        gone.reverse();
+        gone
     }
 
     fn insert(&mut self, at: usize, instance: KeyInstance) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::feature_set::FeatureSet;
 use super::membership::MembershipSet;
+use super::recomputed::RecomputedParts;
 use crate::event::Scalar;
 use crate::rules::ruleset::{CampaignId, NameId, PerId, Ruleset};
 use crate::time::Timestamp;
@@ -87,6 +88,16 @@ impl KeyInstance {
         for (campaign, count) in other.exposures {
             self.expose(campaign, count);
         }
+    }
+
+    /// Takes what was recomputed of the same key. Memberships and exposures stay as they are.
+    pub(super) fn take_recomputed(&mut self, other: KeyInstance, parts: &RecomputedParts) {
+        if parts.profile {
+            (self.first, self.latest) = (other.first, other.latest);
+        } else {
+            (self.first, self.latest) = (self.first.min(other.first), self.latest.max(other.latest));
+        }
+        self.features.take_recomputed(other.features, parts);
     }
 
     pub(super) fn expose(&mut self, campaign: CampaignId, times: u32) {

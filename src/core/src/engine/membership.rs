@@ -31,6 +31,12 @@ impl MembershipSet {
         *bits = *bits & !(1 << bit) | u64::from(member) << bit;
     }
 
+    /// Takes the user out of all other segments.
+    pub(crate) fn retain(&mut self, stays: impl Fn(SegmentId) -> bool) {
+        let left: Vec<SegmentId> = self.iter().filter(|segment| !stays(*segment)).collect();
+        left.into_iter().for_each(|segment| self.set(segment, false));
+    }
+
     /// The bytes it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
         if self.high.capacity() == 0 { 0 } else { self.high.capacity() * size_of::<u64>() + 2 * size_of::<usize>() }

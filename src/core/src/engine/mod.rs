@@ -21,6 +21,7 @@ pub mod model;
 mod moving;
 mod packed_instances;
 pub mod profile;
+pub mod recomputed;
 pub mod segments;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::dedup::DedupState;
 use super::feature_set::FeatureSet;
 use super::instances::KeyInstances;
+use super::key_instance::KeyInstance;
 use super::membership::MembershipSet;
+use super::recomputed::RecomputedParts;
 use super::traits::UserTraits;
 use crate::encoding::{StateReader, StateWriter};
 use crate::event::{CallType, Event, Scalar, TraitId, field_value};
@@ -149,6 +151,32 @@ impl UserProfile {
         self.features.merge(visitor.features);
         self.keys.merge(visitor.keys);
         self.points.merge(visitor.points);
+    }
+
+    /// Leaves segments that are of something else by these rules: a segment may have got a `per`, or lost it.
+    pub(crate) fn leave_segments_of_other_subjects(&mut self, rules: &Ruleset) {
+        self.members.retain(|segment| rules.segments[usize::from(segment.0)].per.is_none());
+        self.keys.leave_segments_of_other_subjects(rules);
+    }
+
+    /// Takes what was recomputed of the same user. Memberships stay as they are. Returns the instances of keys that are gone.
+    pub(crate) fn take_recomputed(&mut self, other: UserProfile, parts: &RecomputedParts) -> Vec<KeyInstance> {
+        self.now = self.now.max(other.now);
+        if parts.profile {
+            (self.first, self.latest) = (other.first, other.latest);
+            (self.traits, self.zone, self.dedup) = (other.traits, other.zone, other.dedup);
+        } else {
+            self.first = self.first.min(other.first);
+            self.latest = self.latest.max(other.latest);
+            // What was said before the log that is left begins.
+            let before = std::mem::replace(&mut self.traits, other.traits);
+            self.traits.merge(before);
+            self.zone = other.zone.or(self.zone.take());
+            self.dedup.unite(&other.dedup);
+        }
+        self.features.take_recomputed(other.features, parts);
+        self.points.take_ledgers(other.points, |ledger| RecomputedParts::has(&parts.ledgers, ledger.0));
+        self.keys.take_recomputed(other.keys, parts)
     }
 
     /// The features that have state, ascending.

@@ -23,6 +23,12 @@ impl LinksSnapshot {
 }
 
 impl IdentityLinks {
+    /// All links as they are now. The next snapshot is as if this had not been asked.
+    pub fn all(&self) -> LinksSnapshot {
+        let chunks = self.chunks.iter().map(|chunk| Arc::clone(&chunk.links)).collect();
+        LinksSnapshot { chunks, skip: 0, unlinked: Vec::new() }
+    }
+
     /// Everything that was linked and unlinked since the last snapshot; `whole`: all links.
     pub fn snapshot(&mut self, whole: bool) -> LinksSnapshot {
         let from = if whole { 0 } else { self.snapshot_end };

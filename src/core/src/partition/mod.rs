@@ -17,6 +17,7 @@ mod model_report;
 mod packed;
 mod packed_users;
 mod points_counters;
+mod recomputed;
 mod report;
 pub(crate) mod sections;
 mod snapshot;
@@ -37,6 +38,7 @@ pub use io::{
 pub use model_report::ModelReport;
 pub use packed::PackedUser;
 pub use points_counters::LedgerCounters;
+pub use recomputed::LiveAndRecomputed;
 pub use report::{
     AskReport, DeferredDecisionReport, ExposureReport, FeatureReport, GoalExposureReport, KeyExposureReport,
     KeyInstanceReport, LedgerReport, LotReport, ReservationReport, UserReport,
@@ -326,6 +328,8 @@ impl Partition {
         change: &RulesChange,
         out: &mut Vec<Output>,
     ) {
+        user.profile.leave_segments_of_other_subjects(&plan.rules);
+        user.campaigns.asks.drop_unanswered(&plan.rules);
         self.steps.enter_segments(&user);
         self.steps.change_rules(plan, &mut user, change, out);
         self.put(user);

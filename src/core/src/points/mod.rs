@@ -115,6 +115,13 @@ impl UserPoints {
         }
     }
 
+    /// Takes some ledgers as they are in another state of the same user.
+    pub(crate) fn take_ledgers(&mut self, other: UserPoints, is_taken: impl Fn(LedgerId) -> bool) {
+        self.0.retain(|(id, _)| !is_taken(*id));
+        self.0.extend(other.0.into_iter().filter(|(id, _)| is_taken(*id)));
+        self.0.sort_unstable_by_key(|(id, _)| *id);
+    }
+
     /// What is left of points that expire at most `within` from now, and until when that stays so without an event or an
     /// expiry.
     pub(crate) fn expiring(&self, id: LedgerId, by: Timestamp) -> TermResult<'static> {

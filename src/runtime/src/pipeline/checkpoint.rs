@@ -45,6 +45,7 @@ impl Pipeline {
             rules: self.plan.rules.version.clone(),
             rules_changes: self.rules_changes.0,
             rules_changed_at: self.rules_changes.1,
+            known: self.known.clone(),
             secret: self.options.secret.fingerprint(),
             partitions: u16::try_from(self.partitions.len()).unwrap_or(u16::MAX),
             stream: None,

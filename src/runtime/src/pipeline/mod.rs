@@ -43,6 +43,7 @@ mod observed_names;
 mod options;
 mod outputs;
 mod partition_task;
+mod past;
 mod queries;
 mod read_ahead;
 mod restore;
@@ -68,6 +69,7 @@ pub use observed_names::ObservedNames;
 pub use options::PipelineOptions;
 pub use queries::{UserCopy, UserExport};
 pub use read_ahead::{ParallelDecoder, ReadAhead};
+use rekindle_core::checkpoint::KnownPast;
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
 use rekindle_core::goals::UpliftCounts;
@@ -101,6 +103,10 @@ pub struct Pipeline {
     position: u64,
     /// The number of rules changes, and the greatest time read at the last one.
     rules_changes: (u64, Timestamp),
+    /// How far back the state knows the log.
+    known: KnownPast,
+    /// It reads the log from the first record that there ever was, whenever that was received.
+    reads_whole_log: bool,
     /// Outputs of a rules change during a restore, until the next batch.
     pending_outputs: Vec<Output>,
     seen: ObservedNames,
@@ -156,6 +162,8 @@ impl Pipeline {
             timer_limit: TimerMark::NEVER,
             position: 0,
             rules_changes: (0, Timestamp::MIN),
+            known: KnownPast::default(),
+            reads_whole_log: false,
             pending_outputs: Vec::new(),
             seen: ObservedNames::default(),
             events: 0,
@@ -190,6 +198,7 @@ impl Pipeline {
         out: &mut Vec<Output>,
     ) {
         self.begin_batch();
+        self.note_beginning(entries);
         let (mut rest, mut first) = (entries, 0);
         loop {
             // What precedes a forget request in the log is applied before the user is forgotten.

@@ -187,6 +187,7 @@ impl Pipeline {
         pipeline.position = head.position;
         pipeline.forgotten_count = head.forgotten;
         pipeline.rules_changes = (head.rules_changes, head.rules_changed_at);
+        pipeline.known = head.known;
         pipeline.links = links;
         pipeline.uplift = Arc::new(uplift);
         pipeline.shared = SharedState::restored(&plan.rules, budgets);

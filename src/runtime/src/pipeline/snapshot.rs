@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Pipeline;
 use rekindle_core::budgets::StoredBook;
+use rekindle_core::checkpoint::KnownPast;
 use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::Rollup;
 use rekindle_core::growth::calendar::Day;
@@ -28,6 +29,8 @@ pub struct SnapshotHeader {
     pub forgotten: u64,
     /// The number of rules changes, and the greatest time read at the last one.
     pub rules_changes: (u64, Timestamp),
+    /// How far back the state knows the log.
+    pub known: KnownPast,
     /// The fingerprint of the secret that draws depend on.
     pub secret: SecretFingerprint,
     /// The number of partitions.
@@ -85,6 +88,7 @@ impl Pipeline {
             fired: self.fired().max(Timestamp::MIN),
             forgotten: self.forgotten_count,
             rules_changes: self.rules_changes,
+            known: self.known.clone(),
             secret: self.options.secret.fingerprint(),
             partitions: u16::try_from(self.partitions.len()).unwrap_or(u16::MAX),
             is_full: full,

@@ -72,6 +72,7 @@ impl StoreShared {
             latest_read: snapshot.latest_read,
             rules_changes: snapshot.rules_changes.0,
             rules_changed_at: snapshot.rules_changes.1,
+            known: snapshot.known,
             rules: plan.rules.version.clone(),
             secret: snapshot.secret,
             partitions: snapshot.partitions,

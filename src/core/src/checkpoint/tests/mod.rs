@@ -92,6 +92,7 @@ fn head(rules: &str) -> CheckpointHeader {
         rules: rules.to_owned(),
         rules_changes: 3,
         rules_changed_at: Timestamp(START - 2),
+        known: KnownPast::since(Timestamp(START - 3)),
         secret: SecretFingerprint(77),
         partitions: 1,
         stream: Some(StreamIdentity { name: "EVENTS".to_owned(), created_ms: START }),

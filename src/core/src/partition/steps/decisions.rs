@@ -42,6 +42,9 @@ impl<'t> MadeDecision<'t> {
 impl StepContext {
     /// Adds the campaigns that the event's matches trigger.
     pub(super) fn note_triggering_matches(&mut self, plan: &ExecutionPlan) {
+        if self.decides_nothing {
+            return;
+        }
         for (index, found) in self.matches.iter().enumerate() {
             for campaign in plan.dispatch.campaigns_on_match(found.name) {
                 let trigger = PendingTrigger::Match(index);

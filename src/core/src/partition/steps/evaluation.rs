@@ -144,7 +144,7 @@ impl StepContext {
             *size = if change == TransitionKind::Enter { *size + 1 } else { *size - 1 };
             let decided = OutputKind::Transition { segment, change, key: key.clone(), cause: cause.clone() };
             out.push(Output { at, user: Arc::clone(&user.id), position: point.position, decided });
-            if matches!(cause, Cause::Rules { .. }) {
+            if self.decides_nothing || matches!(cause, Cause::Rules { .. }) {
                 continue;
             }
             for campaign in plan.dispatch.campaigns(segment, change) {

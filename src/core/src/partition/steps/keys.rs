@@ -52,7 +52,7 @@ impl StepContext {
     }
 
     /// Forgets the keys of a user that are too many after a visitor was merged into it.
-    pub(super) fn forget_surplus_keys(
+    pub(in crate::partition) fn forget_surplus_keys(
         &mut self,
         plan: &ExecutionPlan,
         user: &mut User,
@@ -79,10 +79,22 @@ impl StepContext {
         let per = usize::from(instance.per.0);
         self.counts.keys[per] -= 1;
         self.counts.keys_forgotten[per][usize::from(cause == Cause::Max)] += 1;
+        instance.members.iter().for_each(|segment| self.counts.sizes[usize::from(segment.0)] -= 1);
+        self.tell_left(plan, user, instance, cause, position, out);
+    }
+
+    /// Tells that an instance that is gone has left its segments, in file order.
+    pub(in crate::partition) fn tell_left(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &User,
+        instance: &KeyInstance,
+        cause: Cause,
+        position: u64,
+        out: &mut Vec<Output>,
+    ) {
         for segment in instance.members.iter() {
-            let index = usize::from(segment.0);
-            self.counts.transitions[index][TransitionKind::Exit as usize] += 1;
-            self.counts.sizes[index] -= 1;
+            self.counts.transitions[usize::from(segment.0)][TransitionKind::Exit as usize] += 1;
             self.stale.extend(plan.dispatch.readers(segment));
             let key = Some(Arc::clone(&instance.key));
             let decided = OutputKind::Transition { segment, change: TransitionKind::Exit, key, cause: cause.clone() };

@@ -43,6 +43,8 @@ pub(super) struct StepContext {
     pub(super) rules_change: Option<(Timestamp, u64)>,
     /// What draws depend on.
     pub(super) secret: DrawSecret,
+    /// Nothing triggers a campaign: the past is recomputed.
+    pub(super) decides_nothing: bool,
     /// The log's watermark: the beats that end at or before it have ended.
     pub(super) watermark: Timestamp,
     /// The end of the beat in which the step happens.
@@ -132,6 +134,7 @@ impl StepContext {
             uplift: UpliftCounts::default(),
             rules_change: None,
             secret: DrawSecret::default(),
+            decides_nothing: false,
             watermark: Timestamp::MIN,
             beat: Timestamp::MIN,
             asks: Vec::new(),
