@@ -305,6 +305,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
+    /// What it sets as cookies, as it is.
+    pub(crate) cookies: Vec<String>,
 }
 
 impl Answer {
@@ -316,7 +318,10 @@ impl Answer {
         let text = String::from_utf8(bytes).expect("UTF-8");
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+        let lines = head.lines().filter_map(|line| line.split_once(": "));
+        let cookies = lines.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+        let cookies = cookies.map(|(_, cookie)| cookie.to_owned()).collect();
+        Answer { status, head: head.to_lowercase(), body: body.to_owned(), cookies }
     }
 
     #[track_caller]

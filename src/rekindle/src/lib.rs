@@ -10,6 +10,7 @@
 //! | [`rekindle_deliver`] | outputs from the stream to other tools over HTTP |
 //! | [`rekindle_simulator`] | a simulated storefront |
 //! | [`rekindle_web`] | an HTTP server for any routes: connections and their limits |
+//! | [`rekindle_console`] | the pages of the console, as bytes |
 //! | [`rekindle_collect`] | events over HTTP, into the log |
 //! | `rekindle` | this crate |
 //!

@@ -1,6 +1,7 @@
 //! `[http]`: metrics, health and the API.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use schemars::JsonSchema;
 
@@ -24,6 +25,12 @@ pub struct HttpSettings {
     /// the file that holds it, or REKINDLE_HTTP_TOKEN in the environment. Without one, only a loopback address can be listened on.
     #[schemars(rename = "token_file", with = "Option<std::path::PathBuf>")]
     pub token: Option<Secret>,
+    /// A second token, which may only read: the file that holds it, or REKINDLE_HTTP_READ_TOKEN in the environment. Needs the other
+    /// token, too.
+    #[schemars(rename = "read_token_file", with = "Option<std::path::PathBuf>")]
+    pub read_token: Option<Secret>,
+    /// Whether the console, pages for people, is served at `/`.
+    pub console: bool,
     /// Whether metrics, which contain business figures, are open to every client that can reach the address, or need the token.
     pub open_metrics: bool,
     /// The largest request body, in bytes; 0 to 16 MiB.
@@ -47,6 +54,9 @@ pub struct HttpSettings {
 /// What the file is, in messages.
 pub const TOKEN_FILE: &str = "the file with the API's token";
 
+/// What the file of the other token is.
+pub const READ_TOKEN_FILE: &str = "the file with the API's token for reading";
+
 /// How to create one.
 pub const TOKEN_HELP: &str = "take a long random one, such as `openssl rand -hex 32` gives";
 
@@ -69,9 +79,11 @@ pub fn check_token(text: &str) -> Result<&str, &'static str> {
 }
 
 /// Keys of `[http]`.
-pub(super) const KEYS: [SettingKey; 8] = [
+pub(super) const KEYS: [SettingKey; 10] = [
     ("listen", SettingKind::Text),
     ("token_file", SettingKind::Text),
+    ("read_token_file", SettingKind::Text),
+    ("console", SettingKind::Truth),
     ("open_metrics", SettingKind::Truth),
     ("max_body_bytes", SettingKind::Number),
     ("timeout", SettingKind::Text),
@@ -85,6 +97,8 @@ impl Default for HttpSettings {
         HttpSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
             token: None,
+            read_token: None,
+            console: true,
             open_metrics: true,
             max_body_bytes: 65_536,
             timeout: Span(10_000),
@@ -97,15 +111,14 @@ impl Default for HttpSettings {
 
 impl HttpSettings {
     pub(super) fn read(&mut self, section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) {
-        let token = reader.secret(("http", section), "token", TOKEN_FILE);
-        // An empty one is reported already.
-        if let Some((Secret::Environment(text), place)) = &token
-            && let Err(why) = check_token(text)
-            && !text.trim().is_empty()
-        {
-            reader.problems.add(place, format!("this token {why}"), TOKEN_HELP);
+        self.token = read_token(section, reader, "token", TOKEN_FILE).map(|(token, _)| token);
+        let read_token = read_token(section, reader, "read_token", READ_TOKEN_FILE);
+        if let (Some((_, place)), None) = (&read_token, &self.token) {
+            let message = "a token for reading keeps nobody out, as long as there is no token for changes";
+            reader.problems.add_missing(place, message, "name another file with token_file = \"…\"");
         }
-        self.token = token.map(|(token, _)| token);
+        self.read_token = read_token.map(|(token, _)| token);
+        set(&mut self.console, reader.truth(section, "console"));
         set(&mut self.max_body_bytes, reader.number(section, "max_body_bytes", 0..=16_777_216));
         set(&mut self.timeout, reader.duration(section, "timeout", Span(100), Span(60_000)));
         set(&mut self.max_concurrency, reader.number(section, "max_concurrency", 1..=10_000));
@@ -126,4 +139,22 @@ impl HttpSettings {
             reader.problems.add_missing(&place, message, help);
         }
     }
+}
+
+/// A token, from its variable or its file, and where that stands.
+fn read_token(
+    section: &TomlSection<'_>,
+    reader: &mut SettingsReader<'_>,
+    key: &'static str,
+    what: &'static str,
+) -> Option<(Secret, Range<usize>)> {
+    let token = reader.secret(("http", section), key, what);
+    // An empty one is reported already.
+    if let Some((Secret::Environment(text), place)) = &token
+        && let Err(why) = check_token(text)
+        && !text.trim().is_empty()
+    {
+        reader.problems.add(place, format!("this token {why}"), TOKEN_HELP);
+    }
+    token
 }

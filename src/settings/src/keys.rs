@@ -46,13 +46,14 @@ pub(super) const REPEATED: [(&str, &[SettingKey]); 5] = [
 ];
 
 /// Secrets that a variable may hold itself; in the file stands only where they are, under the key with `_file` behind.
-pub(super) const SECRETS: [(&str, &str); 6] = [
+pub(super) const SECRETS: [(&str, &str); 7] = [
     ("engine", "secret"),
     ("nats", "password"),
     ("nats", "token"),
     ("nats", "nkey"),
     ("checkpoint", "s3_secret_access_key"),
     ("http", "token"),
+    ("http", "read_token"),
 ];
 
 /// Settings that there were: section, key, why it is gone, what to do.

@@ -41,7 +41,7 @@ pub use deliver::{
 };
 pub use engine::{EngineSettings, SECRET_FILE, StateTtlError};
 pub use errors::{SettingPlace, SettingsErrors, VariableError, blotted, masked, masked_within};
-pub use http::{HttpSettings, TOKEN_FILE, TOKEN_HELP, check_token};
+pub use http::{HttpSettings, READ_TOKEN_FILE, TOKEN_FILE, TOKEN_HELP, check_token};
 pub use log::{LogFormat, LogLevels, LogSettings};
 pub use nats::{NatsAuth, NatsSettings, Secret, TlsSettings};
 pub use output::{ContentMode, OutputSettings, TakeoverPolicy};

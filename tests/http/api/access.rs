@@ -141,7 +141,7 @@ fn services(api: &Api) -> ApiServices {
     }
 }
 
-fn refusal(settings: &HttpSettings) -> String {
+pub(super) fn refusal(settings: &HttpSettings) -> String {
     Routes::new(services(&open()), MetricsCache::new(|_| Vec::new()), settings)
         .expect_err("the settings are bad")
         .to_string()

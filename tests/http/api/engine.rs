@@ -161,7 +161,7 @@ fn metrics_are_text_unless_the_scraper_asks_for_the_binary_format() {
 #[test]
 fn unknown_paths_and_methods_are_problems() {
     let api = open();
-    for path in ["/", "/v1", "/v1/users/", "/v1/users/a/b", "/v2/stats", "/metrics/"] {
+    for path in ["//", "/index.html", "/v1", "/v1/users/", "/v1/users/a/b", "/v2/stats", "/metrics/"] {
         api.get(path).problem(404);
     }
     for (method, path, allowed) in

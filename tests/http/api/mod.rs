@@ -3,10 +3,12 @@
 mod access;
 mod budgets;
 mod connections;
+mod console;
 mod engine;
 mod keys;
 mod limits;
 mod points;
+mod session;
 mod uplift;
 mod users;
 
@@ -18,12 +20,21 @@ use crate::api_server::Api;
 /// The token of an API that has one.
 const TOKEN: &str = "s3cret-s3cret-s3cret";
 
+/// The token for reading of an API that has one.
+const READ_TOKEN: &str = "readers-readers-readers";
+
 fn open() -> Api {
     Api::start(&HttpSettings::default())
 }
 
 fn with_token() -> Api {
     Api::start(&HttpSettings { token: Some(Secret::Environment(format!(" {TOKEN}\n"))), ..HttpSettings::default() })
+}
+
+/// With the token of operators, and one of readers.
+fn with_both_tokens() -> Api {
+    let [token, read_token] = [TOKEN, READ_TOKEN].map(|token| Some(Secret::Environment(token.to_owned())));
+    Api::start(&HttpSettings { token, read_token, ..HttpSettings::default() })
 }
 
 fn short_limits() -> HttpSettings {

@@ -1,4 +1,6 @@
-//! Who may make requests: clients with the token; without a token, programs of this machine.
+//! Who may make requests: clients with a token, and people who signed in with it; without a token, programs of this machine.
+//!
+//! A session's cookie comes with whatever the browser asks for, so what changes something must come from this server's own pages.
 //!
 //! A web page is no program of this machine, even when the browser runs on it: without a token, a request must name a
 //! loopback host (a page of `evil.example`, which a hostile name server points to 127.0.0.1, names its own), and one
@@ -7,18 +9,24 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use axum::http::uri::{Authority, Uri};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use subtle::ConstantTimeEq;
 
+use super::console;
 use super::error::ApiError;
 use super::problem::ProblemDocument;
+use super::roles::{ApiRole, Requester};
+use super::session::{self, FailedSignIns};
+use super::sessions::SignInSessions;
 use rekindle_settings::{HttpSettings, Secret};
+use rekindle_web::ClientAddress;
 
 /// The paths that need no token and no loopback address.
 pub(super) const OPEN: [&str; 2] = ["/healthz", "/readyz"];
@@ -30,13 +38,19 @@ pub(super) const METRICS: &str = "/metrics";
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Headers that decide about access: if there were two, a proxy might have checked the other one.
-const SINGLE: [HeaderName; 4] = [HOST, AUTHORIZATION, ORIGIN, SEC_FETCH_SITE];
+const SINGLE: [HeaderName; 5] = [HOST, AUTHORIZATION, COOKIE, ORIGIN, SEC_FETCH_SITE];
 
 /// Who may make requests for paths that are not [`OPEN`].
 pub(super) struct ApiAccess {
     /// The token; `None`: the client must be a program of this machine.
     token: Option<String>,
+    /// The token that may only read.
+    read_token: Option<String>,
+    /// Whether the console is served.
+    has_console: bool,
     metrics: MetricsAccess,
+    pub(super) sessions: SignInSessions,
+    pub(super) failed: FailedSignIns,
 }
 
 /// Who may read metrics.
@@ -51,14 +65,19 @@ enum MetricsAccess {
 }
 
 impl ApiAccess {
-    /// As the settings have it; reads the token.
+    /// As the settings have it; reads the tokens.
     pub(super) fn new(settings: &HttpSettings) -> Result<ApiAccess, ApiError> {
-        let token = settings.token.as_ref().map(read_token).transpose()?;
+        let read = |secret: &Option<Secret>| secret.as_ref().map(read_token).transpose();
+        let (token, read_token) = (read(&settings.token)?, read(&settings.read_token)?);
         let local = settings.listen.ip().to_canonical().is_loopback();
         if token.is_none() && !local {
             return Err(ApiError::Exposed(settings.listen));
         }
-        Ok(ApiAccess::with(token, settings))
+        if read_token.is_some() && (token.is_none() || token == read_token) {
+            return Err(ApiError::SameTokens);
+        }
+        let has_console = settings.console;
+        Ok(ApiAccess { read_token, has_console, ..ApiAccess::with(token, settings) })
     }
 
     /// As the settings have it, for a server that has only metrics and health: without a token, everybody who reaches it may read them.
@@ -71,12 +90,19 @@ impl ApiAccess {
             (Some(_), false) => MetricsAccess::Token,
             _ => ApiAccess::of_metrics(settings.listen),
         };
-        ApiAccess { token, metrics }
+        ApiAccess {
+            token,
+            read_token: None,
+            has_console: false,
+            metrics,
+            sessions: SignInSessions::default(),
+            failed: FailedSignIns::default(),
+        }
     }
 
     /// For a server that has only metrics and health, and no settings.
     pub(super) fn metrics_only(listen: SocketAddr) -> ApiAccess {
-        ApiAccess { token: None, metrics: ApiAccess::of_metrics(listen) }
+        ApiAccess::with(None, &HttpSettings { listen, ..HttpSettings::default() })
     }
 
     fn of_metrics(listen: SocketAddr) -> MetricsAccess {
@@ -88,37 +114,109 @@ impl ApiAccess {
         self.token.is_some()
     }
 
-    /// Whether this path needs it.
-    pub(super) fn needs_token(&self, path: &str) -> bool {
+    /// Whether this operation needs it.
+    pub(super) fn needs_token(&self, method: &str, path: &str) -> bool {
         let metrics_need_it = path != METRICS || self.metrics == MetricsAccess::Token;
-        self.token.is_some() && metrics_need_it && !OPEN.contains(&path)
+        let is_sign_in = method == "POST" && path == session::PATH;
+        self.token.is_some() && metrics_need_it && !is_sign_in && !OPEN.contains(&path)
     }
 
-    fn check(&self, request: &Request) -> Result<(), ProblemDocument> {
+    /// The role that a token gives. Both are compared, in constant time.
+    pub(super) fn role_of(&self, shown: &[u8]) -> Option<ApiRole> {
+        let is = |token: &Option<String>| token.as_ref().is_some_and(|token| bool::from(token.as_bytes().ct_eq(shown)));
+        let (is_operator, is_reader) = (is(&self.token), is(&self.read_token));
+        is_operator.then_some(ApiRole::Operator).or_else(|| is_reader.then_some(ApiRole::Reader))
+    }
+
+    /// Who makes the request; `None`: everybody may, and nobody is asked.
+    fn check(&self, request: &Request) -> Result<Option<Requester>, ProblemDocument> {
         let path = request.uri().path();
         if OPEN.contains(&path) {
-            return Ok(());
+            return Ok(None);
         }
         check_single(request.headers())?;
-        match &self.token {
-            _ if path == METRICS && self.metrics == MetricsAccess::Everyone => Ok(()),
-            None => check_local(request),
-            Some(token) if path == METRICS && self.metrics == MetricsAccess::Local => {
-                check_local(request).or_else(|refused| check_token(token, request.headers()).map_err(|_| refused))
-            }
-            Some(token) => check_token(token, request.headers()),
+        let address = request.extensions().get::<ClientAddress>().map(|ClientAddress(address)| *address);
+        let requester = |role, name: String| Some(Requester { role, name, address });
+        if path == METRICS && self.metrics == MetricsAccess::Everyone {
+            return Ok(None);
         }
+        if self.token.is_none() {
+            return check_local(request).map(|()| requester(ApiRole::Operator, "local".to_owned()));
+        }
+        if self.has_console && console::has(path) {
+            return Ok(None);
+        }
+        if request.method() == Method::POST && path == session::PATH {
+            return check_same_origin(request).map(|()| None);
+        }
+        let identified = self.identify(request);
+        match identified {
+            Err(refused) if path == METRICS && self.metrics == MetricsAccess::Local => match check_local(request) {
+                Ok(()) => Ok(None),
+                // Without a token it is refused as it would be where there is none.
+                Err(elsewhere) if !request.headers().contains_key(AUTHORIZATION) => Err(elsewhere),
+                Err(_) => Err(refused),
+            },
+            Err(refused) => Err(refused),
+            Ok((role, name)) => Ok(requester(role, name)),
+        }
+    }
+
+    /// Whose token or session a request shows.
+    fn identify(&self, request: &Request) -> Result<(ApiRole, String), ProblemDocument> {
+        let headers = request.headers();
+        let refused = |detail| Err(ProblemDocument::new(StatusCode::UNAUTHORIZED, detail));
+        if let Some(shown) = headers.get(AUTHORIZATION) {
+            return match shown.as_bytes().split_at_checked(7) {
+                Some((scheme, shown)) if scheme.eq_ignore_ascii_case(b"bearer ") => match self.role_of(shown) {
+                    Some(role) => Ok((role, "token".to_owned())),
+                    None => refused("this is not the token"),
+                },
+                _ => refused("the header Authorization must read `Bearer …`"),
+            };
+        }
+        let Some(id) = session::session_id(headers) else {
+            return refused("this needs a token: send it as `Authorization: Bearer …`, or sign in");
+        };
+        let Some(session) = self.sessions.of(id, Instant::now()) else {
+            return refused("this session is over: sign in again");
+        };
+        if !request.method().is_safe() {
+            check_same_origin(request)?;
+            if !says_its_origin(headers) {
+                return Err(ProblemDocument::new(
+                    StatusCode::FORBIDDEN,
+                    "with a cookie, a request for changes must say where it comes from, as browsers do",
+                ));
+            }
+        }
+        Ok((session.role, format!("session {}", session.name)))
     }
 }
 
 /// Answers the requests that are permitted, and refuses all others.
 pub(super) async fn guard(
     State(access): State<Arc<ApiAccess>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, ProblemDocument> {
-    access.check(&request)?;
+    let requester = access.check(&request)?;
+    if let Some(requester) = requester {
+        request.extensions_mut().insert(requester);
+    }
     Ok(next.run(request).await)
+}
+
+/// No page of another site may ask for it.
+fn check_same_origin(request: &Request) -> Result<(), ProblemDocument> {
+    let detail = "no page of another site may ask for changes, or sign in";
+    let refused = || ProblemDocument::new(StatusCode::FORBIDDEN, detail);
+    let host = host(request).ok_or_else(refused)?;
+    if is_from_other_site(request.headers(), &host) { Err(refused()) } else { Ok(()) }
+}
+
+fn says_its_origin(headers: &HeaderMap) -> bool {
+    headers.contains_key(SEC_FETCH_SITE) || headers.contains_key(ORIGIN)
 }
 
 fn check_single(headers: &HeaderMap) -> Result<(), ProblemDocument> {
@@ -140,18 +238,6 @@ fn read_token(secret: &Secret) -> Result<String, ApiError> {
     match rekindle_settings::check_token(&token) {
         Ok(token) => Ok(token.to_owned()),
         Err(why) => Err(ApiError::Token { secret: format!("{secret:?}"), why }),
-    }
-}
-
-fn check_token(token: &str, headers: &HeaderMap) -> Result<(), ProblemDocument> {
-    let shown = headers.get(AUTHORIZATION).map(|value| value.as_bytes().split_at_checked(7));
-    let refused = |detail| Err(ProblemDocument::new(StatusCode::UNAUTHORIZED, detail));
-    match shown {
-        None => refused("this needs a token: send it as `Authorization: Bearer …`"),
-        Some(Some((scheme, shown))) if scheme.eq_ignore_ascii_case(b"bearer ") => {
-            if bool::from(token.as_bytes().ct_eq(shown)) { Ok(()) } else { refused("this is not the token") }
-        }
-        Some(_) => refused("the header Authorization must read `Bearer …`"),
     }
 }
 

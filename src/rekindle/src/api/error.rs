@@ -25,6 +25,11 @@ pub enum ApiError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The token for reading would let everybody change things, or keeps nobody out.
+    #[error(
+        "the token of http.read_token_file must differ from that of http.token_file, and there must be that one, too"
+    )]
+    SameTokens,
     /// Other machines could use the API without a token.
     #[error(
         "refused to serve the API on {0} without a token: others can reach that address; set http.token_file, or listen \

@@ -3,17 +3,19 @@
 //! [`Routes`] say what is served: [`Routes::metrics_only`] for a demo, [`Routes::new`] for the daemon. A
 //! [`HttpServer`](rekindle_web::HttpServer) serves them on a socket until it is stopped. The path of a request: the server (limits
 //! of connections, in all and per address, timeouts for the head and for writing) → `problem` (every error becomes a problem document) → `access`
-//! (who may make the request) → `limits` (concurrency, size, duration) → one of the handlers.
+//! (who makes the request, and may) → `roles` (what they may ask for) → `limits` (concurrency, size, duration) → one of the handlers.
 //!
 //! It promises that `/healthz` and `/readyz` answer whatever other clients do, also those that open connections and neither
 //! send nor read; that `/metrics` answers however busy the API is, and costs no more for many clients than for one; that
-//! everything else needs the token where there is one and a loopback address where there is none; and that `openapi` describes
-//! every route.
+//! everything else needs the token, or a session that was begun with it, where there is one, and a loopback address where there is
+//! none; that who may only read changes nothing; and that `openapi` describes every route of the API. The console's files (`console`)
+//! are there for everybody who could sign in.
 //!
-//! Deliberately absent: TLS (a proxy's job), HTTP/2, cookies, CORS, and any change of a user other than through the log.
+//! Deliberately absent: TLS (a proxy's job), HTTP/2, CORS, and any change of a user other than through the log.
 
 mod access;
 mod budgets;
+mod console;
 mod cursor;
 mod error;
 mod explain;
@@ -28,9 +30,12 @@ mod openapi;
 mod params;
 mod points;
 mod problem;
+mod roles;
 mod routes;
 mod rules;
 mod segments;
+mod session;
+mod sessions;
 mod stats;
 mod uplift;
 mod users;

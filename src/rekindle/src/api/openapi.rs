@@ -10,7 +10,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
 use super::access::{self, ApiAccess};
-use super::{budgets, explain, forget, growth, observe, problem, rules, segments, stats, uplift, users};
+use super::{budgets, explain, forget, growth, observe, problem, rules, segments, session, stats, uplift, users};
 
 /// Where the document is.
 pub(super) const PATH: &str = "/v1/openapi.json";
@@ -20,7 +20,10 @@ const BEARER: &str = "bearer";
 
 /// The responses that every limited route can give, besides its own.
 const ANYWHERE: [(&str, &str); 5] = [
-    ("403", "The request comes from elsewhere than it may, or says twice where it comes from"),
+    (
+        "403",
+        "The request comes from elsewhere than it may, or says twice where it comes from, or its token may only read",
+    ),
     ("408", "The request's body took too long to come in"),
     ("413", "The request's body is too large"),
     ("500", "The request ran into a mistake in this program"),
@@ -50,6 +53,9 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         growth::one_kind,
         rules::rules,
         rules::reload,
+        session::sign_in,
+        session::session,
+        session::sign_out,
         openapi_document
     ),
     components(schemas(problem::ProblemDocument))
@@ -74,8 +80,8 @@ fn document(access: &ApiAccess) -> utoipa::openapi::OpenApi {
     let mut document = OpenApiDocument::openapi();
     for (path, item) in &mut document.paths.paths {
         if !access::OPEN.contains(&path.as_str()) {
-            for operation in operations(item) {
-                complete(operation, path == access::METRICS, access.needs_token(path));
+            for (method, operation) in operations(item) {
+                complete(operation, path == access::METRICS, access.needs_token(method, path));
             }
         }
     }
@@ -87,8 +93,9 @@ fn document(access: &ApiAccess) -> utoipa::openapi::OpenApi {
     document
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten()
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    let all = [("GET", &mut item.get), ("POST", &mut item.post), ("PUT", &mut item.put), ("DELETE", &mut item.delete)];
+    all.into_iter().filter_map(|(method, operation)| operation.as_mut().map(|operation| (method, operation)))
 }
 
 /// Adds what holds for every operation, or for that of metrics.

@@ -1,7 +1,10 @@
 //! Extractors for the path and query of a request.
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -22,6 +25,36 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
         let id = Path::<String>::from_request_parts(parts, state).await;
         id.map(|Path(id)| PathId(id))
             .map_err(|_| ProblemDocument::bad_request("the id in the path must be percent-encoded UTF-8"))
+    }
+}
+
+/// A body of JSON, which says that it is that: a form of another site can't.
+pub(super) struct JsonBody<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = ProblemDocument;
+
+    async fn from_request(request: Request, state: &S) -> Result<JsonBody<T>, ProblemDocument> {
+        let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let media_type = media_type.split(';').next().unwrap_or_default().trim();
+        if !media_type.eq_ignore_ascii_case("application/json") {
+            let detail = "the body must be JSON, and say so: `Content-Type: application/json`";
+            return Err(ProblemDocument::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        }
+        let failed = |_| ProblemDocument::bad_request("the request's body is broken off or malformed");
+        let body = Bytes::from_request(request, state).await.map_err(failed)?;
+        let read = serde_json::from_slice(&body);
+        // Where the text is not shown: it may hold a token.
+        read.map(JsonBody).map_err(|error| {
+            let what = match error.classify() {
+                serde_json::error::Category::Data => "does not have the fields that it must have",
+                _ => "is no JSON",
+            };
+            let (line, column) = (error.line(), error.column());
+            ProblemDocument::bad_request(format!(
+                "the body {what} (line {line}, column {column}); /v1/openapi.json shows it"
+            ))
+        })
     }
 }
 

@@ -95,7 +95,8 @@ pub(super) async fn as_documents(mut response: Response) -> Response {
         response = ProblemDocument::new(status, detail).into_response();
         response.headers_mut().extend(allow.map(|allow| (axum::http::header::ALLOW, allow)));
     }
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // The console's files may be kept, if they are asked for again.
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

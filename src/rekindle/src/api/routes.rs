@@ -16,7 +16,7 @@ use super::limits::{self, RequestLimits};
 use super::observe::{self, MetricsCache};
 use super::problem::ProblemDocument;
 use super::rules::{self, RulesProvider};
-use super::{budgets, explain, growth, openapi, problem, segments, stats, uplift, users};
+use super::{budgets, console, explain, growth, openapi, problem, roles, segments, session, stats, uplift, users};
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::EngineHandle;
 use rekindle_settings::HttpSettings;
@@ -61,7 +61,7 @@ impl Routes {
     fn figures(metrics: MetricsCache, access: ApiAccess, settings: &HttpSettings) -> Routes {
         let health = Router::new().route("/healthz", get(observe::healthz));
         let router = Router::new().route(access::METRICS, get(observe::metrics)).with_state(metrics);
-        Routes::of(router.merge(health.clone()), health, access, false, settings)
+        Routes::of(router.merge(health.clone()), health, Arc::new(access), false, settings)
     }
 
     /// Everything there is. Reads the token, if there is one.
@@ -69,29 +69,39 @@ impl Routes {
     /// # Errors
     /// The token can't be read or used, or there is none and the settings name an address that others can reach.
     pub fn new(services: ApiServices, metrics: MetricsCache, settings: &HttpSettings) -> Result<Routes, ApiError> {
-        let access = ApiAccess::new(settings)?;
+        let access = Arc::new(ApiAccess::new(settings)?);
         let loopback_only = !access.has_token();
         let document = openapi::served(&access);
         let limits = Arc::new(RequestLimits::new(settings));
         let mut api: Router<Arc<ApiServices>> = Router::new().route(openapi::PATH, get(document));
         for (path, methods) in v1() {
-            api = api.route(path, methods);
+            api = api.route(path, roles::guarded(path, methods));
         }
         let services = Arc::new(services);
         let health = Router::new()
             .route("/readyz", get(observe::readyz))
             .with_state(Arc::clone(&services))
             .route("/healthz", get(observe::healthz));
+        let signing =
+            get(session::session).post(session::sign_in).delete(session::sign_out).with_state(Arc::clone(&access));
+        let api = api.with_state(services).route(session::PATH, roles::guarded(session::PATH, signing));
+        let console = if settings.console { console::routes() } else { Router::new() };
         let router = api
             .route_layer(middleware::from_fn_with_state(limits, limits::within))
-            .with_state(services)
+            .merge(console)
             .merge(Router::new().route(access::METRICS, get(observe::metrics)).with_state(metrics))
             .merge(health.clone());
         Ok(Routes::of(router, health, access, loopback_only, settings))
     }
 
-    fn of(router: Router, health: Router, access: ApiAccess, loopback_only: bool, settings: &HttpSettings) -> Routes {
-        let router = router.layer(middleware::from_fn_with_state(Arc::new(access), access::guard));
+    fn of(
+        router: Router,
+        health: Router,
+        access: Arc<ApiAccess>,
+        loopback_only: bool,
+        settings: &HttpSettings,
+    ) -> Routes {
+        let router = router.layer(middleware::from_fn_with_state(access, access::guard));
         let service = WebService {
             router: finished(router),
             reserve: finished(health.fallback(too_many)),

@@ -67,6 +67,12 @@ fn every_problem_is_reported_at_its_place() {
     "REKINDLE_NATS_PASSWORD"
 )]
 #[case::http_token("[http]\ntoken = 'hunter2'", "secrets don't stand in this file", "token", "token_file = \"…\"")]
+#[case::http_read_token_alone(
+    "[http]\nread_token_file = 't'",
+    "a token for reading keeps nobody out, as long as there is no token for changes",
+    "'t'",
+    "token_file = \"…\""
+)]
 #[case::no_password("[nats]\nuser = 'u'", "there is a user, and no password", "'u'", "REKINDLE_NATS_PASSWORD")]
 #[case::no_user("[nats]\npassword_file = 'p'", "there is a password, and no user", "'p'", "user = ")]
 #[case::two_ways(

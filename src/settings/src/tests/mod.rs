@@ -97,6 +97,8 @@ fn every_section_is_read() {
         [http]
         listen = '0.0.0.0:80'
         token_file = 'http.token'
+        read_token_file = 'http.read'
+        console = false
         max_body_bytes = 0
         timeout = '1m'
         max_concurrency = 10_000
@@ -180,6 +182,8 @@ fn every_section_is_read() {
     let http = HttpSettings {
         listen: ([0, 0, 0, 0], 80).into(),
         token: Some(Secret::File(file("http.token"))),
+        read_token: Some(Secret::File(file("http.read"))),
+        console: false,
         max_body_bytes: 0,
         timeout: Span(60_000),
         max_concurrency: 10_000,
@@ -192,7 +196,7 @@ fn every_section_is_read() {
     assert_eq!(config.log.level.to_string(), "warn,rekindle_nats::source=debug,async_nats=off");
     assert_eq!(config.shutdown, ShutdownSettings { deadline: Span(600_000) });
     let named: Vec<_> = config.files.iter().map(|file| file.what).collect();
-    assert_eq!(named.len(), 8, "{named:?}");
+    assert_eq!(named.len(), 9, "{named:?}");
 
     let start = |text: &str| read(&format!("[source]\nstart = {text}")).source.start;
     assert_eq!([start("'first'"), start("'new'")], [StartPosition::First, StartPosition::New]);

@@ -86,7 +86,11 @@ fn the_document_has_the_paths_of_the_router_and_no_other() {
     let document = json_document();
     let documented: BTreeSet<&str> = document["paths"].as_object().expect("paths").keys().map(String::as_str).collect();
     let v1 = super::super::routes::v1();
-    let routed = v1.iter().map(|(path, _)| *path).chain(super::access::OPEN).chain([super::access::METRICS, PATH]);
+    let routed = v1.iter().map(|(path, _)| *path).chain(super::access::OPEN).chain([
+        super::access::METRICS,
+        PATH,
+        super::super::session::PATH,
+    ]);
     assert_eq!(documented, routed.collect());
 }
 
@@ -129,12 +133,30 @@ fn a_token_is_asked_for_where_there_is_one_and_nowhere_else() {
     assert_eq!(without["components"]["securitySchemes"], Value::Null);
     for (with, more) in [(open_metrics, Some("/metrics")), (all, None)] {
         for (path, item) in with["paths"].as_object().expect("paths") {
-            let open = ["/healthz", "/readyz"].into_iter().chain(more).any(|open| open == path);
+            let is_open = ["/healthz", "/readyz"].into_iter().chain(more).any(|open| open == path);
             for (method, operation) in item.as_object().expect("operations") {
+                if (path.as_str(), method.as_str()) == ("/v1/session", "post") {
+                    assert_eq!(operation.get("security"), None, "who signs in has no token yet");
+                    continue;
+                }
+                let open = is_open;
                 assert_eq!(operation["security"] == json!([{"bearer": []}]), !open, "{method} {path}");
                 assert_eq!(operation["responses"].get("401").is_some(), !open, "{method} {path}");
                 assert_eq!(without["paths"][path][method].get("security"), None, "{method} {path}");
             }
         }
     }
+}
+
+#[test]
+fn the_table_of_roles_has_every_operation_and_no_other() {
+    let document = json_document();
+    let paths = document["paths"].as_object().expect("paths").iter();
+    let operations = paths.filter(|(path, _)| path.starts_with("/v1/")).flat_map(|(path, item)| {
+        item.as_object().expect("operations").keys().map(move |method| (method.to_uppercase(), path.clone()))
+    });
+    let table = super::super::roles::OPERATIONS.iter();
+    let table: BTreeSet<_> = table.map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(table, operations.collect());
+    assert_eq!(table.len(), super::super::roles::OPERATIONS.len(), "one line for each");
 }
