@@ -1,0 +1,40 @@
+// What the engine's outcomes mean, in words for people who have not read the rules language.
+
+/** Outcomes of decisions in the order in which a campaign decides (docs/rules.md). */
+export const OUTCOMES = {
+  too_late: ['too late', 'The reason to write was longer ago than the message is worth sending (expires).', 'held'],
+  stale: ['no longer true', 'When quiet hours ended, the person was not in the segment any more.', 'held'],
+  condition: ["condition not met", "The campaign's own condition (if) did not hold.", 'held'],
+  max_per_user: ['had it often enough', 'The person has had this campaign as often as max_per_user allows.', 'held'],
+  max_per_key: ['had it for this key', 'This cart, order or category has had the campaign as often as max_per_key allows.', 'held'],
+  cooldown: ['cooling down', 'The person had this campaign too recently (cooldown).', 'held'],
+  deferred: ['waiting for the morning', 'It is night where the person is (quiet_hours): decided again when it ends.', 'waits'],
+  pending: ['already waiting', 'A decision of this campaign already waits for the end of quiet hours.', 'held'],
+  capped: ['enough messages', 'The person has had as many messages as a cap allows.', 'held'],
+  insufficient: ['too few points', 'The person has fewer points than the price.', 'held'],
+  budget: ['budget used up', 'A budget lacks what this would cost.', 'held'],
+  no_luck: ['lost the draw', 'The draw (chance) was lost.', 'group'],
+  control: ['control group', 'The person is in the control group, who are sent nothing, so that the effect can be measured.', 'group'],
+  holdout: ['holdout', "The person is in this campaign's holdout, who are not sent it, so that its effect can be measured.", 'group'],
+  sent: ['sent', 'The message went out.', 'sent'],
+};
+
+export const outcomeName = (outcome) => OUTCOMES[outcome]?.[0] ?? String(outcome).replaceAll('_', ' ');
+export const outcomeHelp = (outcome) => OUTCOMES[outcome]?.[1] ?? '';
+export const outcomeGroup = (outcome) => OUTCOMES[outcome]?.[2] ?? 'held';
+
+/** Why something happened. */
+export function causeName(cause) {
+  if (!cause) return '';
+  return { time: 'as time passed', rules: 'by a change of the rules', ttl: 'it was forgotten', max: 'too many at a time' }[cause] ?? 'by an event';
+}
+
+/** "cart_abandoned" as a title. */
+export const title = (id) => id.charAt(0).toUpperCase() + id.slice(1).replaceAll('_', ' ');
+
+/** What sets a campaign off: "enter:cart_abandoned". */
+export function triggerName(on) {
+  if (on && typeof on === 'object') return triggerName(on.on ?? Object.entries(on).map(([kind, id]) => `${kind}:${id}`)[0]);
+  const [kind, id] = String(on ?? '').split(':');
+  return { enter: `when somebody enters ${id}`, exit: `when somebody leaves ${id}`, event: `at each event “${id}”` }[kind] ?? on ?? '';
+}
