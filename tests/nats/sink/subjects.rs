@@ -49,7 +49,7 @@ async fn every_kind_of_output_has_its_subject_and_the_journals_payload() {
     let (rules, previous) = ("new".to_owned(), "old".to_owned());
     let mut rules_activation = outputs::group(&plan, 1, 1, Vec::new(), Vec::new());
     let OutputItem::Batch(output_batch) = &mut rules_activation else { unreachable!("a group is one") };
-    output_batch.rules_activation = Some(RulesActivation { at: START, rules, previous });
+    output_batch.rules_activation = Some(RulesActivation { at: START, rules, previous, from_log: false });
     sink.send(rules_activation).await;
     let figures = sink.finish().await.figures();
     assert_eq!(

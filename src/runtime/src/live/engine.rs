@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::growth_schedule::GrowthReportSchedule;
-use super::membership_view::MembershipView;
+use super::processing::NextRules;
 use super::recovery::Recovery;
 use super::request::{EngineRequest, EngineStart, RulesChangeError};
 use super::snapshot::{CompletedSnapshot, EngineSnapshot, SnapshotError, SnapshotStart};
@@ -62,12 +62,12 @@ pub(super) struct Engine {
     pub(super) pipeline: Pipeline,
     pub(super) shared: Arc<EngineShared>,
     /// Where it waits, for batches, requests and the sink.
-    runtime: tokio::runtime::Handle,
+    pub(super) runtime: tokio::runtime::Handle,
     batches: mpsc::Receiver<RecordBatch>,
-    requests: mpsc::Receiver<EngineRequest>,
+    pub(super) requests: mpsc::Receiver<EngineRequest>,
     output_items: mpsc::Sender<OutputItem>,
     /// Requests that arrived while the sink had no room and that change something.
-    waiting: VecDeque<EngineRequest>,
+    pub(super) waiting: VecDeque<EngineRequest>,
     statistics_published: Instant,
     /// When timers last fired.
     pub(super) timers_fired: Instant,
@@ -215,8 +215,12 @@ impl Engine {
             batch.extend(more);
         }
         match &mut self.state {
-            EngineState::Recovering { backlog, .. } => {
-                backlog.extend(batch);
+            EngineState::Recovering { backlog, recovery } => {
+                if let Some(recovery) = recovery {
+                    recovery.read_past(&batch);
+                }
+                // Those before are there for the past of rules to come.
+                backlog.extend(batch.into_iter().filter(|record| record.sequence > self.sequence));
                 self.recover()?;
             }
             EngineState::Running { .. } | EngineState::Draining => self.apply_group(&batch, None)?,
@@ -232,12 +236,16 @@ impl Engine {
             EngineRequest::ChangeRules { plan, recorder, reply } => {
                 match self.runtime.block_on(recorder(self.sequence)) {
                     Ok(generation) => {
-                        let activation = self.change_rules(plan, generation, None)?;
+                        let activation = self.change_rules(NextRules::Plan(plan), generation, None)?;
                         // The client may have disconnected; the rules have changed all the same.
                         let _ = reply.send(Ok(activation));
                     }
                     Err(error) => drop(reply.send(Err(RulesChangeError::NotRecorded(error)))),
                 }
+            }
+            EngineRequest::TakeOver { past, generation, recorder, reply } => {
+                let activation = self.take_over(past, generation, recorder)?;
+                let _ = reply.send(activation);
             }
             EngineRequest::Snapshot { full, begin, reply } => self.begin_snapshot(full, begin, reply)?,
             EngineRequest::ReplacePipeline(pipeline, start) => self.replace_pipeline(*pipeline, start),
@@ -253,30 +261,16 @@ impl Engine {
     }
 
     /// Answers a request that only reads; gives back any other.
-    fn answer_read(&self, request: EngineRequest) -> Option<EngineRequest> {
+    pub(super) fn answer_read(&self, request: EngineRequest) -> Option<EngineRequest> {
         match request {
             EngineRequest::Describe { user, reply } => drop(reply.send(self.pipeline.report(&user))),
             EngineRequest::CopyUser { user, reply } => drop(reply.send(self.pipeline.copy_of(&user))),
             EngineRequest::Export { user, reply } => drop(reply.send(self.pipeline.export(&user))),
             EngineRequest::AffectedUsers { id, reply } => drop(reply.send(self.pipeline.affected_users(&id))),
+            EngineRequest::BeginPast { reply } => drop(reply.send(self.past_beginning())),
             other => return Some(other),
         }
         None
-    }
-
-    /// Replaces the pipeline, to which no record was applied yet.
-    fn replace_pipeline(&mut self, pipeline: Pipeline, start: EngineStart) {
-        self.pipeline = pipeline;
-        (self.sequence, self.generation) = (start.sequence, start.generation);
-        self.restart_reports();
-    }
-
-    /// The published view of the state starts from the pipeline as it is now.
-    pub(super) fn restart_reports(&mut self) {
-        self.shared.replace_view(MembershipView::new(Arc::clone(self.pipeline.plan()), self.pipeline.users()));
-        self.state_size = StateSizeCount::default();
-        self.growth = GrowthReportSchedule::default();
-        self.publish_statistics();
     }
 
     /// Begins a snapshot here, between two groups. A barrier in the outputs tells when everything before it is published.
@@ -369,7 +363,7 @@ impl Engine {
         })
     }
 
-    fn publish_statistics(&mut self) {
+    pub(super) fn publish_statistics(&mut self) {
         self.state_size.count_on(&self.pipeline);
         self.growth.refresh(&self.pipeline, !self.is_recovering());
         self.shared.publish(EngineStats {

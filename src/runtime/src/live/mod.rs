@@ -9,9 +9,12 @@
 mod engine;
 mod growth_schedule;
 pub mod membership_view;
+mod past_pipeline;
 mod processing;
 mod recent_decisions;
+pub mod recomputation;
 mod recovery;
+mod replacement;
 mod request;
 mod snapshot;
 mod state_size;
@@ -19,6 +22,7 @@ mod state_size;
 mod tests;
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -34,6 +38,7 @@ use crate::pipeline::{Pipeline, PipelineTotals, UserCopy, UserExport};
 use engine::{Engine, EngineChannels};
 use membership_view::MembershipView;
 use recent_decisions::RecentDecisions;
+pub use past_pipeline::{PastPipeline, RecoveredPast};
 pub use recovery::{RecoveredRulesChange, Recovery};
 use rekindle_core::budgets::BudgetBook;
 use rekindle_core::goals::UpliftCounts;
@@ -41,7 +46,7 @@ use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{ExecutionPlan, Output, UserReport};
 use rekindle_core::time::Timestamp;
 use request::EngineRequest;
-pub use request::{EngineStart, RulesChangeError, RulesChangeRecorder};
+pub use request::{AwaitedPast, EngineStart, PastBeginning, RulesChangeError, RulesChangeRecorder};
 pub use snapshot::{CompletedSnapshot, SnapshotError, SnapshotStart};
 
 /// How many batches of the source may wait for the engine.
@@ -106,6 +111,8 @@ struct EngineShared {
     view: Mutex<Arc<MembershipView>>,
     stats: Mutex<Arc<EngineStats>>,
     recent: RecentDecisions,
+    /// The last record of the log that was applied.
+    sequence: AtomicU64,
     /// Whether the recovery is finished.
     is_live: watch::Sender<bool>,
     /// The engine's pauses for snapshots, in microseconds.
@@ -165,6 +172,7 @@ pub fn start(pipeline: Pipeline, start: EngineStart, runtime: tokio::runtime::Ha
     let shared = Arc::new(EngineShared {
         view: Mutex::new(Arc::new(MembershipView::new(plan, pipeline.users()))),
         stats: Mutex::new(Arc::new(stats)),
+        sequence: AtomicU64::new(start.sequence),
         recent: RecentDecisions::new(MAX_RECENT_DECISIONS, MAX_RECENT_DECISION_BYTES),
         is_live: watch::Sender::new(false),
         pauses: Mutex::new(Histogram::new_with_bounds(1, MAX_PAUSE_US, 3).expect("these bounds are sound")),
@@ -237,6 +245,35 @@ impl EngineHandle {
         recorder: RulesChangeRecorder,
     ) -> Result<RulesActivation, RulesChangeError> {
         self.ask(|reply| EngineRequest::ChangeRules { plan, recorder, reply }).await?
+    }
+
+    /// What a pipeline that reads the log's past begins with.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn begin_past(&self) -> Result<PastBeginning, EngineBusy> {
+        self.ask(|reply| EngineRequest::BeginPast { reply }).await
+    }
+
+    /// Makes the rules of a pipeline that has read the log's past take effect between two events, with the state that it has:
+    /// the engine waits a moment for it to read the last records. `generation` is the number of rules changes when it
+    /// [began](EngineHandle::begin_past); `recorder` records where they take effect, before they do.
+    ///
+    /// # Errors
+    /// The engine does not answer or is recovering, other rules took effect since, the pipeline is late, or the position can't
+    /// be recorded; the rules did not change.
+    pub async fn take_over(
+        &self,
+        past: AwaitedPast,
+        generation: u64,
+        recorder: RulesChangeRecorder,
+    ) -> Result<RulesActivation, RulesChangeError> {
+        self.ask(|reply| EngineRequest::TakeOver { past, generation, recorder, reply }).await?
+    }
+
+    /// The last record of the log that was applied.
+    pub fn sequence(&self) -> u64 {
+        self.shared.sequence.load(Ordering::Relaxed)
     }
 
     /// Takes a snapshot of all users, or of those changed since the last one; `begin` opens the checkpoint that it is written

@@ -5,6 +5,7 @@
 //! computed again, and that part be skipped by its number.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::engine::{Engine, EngineState, SinkClosed};
@@ -13,8 +14,16 @@ use crate::log::LogRecord;
 use crate::output::batch::{DeadLetter, DeadLetterCollector, OutputBatch, OutputItem, RulesActivation};
 use crate::output::committed_position::{CommittedPosition, PartialGroup};
 use crate::output::dead_letter::MAX_DEAD_LETTERS_PER_MESSAGE;
-use crate::pipeline::{ExpiredLink, ForgottenUser, InputEntry, Rejection};
+use crate::pipeline::{ExpiredLink, ForgottenUser, InputEntry, Pipeline, Rejection};
 use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, TimerMark};
+
+/// Rules that take effect.
+pub(super) enum NextRules {
+    /// What is new in them begins empty.
+    Plan(Arc<ExecutionPlan>),
+    /// They know the past: a pipeline has read the log under them, up to the same record.
+    Past(Box<Pipeline>),
+}
 
 /// About the number of timers that fire in one action, since events that arrive meanwhile wait for them.
 const TIMERS_PER_ACTION: usize = 2_000;
@@ -50,6 +59,7 @@ impl Engine {
         self.pipeline.limit_timers(self.pipeline.timer_mark());
         let (mut outputs, dead_letters) = self.feed(records);
         self.sequence = last.sequence;
+        self.shared.sequence.store(self.sequence, Ordering::Relaxed);
         let messages_published = skip_published(&mut outputs, partial, 0);
         let received = self.pipeline.received().to_vec();
         let batch = OutputBatch {
@@ -161,8 +171,10 @@ impl Engine {
                 RecoveryStep::Apply(records, partial) => self.apply_group(&records, partial)?,
                 RecoveryStep::FireTimers(to, Some(partial)) => self.fire_timers(to, Some(partial))?,
                 RecoveryStep::FireTimers(to, None) => drop(self.timer_outputs(to)),
-                RecoveryStep::ChangeRules(RecoveredRulesChange { plan, generation, .. }, publication) => {
-                    self.change_rules(plan, generation, Some(publication))?;
+                RecoveryStep::ChangeRules(RecoveredRulesChange { plan, generation, past, .. }, publication) => {
+                    let past = past.and_then(|past| past.take());
+                    let next = past.map_or(NextRules::Plan(plan), |past| NextRules::Past(Box::new(past)));
+                    self.change_rules(next, generation, Some(publication))?;
                 }
                 RecoveryStep::Finish => {
                     let rest = std::mem::take(backlog);
@@ -179,7 +191,7 @@ impl Engine {
     /// `publication` says how much of the result is published already.
     pub(super) fn change_rules(
         &mut self,
-        plan: Arc<ExecutionPlan>,
+        next: NextRules,
         generation: u64,
         publication: Option<RulesChangePublication>,
     ) -> Result<RulesActivation, SinkClosed> {
@@ -190,14 +202,22 @@ impl Engine {
             }
         }
         let previous = self.pipeline.plan().rules.version.clone();
-        let activation = RulesActivation { at: self.pipeline.watermark(), rules: plan.rules.version.clone(), previous };
+        let (plan, from_log) = match &next {
+            NextRules::Plan(plan) => (Arc::clone(plan), false),
+            NextRules::Past(past) => (Arc::clone(past.plan()), true),
+        };
+        let (at, rules) = (self.pipeline.watermark(), plan.rules.version.clone());
+        let activation = RulesActivation { at, rules, previous, from_log };
         let partial = match publication {
             Some(RulesChangePublication::Partial(partial)) => Some(partial),
             _ => None,
         };
         let before = CommittedPosition { open: partial, ..self.committed_position() };
         let mut outputs = Vec::new();
-        self.pipeline.change_rules(Arc::clone(&plan), &mut outputs);
+        match next {
+            NextRules::Plan(plan) => self.pipeline.change_rules(plan, &mut outputs),
+            NextRules::Past(past) => self.pipeline.change_rules_to(*past, &mut outputs),
+        }
         self.generation = generation;
         sort(&mut outputs);
         self.shared.recent.add(&plan, &outputs);

@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::past_pipeline::RecoveredPast;
 use crate::log::{LogRecord, RecordBatch};
 use crate::output::committed_position::{CommittedPosition, PartialGroup};
 use rekindle_core::partition::{ExecutionPlan, TimerMark};
@@ -31,6 +32,8 @@ pub struct RecoveredRulesChange {
     pub generation: u64,
     /// The rules.
     pub plan: Arc<ExecutionPlan>,
+    /// What they had made of the log's past; `None`: they did not know it.
+    pub past: Option<RecoveredPast>,
 }
 
 /// The next step of a recovery.
@@ -69,6 +72,22 @@ impl Recovery {
         self.committed.last_needed()
     }
 
+    /// The record after which the log is to be read, where the engine continues after `restored`: what rules made of the log's
+    /// past may have been stored before the checkpoint.
+    pub fn reads_after(&self, restored: u64) -> u64 {
+        let pasts = self.changes.iter().filter_map(|change| change.past.as_ref()?.sequence());
+        pasts.fold(restored, u64::min)
+    }
+
+    /// Records that the engine is given, some of which it may have applied already, go through the past of the rules to come.
+    pub(super) fn read_past(&self, records: &[LogRecord]) {
+        for change in &self.changes {
+            if let Some(past) = &change.past {
+                past.read(records, change.sequence);
+            }
+        }
+    }
+
     /// The next step after the record `sequence`, with all timers fired up to `fired`; the backlog has the next records.
     pub(super) fn next(&mut self, sequence: u64, fired: TimerMark, backlog: &mut RecordBatch) -> RecoveryStep {
         if sequence >= self.committed.sequence {
@@ -85,6 +104,9 @@ impl Recovery {
         }
         let next_is_beyond = |limit: u64| backlog.first().is_some_and(|record| record.sequence > limit);
         let is_due = |change: &RecoveredRulesChange| change.sequence <= sequence || next_is_beyond(change.sequence);
+        if self.changes.front().is_some_and(|change| is_due(change) && !change.knows_past()) {
+            return RecoveryStep::Wait;
+        }
         if self.changes.front().is_some_and(is_due)
             && let Some(change) = self.changes.pop_front()
         {
@@ -127,6 +149,13 @@ impl Recovery {
     }
 }
 
+impl RecoveredRulesChange {
+    /// Whether the rules know as much of the log's past as they knew when they took effect.
+    fn knows_past(&self) -> bool {
+        self.past.as_ref().and_then(RecoveredPast::sequence).is_none_or(|read| read >= self.sequence)
+    }
+}
+
 fn up_to(backlog: &mut RecordBatch, limit: u64) -> Vec<LogRecord> {
     let count = backlog.partition_point(|record| record.sequence <= limit);
     backlog.drain(..count).collect()
@@ -154,6 +183,7 @@ mod tests {
             sequence,
             generation,
             plan: Arc::new(ExecutionPlan::new(rules::compile("").expect("no rules are fine"))),
+            past: None,
         }
     }
 

@@ -12,6 +12,7 @@ use super::snapshot::{CompletedSnapshot, SnapshotError, SnapshotStart};
 use crate::output::batch::RulesActivation;
 use crate::pipeline::{Pipeline, UserCopy, UserExport};
 use crate::store::StoreError;
+use rekindle_core::identity::LinksSnapshot;
 use rekindle_core::partition::{ExecutionPlan, UserReport};
 
 /// What a [handle](super::EngineHandle) asks of the engine. It is answered between two batches.
@@ -53,6 +54,22 @@ pub(super) enum EngineRequest {
         /// Receives the result.
         reply: oneshot::Sender<Result<RulesActivation, RulesChangeError>>,
     },
+    /// What a pipeline that reads the log's past begins with.
+    BeginPast {
+        /// Receives the answer.
+        reply: oneshot::Sender<PastBeginning>,
+    },
+    /// Makes the rules of a pipeline that has read the log's past take effect here.
+    TakeOver {
+        /// The pipeline, which is asked to read up to here.
+        past: AwaitedPast,
+        /// The number of rules changes when it began: there must have been none since.
+        generation: u64,
+        /// Records durably where they take effect, before they do.
+        recorder: RulesChangeRecorder,
+        /// Receives the result.
+        reply: oneshot::Sender<Result<RulesActivation, RulesChangeError>>,
+    },
     /// Replaces the pipeline before the recovery starts.
     ReplacePipeline(Box<Pipeline>, EngineStart),
     /// Starts the recovery.
@@ -77,6 +94,25 @@ pub struct EngineStart {
     pub generation: u64,
 }
 
+/// What a pipeline that reads the log's past begins with.
+#[derive(Debug)]
+pub struct PastBeginning {
+    /// The links of visitors, which may be older than what is left of the log.
+    pub links: LinksSnapshot,
+    /// Whether the engine knows when its log began.
+    pub knows_beginning: bool,
+    /// The number of rules changes so far.
+    pub generation: u64,
+}
+
+/// A pipeline that has read the log's past, but for the last few records.
+pub struct AwaitedPast {
+    /// Is told up to which record it is to read.
+    pub through: oneshot::Sender<u64>,
+    /// Then comes the pipeline.
+    pub pipeline: oneshot::Receiver<Box<Pipeline>>,
+}
+
 /// Records durably that other rules take effect after this sequence of the log; returns the number of the change, from 1.
 pub type RulesChangeRecorder = Box<dyn FnOnce(u64) -> BoxFuture<'static, Result<u64, StoreError>> + Send>;
 
@@ -91,6 +127,12 @@ pub enum RulesChangeError {
         "the daemon is recovering: it replays the part of the log whose outputs are already published (/readyz and rekindle_recovering report the end of it); retry then"
     )]
     Recovering,
+    /// Other rules took effect since the log's past was first read.
+    #[error("other rules took effect while the log was read")]
+    OtherRules,
+    /// What they make of the log's past was not there in time.
+    #[error("what the rules make of the log's past did not catch up with the live engine in time")]
+    PastIsLate,
     /// Their position could not be recorded.
     #[error("could not record the change of the rules in the checkpoint store: {0}")]
     NotRecorded(#[source] StoreError),

@@ -136,6 +136,8 @@ pub struct RulesActivation {
     pub rules: String,
     /// The fingerprint of those before.
     pub previous: String,
+    /// They know the log's past.
+    pub from_log: bool,
 }
 
 #[cfg(test)]

@@ -26,6 +26,11 @@ impl Pipeline {
         }
     }
 
+    /// Whether it is known when the first record was received that was read; older checkpoints do not say it.
+    pub fn knows_beginning(&self) -> bool {
+        self.known.began.is_some()
+    }
+
     /// All links as they are now, which costs little.
     pub fn links_now(&self) -> LinksSnapshot {
         self.links.all()

@@ -54,7 +54,7 @@ impl StoreShared {
                     let (claim, next) = (Some((epoch, claim.instance.clone())), manifest.next);
                     let copy = state.copy.take();
                     *state =
-                        StoreState { manifest: Some((manifest, Some(version))), copy, claim, last, next, begun: None };
+                        StoreState { manifest: Some((manifest, Some(version))), copy, claim, last, next, begun: None, past: None };
                     self.write_copy(&mut state, &bytes, epoch);
                     return Ok(epoch);
                 }
@@ -71,7 +71,7 @@ impl StoreShared {
         let (instance, stream) = (claim.instance.clone(), claim.stream.clone());
         let next = found.as_ref().map_or(1, |manifest| manifest.next);
         match found.filter(|_| !claim.from_start) {
-            None => Ok(Manifest { epoch, instance, stream, next, checkpoints: Vec::new(), rules: Vec::new() }),
+            None => Ok(Manifest { epoch, instance, stream, next, checkpoints: Vec::new(), rules: Vec::new(), recomputing: None }),
             Some(manifest) => {
                 if let (Some(found), Some(expected)) = (&manifest.stream, &stream)
                     && found != expected

@@ -138,8 +138,10 @@ impl StoreShared {
                 || [MANIFEST, MANIFEST_COPY].contains(&finished_name(&name))
                     && ![MANIFEST, MANIFEST_COPY].contains(&name.as_str());
             let is_being_written = being_written.as_ref().is_some_and(|start| name.starts_with(start.as_str()));
+            let is_past = state.past.as_deref() == Some(finished_name(&name));
             if is_ours
                 && !is_being_written
+                && !is_past
                 && !valid.contains(name.as_str())
                 && let Err(error) = self.objects.remove(&name)
             {

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::StoreShared;
 use super::error::{StoreError, StoreFailure};
-use super::manifest::{Manifest, ManifestEntry, ManifestError, RulesEntry};
+use super::manifest::{Manifest, ManifestEntry, ManifestError, PastEntry, RulesEntry};
 use super::objects::{ObjectError, ObjectStorage};
 use crate::pipeline::RestoredPipeline;
 use rekindle_core::checkpoint::{CheckpointFile, CodecError};
@@ -52,6 +52,8 @@ pub struct RulesText {
     pub version: String,
     /// Their text.
     pub text: String,
+    /// What they made of the log's past; `None`: they did not know it.
+    pub past: Option<PastEntry>,
 }
 
 /// A checkpoint that cannot be used.
@@ -91,6 +93,9 @@ pub enum ObjectDamage {
         /// The last record in it.
         sequence: u64,
     },
+    /// It has other bytes than were written there.
+    #[error("it is not what was written there")]
+    OtherBytes,
     /// It is a delta whose base or previous delta is not in the manifest.
     #[error("the checkpoint it continues is not kept")]
     ChainBroken,
@@ -206,7 +211,7 @@ fn load_one(
 
 /// Reads a checkpoint's object, and verifies that it is the one in the manifest, with all of its bytes.
 pub(super) fn read_object(objects: &dyn ObjectStorage, entry: &ManifestEntry) -> Result<Vec<u8>, LoadFailure> {
-    let bytes = read(objects, &entry.object)?;
+    let bytes = read_bytes(objects, &entry.object)?;
     if crc32c::crc32c(&bytes) == entry.crc32c && bytes.len() as u64 == entry.bytes {
         return Ok(bytes);
     }
@@ -234,7 +239,7 @@ pub(super) fn stored_rules<'m>(
 
 fn compiled_rules(objects: &dyn ObjectStorage, recorded: &RulesEntry) -> Result<StoredRules, LoadFailure> {
     let text =
-        String::from_utf8(read(objects, &recorded.object)?).map_err(|_| LoadFailure::Damaged(ObjectDamage::NotText))?;
+        String::from_utf8(read_bytes(objects, &recorded.object)?).map_err(|_| LoadFailure::Damaged(ObjectDamage::NotText))?;
     let ruleset = rules::compile(&text).map_err(|problems| {
         let first_mistake = problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
         LoadFailure::Damaged(ObjectDamage::RulesInvalid { first_mistake })
@@ -262,12 +267,13 @@ fn rules_texts(
             let bytes = objects.read(&rules.object).map_err(|error| failed(StoreFailure::Object(error)))?;
             let text =
                 String::from_utf8(bytes).map_err(|_| failed(StoreFailure::Damaged(ObjectDamage::NotText.into())))?;
-            Ok(RulesText { number: rules.number, sequence: rules.sequence, version: rules.version.clone(), text })
+            let RulesEntry { number, sequence, version, past, .. } = rules.clone();
+            Ok(RulesText { number, sequence, version, text, past })
         })
         .collect()
 }
 
-fn read(objects: &dyn ObjectStorage, name: &str) -> Result<Vec<u8>, LoadFailure> {
+pub(super) fn read_bytes(objects: &dyn ObjectStorage, name: &str) -> Result<Vec<u8>, LoadFailure> {
     objects.read(name).map_err(|error| match error {
         ObjectError::Missing => LoadFailure::Damaged(ObjectDamage::Missing),
         ObjectError::Unreadable(error) => LoadFailure::Damaged(ObjectDamage::Unreadable(error)),

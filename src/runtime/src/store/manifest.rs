@@ -32,6 +32,9 @@ pub struct Manifest {
     pub checkpoints: Vec<ManifestEntry>,
     /// The rules in force at the oldest of them, and every change since, oldest first.
     pub rules: Vec<RulesEntry>,
+    /// The version of the rules under which the log's past is being read, to take effect then; `None`: there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recomputing: Option<String>,
 }
 
 /// A checkpoint in the manifest.
@@ -80,6 +83,23 @@ pub struct RulesEntry {
     pub version: String,
     /// The object with their text.
     pub object: String,
+    /// What they made of the log's past before they took effect; `None`: they did not know it, or no checkpoint needs it any
+    /// more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub past: Option<PastEntry>,
+}
+
+/// What rules made of the log's past, as it was stored a little before they took effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastEntry {
+    /// The object.
+    pub object: String,
+    /// Bytes of the object.
+    pub bytes: u64,
+    /// The CRC-32C of its bytes.
+    pub crc32c: u32,
+    /// All records of the log up to this sequence are in it.
+    pub sequence: u64,
 }
 
 /// Why a manifest could not be read.
@@ -152,12 +172,15 @@ impl Manifest {
         }
         let Some(oldest) = self.checkpoints.iter().map(|entry| entry.generation).min() else { return };
         self.rules.retain(|rules| rules.number >= oldest);
+        // No checkpoint is left from before they took effect.
+        self.rules.iter_mut().filter(|rules| rules.number == oldest).for_each(|rules| rules.past = None);
     }
 
     /// The names of the valid objects.
     pub(super) fn objects(&self) -> impl Iterator<Item = &str> {
         let checkpoints = self.checkpoints.iter().map(|entry| entry.object.as_str());
-        checkpoints.chain(self.rules.iter().map(|rules| rules.object.as_str()))
+        let pasts = self.rules.iter().filter_map(|rules| Some(rules.past.as_ref()?.object.as_str()));
+        checkpoints.chain(self.rules.iter().map(|rules| rules.object.as_str())).chain(pasts)
     }
 
     /// The sizes of the last base and of the deltas that continue it.

@@ -40,6 +40,7 @@ mod manifest;
 mod manifest_storage;
 mod names;
 mod objects;
+mod past;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -51,8 +52,9 @@ pub use commit::PublishedOutputs;
 pub use error::{StoreError, StoreFailure, UnusableStore};
 pub use inspection::{CheckpointInspection, ObjectFinding};
 pub use load::{LoadedCheckpoint, LoadedState, ObjectDamage, RulesText, SkippedCheckpoint};
-pub use manifest::{Manifest, ManifestEntry, ManifestError, RulesEntry};
+pub use manifest::{Manifest, ManifestEntry, ManifestError, PastEntry, RulesEntry};
 pub use objects::ObjectError;
+pub use record::NewRules;
 pub use writer::{CheckpointCompletion, CheckpointWriter, WrittenCheckpoint};
 
 pub(crate) use folder::{Folder, finished_name};
@@ -93,6 +95,8 @@ struct StoreState {
     next: u64,
     /// The checkpoint that is being written, or was written and did not become valid.
     begun: Option<u64>,
+    /// What rules made of the log's past, which is being written, or was written and is not in the manifest yet.
+    past: Option<String>,
 }
 
 impl CheckpointStore {
@@ -173,8 +177,16 @@ impl CheckpointStore {
     /// # Errors
     /// The manifest can't be written, or somebody else has claimed the checkpoints.
     pub async fn record_rules(&self, sequence: u64, version: &str, text: &str) -> Result<u64, StoreError> {
-        let (version, text) = (version.to_owned(), text.to_owned());
-        self.run(move |shared| shared.record_rules(sequence, &version, &text)).await
+        let rules = NewRules { version: version.to_owned(), text: text.to_owned(), past: None };
+        self.record_new_rules(sequence, rules).await
+    }
+
+    /// The same, with what the rules made of the log's past; also where they are in force already.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn record_new_rules(&self, sequence: u64, rules: NewRules) -> Result<u64, StoreError> {
+        self.run(move |shared| shared.record_rules(sequence, &rules)).await
     }
 
     /// Whether the next snapshot should be full: there is no base, the last checkpoint that was begun did not become valid,

@@ -28,9 +28,15 @@ pub(super) fn rules(version: &str, epoch: u64) -> String {
     format!("rules-{plain}-{epoch}.toml")
 }
 
+/// `rules-0123456789abcdef-12-3.past`
+pub(super) fn past(version: &str, sequence: u64, epoch: u64) -> String {
+    let plain: String = version.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("rules-{plain}-{sequence}-{epoch}.past")
+}
+
 /// The epoch in the name of a checkpoint or of rules; `None`: it is another name.
 pub(super) fn epoch_of(name: &str) -> Option<u64> {
-    let (stem, _) = name.rsplit_once('.').filter(|(_, kind)| ["base", "delta", "toml"].contains(kind))?;
+    let (stem, _) = name.rsplit_once('.').filter(|(_, kind)| ["base", "delta", "toml", "past"].contains(kind))?;
     let (first, epoch) = stem.rsplit_once('-')?;
     let is_ours = first.starts_with("rules-") || first.len() >= 12 && first.bytes().all(|byte| byte.is_ascii_digit());
     epoch.parse().ok().filter(|_| is_ours)
@@ -51,6 +57,7 @@ mod tests {
             checkpoint(7, 3, CheckpointKind::Base),
             checkpoint(u64::MAX, u64::MAX, CheckpointKind::Delta),
             rules("5e31875763703adb", 1),
+            past("5e31875763703adb", u64::MAX, 1),
         ] {
             assert!(is_plain(&name) && epoch_of(&name).is_some(), "{name}");
         }

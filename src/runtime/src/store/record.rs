@@ -2,17 +2,29 @@
 
 use super::StoreShared;
 use super::error::StoreError;
-use super::manifest::RulesEntry;
+use super::manifest::{PastEntry, RulesEntry};
 use super::names;
 use rekindle_core::checkpoint::StreamIdentity;
 
+/// Rules that take effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRules {
+    /// Their version.
+    pub version: String,
+    /// Their text.
+    pub text: String,
+    /// What they made of the log's past; `None`: they do not know it.
+    pub past: Option<PastEntry>,
+}
+
 impl StoreShared {
-    pub(super) fn record_rules(&self, sequence: u64, version: &str, text: &str) -> Result<u64, StoreError> {
+    pub(super) fn record_rules(&self, sequence: u64, rules: &NewRules) -> Result<u64, StoreError> {
+        let NewRules { version, text, past } = rules;
         let mut state = self.state();
         let Some((manifest, epoch)) = state.claimed() else {
             return Err(StoreError::NotClaimed { place: self.objects.place() });
         };
-        if let Some(last) = manifest.rules.last().filter(|last| last.version == version) {
+        if let Some(last) = manifest.rules.last().filter(|last| last.version == *version && past.is_none()) {
             return Ok(last.number);
         }
         let number = manifest.rules.last().map_or(0, |last| last.number + 1);
@@ -21,12 +33,14 @@ impl StoreShared {
         let mut new = self.objects.create(&object).map_err(failed)?;
         new.write(text.as_bytes()).map_err(failed)?;
         new.finish().map_err(failed)?;
-        let entry = RulesEntry { number, sequence, version: version.to_owned(), object };
+        let entry = RulesEntry { number, sequence, version: version.clone(), object, past: past.clone() };
         self.update(&mut state, |manifest| {
             if manifest.rules.last() != Some(&entry) {
                 manifest.rules.push(entry.clone());
             }
+            manifest.recomputing = None;
         })?;
+        state.past = None;
         Ok(number)
     }
 

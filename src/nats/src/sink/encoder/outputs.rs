@@ -73,9 +73,12 @@ impl MessageEncoder {
 
     /// The message of a rules change.
     pub(super) fn rules_activation(&mut self, rules_activation: &RulesActivation, generation: u64) -> OutputMessage {
-        let RulesActivation { at, rules, previous } = rules_activation;
+        let RulesActivation { at, rules, previous, from_log } = rules_activation;
         let id = event_id(&format!("rules\0{}\0{rules}\0{previous}\0{generation}", at.0));
-        let line = json!({"kind": "rules", "at": at.to_string(), "rules": rules, "previous": previous});
+        let mut line = json!({"kind": "rules", "at": at.to_string(), "rules": rules, "previous": previous});
+        if *from_log {
+            line["from"] = json!("log");
+        }
         write!(self.buffer, "{line}").expect("writing to memory cannot fail");
         let (subject, payload) = (self.rules_subject.clone(), self.take_written());
         let attributes = CloudEventAttributes::new(MessageKind::Rules, &id, &self.emitter).about(None, *at);
