@@ -11,6 +11,7 @@ mod ending;
 mod equality;
 mod faults;
 mod forgetting;
+mod from_log;
 mod letters;
 mod mapped;
 mod recovery;

@@ -14,12 +14,13 @@ use futures_util::future::BoxFuture;
 use rekindle::api::{ApiServices, Routes, RulesProvider};
 use rekindle::api::{ForgetError, ForgetRequests, LoggedPosition, MetricsCache};
 use rekindle::metrics::ExpositionFormat;
-use rekindle::reload::{ActiveRules, ReloadError, ReloadOutcome};
+use rekindle::reload::{ActiveRules, FromLogEnd, FromLogReload, ReloadError, ReloadOutcome};
 use rekindle_core::checkpoint::{ColdStart, RulesComparison, WarmUp};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
+use rekindle_runtime::live::recomputation::RecomputationFigures;
 use rekindle_runtime::live::{self, EngineHandle};
 use rekindle_runtime::log::{LogRecord, RecordBatch, RecordKind};
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
@@ -84,6 +85,8 @@ pub(crate) struct RulesFile {
     pub(crate) delay_ms: AtomicU64,
     live: EngineHandle,
     loaded: Mutex<ActiveRules>,
+    /// The latest reload from the log.
+    from_log: Mutex<Option<FromLogReload>>,
 }
 
 /// The metrics: a page of one number, and how often one was made.
@@ -175,6 +178,30 @@ impl RulesProvider for RulesFile {
         }
         .boxed()
     }
+
+    /// It never ends by itself.
+    fn reload_from_log(&self, _: bool) -> BoxFuture<'_, Result<FromLogReload, ReloadError>> {
+        async {
+            let mut latest = self.from_log.lock().expect("not poisoned");
+            if let Some(running) = latest.as_ref().filter(|latest| latest.end.is_none()) {
+                return Err(ReloadError::Running { started: running.started });
+            }
+            let figures = RecomputationFigures { first: 11, sequence: 21, live_sequence: 51, ..Default::default() };
+            let rules = self.loaded.lock().expect("not poisoned").version.clone();
+            Ok(latest.insert(FromLogReload { rules, started: START, figures, end: None }).clone())
+        }
+        .boxed()
+    }
+
+    fn from_log(&self) -> Option<FromLogReload> {
+        self.from_log.lock().expect("not poisoned").clone()
+    }
+
+    fn cancel_from_log(&self) -> bool {
+        let mut latest = self.from_log.lock().expect("not poisoned");
+        let running = latest.as_mut().filter(|latest| latest.end.is_none());
+        running.map(|running| running.end = Some(FromLogEnd::Cancelled)).is_some()
+    }
 }
 
 impl Api {
@@ -200,6 +227,7 @@ impl Api {
             broken: false.into(),
             delay_ms: 0.into(),
             live: live.clone(),
+            from_log: Mutex::default(),
             loaded: Mutex::new(loaded),
         });
         let log = Arc::new(Log {

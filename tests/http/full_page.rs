@@ -62,6 +62,7 @@ pub(crate) fn page() -> MetricsPage {
     page.collected(&collected.figures());
     page.ready(true);
     page.recovering(false);
+    page.from_log(None);
     let mut pauses = Histogram::new(3).expect("a sound precision");
     pauses.record(1_500).expect("it grows by itself");
     page.checkpoint_pauses(&pauses);

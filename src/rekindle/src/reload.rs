@@ -9,6 +9,7 @@ use rekindle_core::checkpoint::RulesComparison;
 use rekindle_core::diagnostics::Diagnostic;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::live::RulesChangeError;
+use rekindle_runtime::live::recomputation::RecomputationFigures;
 use rekindle_runtime::output::batch::RulesActivation;
 
 /// The rules that are in force.
@@ -38,6 +39,33 @@ pub enum ReloadOutcome {
     Unchanged {
         /// Their fingerprint.
         version: String,
+    },
+}
+
+/// A reload from the log: a second engine reads the log under the rules, and takes over when it has caught up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FromLogReload {
+    /// The fingerprint of the rules.
+    pub rules: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// How far it is, or how far it came.
+    pub figures: RecomputationFigures,
+    /// How it ended; `None`: it runs.
+    pub end: Option<FromLogEnd>,
+}
+
+/// How a reload from the log ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromLogEnd {
+    /// The rules took effect.
+    Applied(RulesActivation),
+    /// Somebody cancelled it; nothing has changed.
+    Cancelled,
+    /// It failed; nothing has changed.
+    Failed {
+        /// Why.
+        why: String,
     },
 }
 
@@ -87,6 +115,34 @@ pub enum ReloadError {
         text: String,
         /// All of them, at their places in the text.
         problems: Vec<Diagnostic>,
+    },
+    /// A reload from the log is running.
+    #[error(
+        "the log is being read for a reload that began at {started}: wait for its end, or cancel it (DELETE /v1/rules/reload)"
+    )]
+    Running {
+        /// When it began.
+        started: Timestamp,
+    },
+    /// There is no log.
+    #[error(
+        "events come on plain NATS subjects, which keep nothing: there is no past to read; reload without it; the rules in \
+         force remain"
+    )]
+    NoLog,
+    /// There is no connection to the broker.
+    #[error("there is no connection to the broker, so the log can't be read; the rules in force remain; try again")]
+    NoBroker,
+    /// The second engine would be too large.
+    #[error(
+        "a reload from the log takes a second engine beside the live one, whose state takes {needed} bytes, and may take {max}: \
+         raise [engine] reload_memory, or reload without the past; the rules in force remain"
+    )]
+    TooLarge {
+        /// The bytes of the live engine's state.
+        needed: u64,
+        /// How many it may take.
+        max: u64,
     },
     /// The engine did not change them.
     #[error("{0}; the rules in force remain")]

@@ -45,6 +45,12 @@ pub struct EngineSettings {
     /// years.
     #[schemars(with = "DurationText")]
     pub unseen_after: Span,
+    /// The most bytes that the state of the second engine may take which reads the log again for a reload from the log.
+    #[schemars(range(min = 1_048_576, max = 1_099_511_627_776i64))]
+    pub reload_memory: u64,
+    /// How much of one core that second engine may use, in percent; 1 to 100.
+    #[schemars(range(min = 1, max = 100))]
+    pub reload_share: u8,
     /// The secret that draws of campaigns (`chance`) depend on: the file that holds it, or REKINDLE_ENGINE_SECRET in the
     /// environment. It is read at the start only, and stays the same as long as the checkpoints do. Without one, draws can be
     /// foreseen.
@@ -56,7 +62,7 @@ pub struct EngineSettings {
 pub const SECRET_FILE: &str = "the secret file";
 
 /// Keys of `[engine]`.
-pub(super) const KEYS: [SettingKey; 10] = [
+pub(super) const KEYS: [SettingKey; 12] = [
     ("rules", SettingKind::Text),
     ("max_disorder", SettingKind::Text),
     ("state_ttl", SettingKind::Text),
@@ -66,6 +72,8 @@ pub(super) const KEYS: [SettingKey; 10] = [
     ("workers", SettingKind::Number),
     ("clock", SettingKind::Text),
     ("unseen_after", SettingKind::Text),
+    ("reload_memory", SettingKind::Number),
+    ("reload_share", SettingKind::Number),
     ("secret_file", SettingKind::Text),
 ];
 /// The largest `max_disorder`.
@@ -85,6 +93,8 @@ impl Default for EngineSettings {
             workers: 0,
             clock: Clock::Log,
             unseen_after: Span(3_600_000),
+            reload_memory: 4 << 30,
+            reload_share: 50,
             secret: None,
         }
     }
@@ -127,6 +137,8 @@ impl EngineSettings {
         set(&mut self.workers, reader.number(section, "workers", 0..=1_024));
         set(&mut self.clock, reader.choice(section, "clock", &[("log", Clock::Log), ("events", Clock::Events)]));
         set(&mut self.unseen_after, unseen_after(section, reader));
+        set(&mut self.reload_memory, reader.number(section, "reload_memory", 1_048_576..=1_099_511_627_776));
+        set(&mut self.reload_share, reader.number(section, "reload_share", 1..=100));
         self.secret = reader.secret(("engine", section), "secret", SECRET_FILE).map(|(secret, _)| secret);
     }
 }

@@ -165,12 +165,34 @@ fn unknown_paths_and_methods_are_problems() {
         api.get(path).problem(404);
     }
     for (method, path, allowed) in
-        [("DELETE", "/v1/segments", "get"), ("GET", "/v1/rules/reload", "post"), ("POST", "/metrics", "get")]
+        [("DELETE", "/v1/segments", "get"), ("PUT", "/v1/rules/reload", "post"), ("POST", "/metrics", "get")]
     {
         let refused = api.request(method, path, "");
         refused.problem(405);
         assert!(refused.head.contains(&format!("\r\nallow: {allowed}")), "{refused:?}");
     }
+}
+
+#[test]
+fn a_reload_from_the_log_is_begun_watched_and_cancelled() {
+    let api = open();
+    const PATH: &str = "/v1/rules/reload";
+    assert!(api.get(PATH).problem(404).contains("since the daemon started"));
+    assert_eq!(api.get("/v1/rules").json()["reload"], json!(null));
+    api.request("DELETE", PATH, "").problem(409);
+    assert!(api.request("POST", "/v1/rules/reload?from=yesterday", "").problem(400).contains("`log` only"));
+    let begun = api.request("POST", "/v1/rules/reload?from=log", "");
+    assert_eq!(
+        (begun.status, &begun.json()["state"], &begun.json()["progress"]),
+        (202, &json!("reading"), &json!(0.25))
+    );
+    assert!(api.request("POST", "/v1/rules/reload?from=log", "").problem(409).contains("is being read"));
+    assert_eq!(api.get(PATH).json()["sequence"], json!(21));
+    assert_eq!(api.get("/v1/rules").json()["reload"], api.get(PATH).json());
+    assert_eq!(api.request("DELETE", PATH, "").json()["state"], json!("cancelled"));
+    api.request("DELETE", PATH, "").problem(409);
+    assert_eq!(api.get(PATH).json()["error"], json!(null));
+    assert_eq!(api.request("POST", "/v1/rules/reload?from=log", "").status, 202, "there may be another one now");
 }
 
 #[test]

@@ -30,14 +30,18 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 
 use crate::NatsConnection;
+use rekindle_core::time::Span;
 use rekindle_mapping::MappingTable;
 use rekindle_runtime::compression::decompressed;
 use rekindle_runtime::health::HealthPart;
 use rekindle_runtime::log::{LogRecord, RecordBatch, RecordKind};
-use rekindle_settings::{SourceKind, SourceSettings};
+use rekindle_settings::{SourceKind, SourceSettings, StartPosition};
 
 /// The most bytes of messages handed on together, plus one message.
 const BATCH_BYTES_MAX: usize = 8 << 20;
+
+/// An interval in which no tick becomes due: a year.
+const NO_TICKS: Span = Span(366 * 86_400_000);
 
 /// A source on NATS.
 #[derive(Debug)]
@@ -90,6 +94,17 @@ impl NatsSource {
     /// Makes calls of the messages on subjects that match these patterns, by their mappings.
     pub fn mapping(self, mappings: Vec<(String, MappingTable)>) -> NatsSource {
         NatsSource { mappings, ..self }
+    }
+
+    /// Reads the stream from where the settings say the log begins, or from its first message if that is not known, and only
+    /// reads: it creates no stream and publishes no ticks.
+    pub fn from_beginning(mut self) -> NatsSource {
+        if self.settings.start == StartPosition::New {
+            self.settings.start = StartPosition::First;
+        }
+        self.settings.create = false;
+        self.settings.tick_interval = NO_TICKS;
+        self
     }
 
     /// Starts behind this message of the stream, whatever the settings say.

@@ -21,6 +21,7 @@ mod error;
 mod explain;
 mod export;
 mod forget;
+mod from_log;
 mod growth;
 mod keys;
 mod limits;

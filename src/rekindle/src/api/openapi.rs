@@ -10,7 +10,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
 use super::access::{self, ApiAccess};
-use super::{budgets, explain, forget, growth, observe, problem, rules, segments, session, stats, uplift, users};
+use super::{
+    budgets, explain, forget, from_log, growth, observe, problem, rules, segments, session, stats, uplift, users,
+};
 
 /// Where the document is.
 pub(super) const PATH: &str = "/v1/openapi.json";
@@ -53,6 +55,8 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         growth::one_kind,
         rules::rules,
         rules::reload,
+        from_log::from_log,
+        from_log::cancel,
         session::sign_in,
         session::session,
         session::sign_out,

@@ -104,12 +104,15 @@ impl<S: Send + Sync> FromRequestParts<S> for ExplainedSegment {
 pub(super) struct ReloadOptions {
     /// Also those from which all events, segments or campaigns are gone.
     pub(super) allow_empty: bool,
+    /// With the state that they would have had all along.
+    pub(super) from_log: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ReloadQuery {
     allow_empty: Option<String>,
+    from: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for ReloadOptions {
@@ -117,10 +120,17 @@ impl<S: Send + Sync> FromRequestParts<S> for ReloadOptions {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<ReloadOptions, ProblemDocument> {
         let text: ReloadQuery = query(parts, state).await?;
-        match text.allow_empty.as_deref() {
-            None | Some("false") => Ok(ReloadOptions { allow_empty: false }),
-            Some("" | "true") => Ok(ReloadOptions { allow_empty: true }),
-            Some(_) => Err(ProblemDocument::bad_request("`allow_empty` must be true or false; alone it says true")),
+        let allow_empty = match text.allow_empty.as_deref() {
+            None | Some("false") => false,
+            Some("" | "true") => true,
+            Some(_) => {
+                return Err(ProblemDocument::bad_request("`allow_empty` must be true or false; alone it says true"));
+            }
+        };
+        match text.from.as_deref() {
+            None => Ok(ReloadOptions { allow_empty, from_log: false }),
+            Some("log") => Ok(ReloadOptions { allow_empty, from_log: true }),
+            Some(_) => Err(ProblemDocument::bad_request("`from` can be `log` only")),
         }
     }
 }

@@ -16,7 +16,9 @@ use super::limits::{self, RequestLimits};
 use super::observe::{self, MetricsCache};
 use super::problem::ProblemDocument;
 use super::rules::{self, RulesProvider};
-use super::{budgets, console, explain, growth, openapi, problem, roles, segments, session, stats, uplift, users};
+use super::{
+    budgets, console, explain, from_log, growth, openapi, problem, roles, segments, session, stats, uplift, users,
+};
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::EngineHandle;
 use rekindle_settings::HttpSettings;
@@ -147,7 +149,7 @@ pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 12] {
         ("/v1/growth", get(growth::growth)),
         ("/v1/growth/{kind}", get(growth::one_kind)),
         ("/v1/rules", get(rules::rules)),
-        ("/v1/rules/reload", post(rules::reload)),
+        ("/v1/rules/reload", post(rules::reload).get(from_log::from_log).delete(from_log::cancel)),
     ]
 }
 

@@ -10,10 +10,11 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::from_log::FromLogResponse;
 use super::params::ReloadOptions;
 use super::problem::{ProblemDocument, document};
 use super::routes::ApiServices;
-use crate::reload::{ActiveRules, ReloadError, ReloadOutcome};
+use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome};
 use rekindle_core::checkpoint::ColdStart;
 use rekindle_core::diagnostics;
 use rekindle_core::diagnostics::Diagnostic;
@@ -27,6 +28,16 @@ pub trait RulesProvider: Send + Sync + 'static {
     /// Reads the rules file and lets it take effect between two events. If that fails, nothing changes; rules from which all
     /// events, segments or campaigns are gone are refused unless `allow_empty`. Concurrent reloads are served one by one.
     fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>>;
+
+    /// Reads the rules file, and begins to read the log under its rules, which take effect when all of it is read, with the state
+    /// that they would have had all along. If that fails, nothing changes. One at a time.
+    fn reload_from_log(&self, allow_empty: bool) -> BoxFuture<'_, Result<FromLogReload, ReloadError>>;
+
+    /// The reload from the log that is running, or else the latest; `None`: there was none since the start.
+    fn from_log(&self) -> Option<FromLogReload>;
+
+    /// Cancels the reload from the log that is running; false: none is.
+    fn cancel_from_log(&self) -> bool;
 }
 
 /// Something that knows nothing of the time before the rules took effect
@@ -72,7 +83,7 @@ impl RulesProblem {
 #[schema(as = LoadedRules)]
 #[schema(example = json!({
     "version": "5e9b1a33928a1318", "path": "/etc/rekindle/rules.toml", "loaded_at": "2026-03-05T09:00:00.000Z",
-    "text": "[events]\nview = \"Product Viewed\"\n"
+    "text": "[events]\nview = \"Product Viewed\"\n", "reload": null
 }))]
 pub(super) struct RulesResponse {
     /// Their fingerprint.
@@ -84,6 +95,8 @@ pub(super) struct RulesResponse {
     loaded_at: String,
     /// What it said.
     text: String,
+    /// The reload from the log that is running, or else the latest; null: there was none since the start.
+    reload: Option<FromLogResponse>,
 }
 
 /// The result of a reload.
@@ -133,48 +146,64 @@ pub(super) struct RulesErrorsResponse {
 ))]
 pub(super) async fn rules(State(services): State<Arc<ApiServices>>) -> Json<RulesResponse> {
     let ActiveRules { path, text, version, since } = services.rules.active();
-    Json(RulesResponse { version, path: path.display().to_string(), loaded_at: since.to_string(), text })
+    let reload = services.rules.from_log().map(FromLogResponse::from);
+    Json(RulesResponse { version, path: path.display().to_string(), loaded_at: since.to_string(), text, reload })
 }
 
 /// Reload the rules file
 ///
 /// Correct rules take effect between two events; rules with mistakes change nothing. Transitions that the rules themselves cause
 /// are published with the cause `rules`, and trigger no campaign. The request has no body.
+///
+/// With `from=log` the log is read under the rules first, as far back as the stream reaches, beside the live engine; they take effect
+/// when all of it is read, with the state that they would have had all along. The answer comes when that has begun.
 #[utoipa::path(post, path = "/v1/rules/reload", tag = "engine", params(
+    ("from" = Option<String>, Query, description = "`log`: with the state that the rules would have had all along"),
     ("allow_empty" = Option<bool>, Query, description = "Also rules from which all events, segments or campaigns are gone: else such a file counts as cut short")
 ), responses(
     (status = 200, description = "They took effect, or are those in use", body = ReloadResponse),
+    (status = 202, description = "The log is being read for it", body = FromLogResponse),
     (status = 400, description = "The query asks for something else", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 409, description = "The log is being read for another reload, or there is no log; nothing changed", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 422, description = "The file has mistakes, or was cut short; nothing changed", body = RulesErrorsResponse, content_type = "application/problem+json"),
     (status = 503, description = "The file can't be read, or the engine does not answer; nothing changed", body = ProblemDocument, content_type = "application/problem+json")
 ))]
 pub(super) async fn reload(
     State(services): State<Arc<ApiServices>>,
-    ReloadOptions { allow_empty }: ReloadOptions,
-) -> Result<Json<ReloadResponse>, Response> {
+    ReloadOptions { allow_empty, from_log }: ReloadOptions,
+) -> Result<Response, Response> {
+    if from_log {
+        let began = tokio::spawn(async move { services.rules.reload_from_log(allow_empty).await });
+        return match began.await {
+            Ok(Ok(reload)) => Ok((StatusCode::ACCEPTED, Json(FromLogResponse::from(reload))).into_response()),
+            Ok(Err(error)) => Err(rejected(error)),
+            Err(_) => Err(failed_unexpectedly()),
+        };
+    }
     // On a task of its own: a client that disconnects does not leave a reload half done.
     let reloading = tokio::spawn(async move { services.rules.reload(allow_empty).await });
     match reloading.await {
-        Ok(Ok(ReloadOutcome::Applied { reloaded, compared })) => Ok(Json(ReloadResponse {
-            changed: true,
-            version: reloaded.rules,
-            previous: reloaded.previous,
-            at: (reloaded.at > Timestamp::MIN).then(|| reloaded.at.to_string()),
-            begins_empty: compared.new.into_iter().map(ColdStartEntry::from).collect(),
-        })),
-        Ok(Ok(ReloadOutcome::Unchanged { version })) => Ok(Json(ReloadResponse {
-            changed: false,
-            previous: version.clone(),
-            version,
-            at: None,
-            begins_empty: Vec::new(),
-        })),
-        Ok(Err(error)) => Err(rejected(error)),
-        Err(_) => {
-            Err(ProblemDocument::new(StatusCode::INTERNAL_SERVER_ERROR, "the reload failed unexpectedly")
-                .into_response())
+        Ok(Ok(ReloadOutcome::Applied { reloaded, compared })) => {
+            let response = ReloadResponse {
+                changed: true,
+                version: reloaded.rules,
+                previous: reloaded.previous,
+                at: (reloaded.at > Timestamp::MIN).then(|| reloaded.at.to_string()),
+                begins_empty: compared.new.into_iter().map(ColdStartEntry::from).collect(),
+            };
+            Ok(Json(response).into_response())
         }
+        Ok(Ok(ReloadOutcome::Unchanged { version })) => {
+            let (previous, begins_empty) = (version.clone(), Vec::new());
+            Ok(Json(ReloadResponse { changed: false, previous, version, at: None, begins_empty }).into_response())
+        }
+        Ok(Err(error)) => Err(rejected(error)),
+        Err(_) => Err(failed_unexpectedly()),
     }
+}
+
+fn failed_unexpectedly() -> Response {
+    ProblemDocument::new(StatusCode::INTERNAL_SERVER_ERROR, "the reload failed unexpectedly").into_response()
 }
 
 fn rejected(error: ReloadError) -> Response {
@@ -196,6 +225,9 @@ fn rejected(error: ReloadError) -> Response {
         error @ ReloadError::Emptied { .. } => {
             let problem = ProblemDocument::new(status, error.to_string());
             document(status, &RulesErrorsResponse { problem, count: 0, problems: Vec::new(), rendered: String::new() })
+        }
+        error @ (ReloadError::Running { .. } | ReloadError::NoLog) => {
+            ProblemDocument::new(StatusCode::CONFLICT, error.to_string()).into_response()
         }
         other => ProblemDocument::unavailable(other.to_string()).into_response(),
     }

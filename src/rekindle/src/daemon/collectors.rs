@@ -25,6 +25,7 @@ fn collect_engine(page: &mut MetricsPage, instruments: &Instruments) {
     page.stats(&live.stats(), wall_clock());
     page.ready(health.failing().is_empty());
     page.recovering(!live.is_live());
+    page.from_log(instruments.reloader.running_from_log());
     page.checkpoint_pauses(&live.pauses());
     let missing = missing_names.unseen();
     page.missing_names(missing.iter().map(|(kind, name)| (kind.name(), name.as_str())));

@@ -13,6 +13,7 @@ mod checkpointer;
 mod collectors;
 mod error;
 mod forget;
+mod from_log;
 mod instruments;
 mod missing_names;
 mod reload;
@@ -41,6 +42,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use from_log::FromLogReloads;
 use missing_names::MissingNamesMonitor;
 use startup::{RulesWithText, StartInputs, StartPipeline, StartupState};
 use store_lock::StoreLock;
@@ -127,6 +129,7 @@ impl Daemon {
             health.note("checkpoint", note);
         }
         let configured = plan.rules.version.clone();
+        let pipeline_options = options.clone();
         let inputs = StartInputs {
             checkpoints: checkpoints.clone(),
             pipeline: options,
@@ -143,10 +146,14 @@ impl Daemon {
         let active = ActiveRules { path: rules_path, text, version, since: wall_clock() };
         let (connected, is_connected) = watch::channel(None);
         let metrics = Arc::new(MetricsRegistry::default());
-        let reloader = RulesReloader::new(endpoints.live.clone(), health.clone(), checkpoints, active, &metrics);
+        let reloader = Arc::new_cyclic(|reloader| {
+            let from_log =
+                FromLogReloads::new(reloader.clone(), settings.clone(), pipeline_options, is_connected.clone());
+            RulesReloader::new(endpoints.live.clone(), health.clone(), checkpoints, active, &metrics, from_log)
+        });
         let instruments = Instruments {
             live: endpoints.live.clone(),
-            reloader: Arc::new(reloader),
+            reloader,
             health,
             sink: Arc::default(),
             connected: is_connected.clone(),
@@ -208,7 +215,7 @@ impl Daemon {
         // Recover: the engine replays the log up to the committed position without publishing its outputs again.
         let TakeoverResult { outlet, committed, startup, log, store_lock } = takeover;
         let (recovery, restored) = (startup.recovery(committed), startup.restored.sequence);
-        let replay_to = recovery.last_needed();
+        let (replay_to, reads_after) = (recovery.last_needed(), recovery.reads_after(restored));
         if replay_to > restored {
             info!(
                 from = restored,
@@ -221,7 +228,7 @@ impl Daemon {
 
         // Run: read, decide, publish and write checkpoints until a signal comes.
         let mut tasks = MessageTasks::start(tasks::TaskInputs {
-            source: source.after(restored).needing(replay_to),
+            source: source.after(reads_after).needing(replay_to),
             log,
             outlet,
             output_items,
@@ -266,7 +273,10 @@ fn start_monitors(instruments: &Instruments, settings: &Settings, configured: St
     let (live, reloader) = (instruments.live.clone(), Arc::clone(&instruments.reloader));
     monitors.spawn(async move {
         live.recovered().await;
-        if live.stats().plan.rules.version != configured {
+        if reloader.was_reading_log(&configured).await {
+            info!("the log was being read for a reload when the daemon ended: it is read again");
+            let _ = reloader.reload_from_log(false).await;
+        } else if live.stats().plan.rules.version != configured {
             info!("the rules file differs from the rules in force: it takes effect now that the replay is complete");
             // The result is logged.
             let _ = reloader.reload(false).await;

@@ -5,7 +5,7 @@
 //! reported in the log, in the answer, and in `/readyz` until its warm-up is over.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,10 +14,11 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tracing::{error, info, warn};
 
+use super::from_log::FromLogReloads;
 use super::wall_clock;
 use crate::api::RulesProvider;
 use crate::metrics::{MetricsRegistry, ReloadMetrics};
-use crate::reload::{ActiveRules, ReloadError, ReloadOutcome};
+use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome};
 use rekindle_core::checkpoint::{ColdStart, RulesComparison, compare};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
@@ -39,16 +40,24 @@ const NOTE: &str = "rules";
 
 /// Reloads the rules from their file.
 pub struct RulesReloader {
-    live: EngineHandle,
+    pub(super) live: EngineHandle,
     health: Health,
     notices: Mutex<RulesNotices>,
-    checkpoints: Option<CheckpointStore>,
+    pub(super) checkpoints: Option<CheckpointStore>,
     active: Mutex<ActiveRules>,
     /// One reload at a time.
-    reloading: tokio::sync::Mutex<()>,
+    pub(super) reloading: tokio::sync::Mutex<()>,
     /// How many rules changes there were.
     changes: AtomicU64,
-    metrics: ReloadMetrics,
+    pub(super) metrics: ReloadMetrics,
+    pub(super) from_log: FromLogReloads,
+}
+
+/// Rules of the rules file that may take effect.
+pub(super) struct CheckedRules {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
+    pub(super) ruleset: Ruleset,
 }
 
 /// What operators should know about the rules.
@@ -68,6 +77,7 @@ impl RulesReloader {
         checkpoints: Option<CheckpointStore>,
         active: ActiveRules,
         registry: &MetricsRegistry,
+        from_log: FromLogReloads,
     ) -> RulesReloader {
         let metrics = ReloadMetrics::register(registry);
         metrics.loaded(active.since);
@@ -80,6 +90,7 @@ impl RulesReloader {
             reloading: tokio::sync::Mutex::default(),
             changes: AtomicU64::new(0),
             metrics,
+            from_log,
         }
     }
 
@@ -94,7 +105,7 @@ impl RulesReloader {
         self.active.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set_active(&self, rules: ActiveRules) {
+    pub(super) fn set_active(&self, rules: ActiveRules) {
         self.metrics.loaded(rules.since);
         *self.active.lock().unwrap_or_else(PoisonError::into_inner) = rules;
     }
@@ -119,6 +130,7 @@ impl RulesReloader {
         match &reloaded {
             Ok(ReloadOutcome::Applied { reloaded: RulesActivation { rules, previous, .. }, compared }) => {
                 self.changes.fetch_add(1, Ordering::Relaxed);
+                self.from_log.supersede();
                 self.metrics.applied.increment(1);
                 info!(rules, previous, "the rules were reloaded");
                 let RulesComparison { kept, new, dropped } = compared;
@@ -175,29 +187,36 @@ impl RulesReloader {
         }
     }
 
-    async fn try_reload(&self, allow_empty: bool) -> Result<ReloadOutcome, ReloadError> {
+    /// Reads the file, and checks that its rules may take effect.
+    pub(super) async fn read_rules(&self, allow_empty: bool) -> Result<CheckedRules, ReloadError> {
         let path = self.active().path;
         let text = read_settled(&path, || read(&path), SETTLED_AFTER).await?;
         let ruleset = match rules::compile(&text) {
             Ok(ruleset) => ruleset,
             Err(problems) => return Err(ReloadError::Mistakes { path, text, problems }),
         };
-        let version = ruleset.version.clone();
         // During recovery the rules in force are former ones.
         if !self.live.is_live() {
             return Err(RulesChangeError::Recovering.into());
         }
         let before = Arc::clone(&self.live.stats().plan);
-        let active =
-            ActiveRules { path: path.clone(), text: text.clone(), version: version.clone(), since: wall_clock() };
+        let is_other = before.rules.version != ruleset.version;
+        if let Some(lost) = missing_kinds(&before.rules, &ruleset).filter(|_| is_other && !allow_empty) {
+            return Err(ReloadError::Emptied { path, lost });
+        }
+        Ok(CheckedRules { path, text, ruleset })
+    }
+
+    async fn try_reload(&self, allow_empty: bool) -> Result<ReloadOutcome, ReloadError> {
+        let CheckedRules { path, text, ruleset } = self.read_rules(allow_empty).await?;
+        let version = ruleset.version.clone();
+        let before = Arc::clone(&self.live.stats().plan);
+        let active = ActiveRules { path, text: text.clone(), version: version.clone(), since: wall_clock() };
         if before.rules.version == version {
             if self.active().version != version {
                 self.set_active(active);
             }
             return Ok(ReloadOutcome::Unchanged { version });
-        }
-        if let Some(lost) = missing_kinds(&before.rules, &ruleset).filter(|_| !allow_empty) {
-            return Err(ReloadError::Emptied { path, lost });
         }
         let next = Arc::new(ExecutionPlan::new(ruleset));
         let compared = compare(&before, &next);
@@ -207,6 +226,14 @@ impl RulesReloader {
         *self.notices() = RulesNotices { refused: None, cold_starts, changed_at: reloaded.at };
         self.set_active(active);
         Ok(ReloadOutcome::Applied { reloaded, compared })
+    }
+
+    /// Rules that know the past took effect: nothing began empty.
+    pub(super) fn knows_past(&self, active: ActiveRules, at: Timestamp) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        *self.notices() = RulesNotices { refused: None, cold_starts: Vec::new(), changed_at: at };
+        self.set_active(active);
+        self.renew_note();
     }
 }
 
@@ -238,6 +265,18 @@ impl RulesProvider for RulesReloader {
 
     fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
         RulesReloader::reload(self, allow_empty).boxed()
+    }
+
+    fn reload_from_log(&self, allow_empty: bool) -> BoxFuture<'_, Result<FromLogReload, ReloadError>> {
+        RulesReloader::reload_from_log(self, allow_empty).boxed()
+    }
+
+    fn from_log(&self) -> Option<FromLogReload> {
+        self.from_log.latest()
+    }
+
+    fn cancel_from_log(&self) -> bool {
+        self.from_log.cancel()
     }
 }
 

@@ -16,10 +16,12 @@ use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_nats::sink::OutputRecovery;
 use rekindle_runtime::health::Health;
-use rekindle_runtime::live::{EngineStart, RecoveredRulesChange, Recovery};
+use rekindle_runtime::live::{EngineStart, PastPipeline, RecoveredPast, RecoveredRulesChange, Recovery};
 use rekindle_runtime::output::committed_position::CommittedPosition;
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
-use rekindle_runtime::store::{CheckpointStore, LoadedCheckpoint, ManifestEntry, RulesEntry, RulesText, StoreClaim};
+use rekindle_runtime::store::{
+    CheckpointStore, LoadedCheckpoint, ManifestEntry, PastEntry, RulesEntry, RulesText, StoreClaim,
+};
 use rekindle_settings::SourceKind;
 
 /// What a start is given, before anything is read.
@@ -189,12 +191,31 @@ impl StartupState {
             // Plain NATS has no sequence that outlives a start: a former rules change applies from its beginning.
             let sequence = if self.inputs.source == SourceKind::JetStream { change.sequence } else { 0 };
             let (generation, plan) = (change.number, compile(&change)?);
-            self.changes.push_back(RecoveredRulesChange { sequence, generation, plan });
+            let past = match change.past {
+                Some(entry) => Some(self.load_past(&checkpoints, entry, Arc::clone(&plan)).await?),
+                None => None,
+            };
+            self.changes.push_back(RecoveredRulesChange { sequence, generation, plan, past });
         }
         if self.inputs.source == SourceKind::Nats {
             self.restored.sequence = 0;
         }
         Ok(start)
+    }
+
+    /// What rules had made of the log's past before they took effect.
+    async fn load_past(
+        &self,
+        checkpoints: &CheckpointStore,
+        entry: PastEntry,
+        plan: Arc<ExecutionPlan>,
+    ) -> Result<RecoveredPast, DaemonError> {
+        let sequence = entry.sequence;
+        let restored = checkpoints.load_past(entry, Arc::clone(&plan)).await?;
+        let options = PipelineOptions { workers: 1, ..self.inputs.pipeline.clone() };
+        let mut pipeline = Pipeline::restore(plan, options, restored)?;
+        pipeline.decide_nothing();
+        Ok(RecoveredPast::new(PastPipeline { pipeline, sequence }))
     }
 
     fn empty(&self, rules: RulesWithText) -> Result<StartPipeline, DaemonError> {

@@ -196,6 +196,10 @@ metrics! {
     SLOW_CONSUMER: Counter "rekindle_nats_slow_consumer_events_total" []
         "Times that the client dropped messages because they came faster than they were read.";
     RELOADS: Counter "rekindle_rules_reloads_total" ["result"] "Reloads of the rules, by result: applied, unchanged, refused.";
+    FROM_LOG_PROGRESS: Gauge "rekindle_rules_reload_progress" []
+        "How much of the log the reload from the log that is running has read, from 0 to 1; 1 if none is running.";
+    FROM_LOG_STATE_BYTES: Gauge "rekindle_rules_reload_state_bytes" []
+        "Bytes of the state of the second engine of the reload from the log that is running; 0 if none is.";
     RELOADED: Gauge "rekindle_rules_loaded_timestamp_seconds" []
         "When the rules in force were loaded, in seconds since 1970.";
     RULES_UNSEEN: Gauge "rekindle_rules_unseen" ["kind", "name"]

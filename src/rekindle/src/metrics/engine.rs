@@ -13,6 +13,7 @@ use rekindle_core::partition::PointsChange;
 use rekindle_core::rules::ruleset::{Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::live::EngineStats;
+use rekindle_runtime::live::recomputation::RecomputationFigures;
 use rekindle_runtime::pipeline::PipelineTotals;
 
 const TOTALS: &Readings<PipelineTotals> = &[
@@ -101,6 +102,12 @@ impl MetricsPage {
     /// Whether the log is being replayed.
     pub fn recovering(&mut self, is_recovering: bool) {
         self.add(&RECOVERING, &[], f64::from(u8::from(is_recovering)));
+    }
+
+    /// How far the reload from the log is, if one is running.
+    pub fn from_log(&mut self, running: Option<RecomputationFigures>) {
+        self.add(&FROM_LOG_PROGRESS, &[], running.map_or(1.0, |figures| figures.progress()));
+        self.add(&FROM_LOG_STATE_BYTES, &[], running.map_or(0.0, |figures| figures.state_bytes as f64));
     }
 
     /// Whether every part of the daemon works.

@@ -132,6 +132,7 @@ fn everything_together_makes_every_metric_of_the_table() {
     page.collected(&rekindle_collect::CollectStatus::new(["web"]).figures());
     page.ready(false);
     page.recovering(false);
+    page.from_log(None);
     page.checkpoint_pauses(&nothing);
     let mut latencies = ActionLatencies::default();
     latencies.add(nothing);

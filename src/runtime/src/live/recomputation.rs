@@ -132,6 +132,18 @@ pub enum RecomputationError {
     Threads(String),
 }
 
+impl RecomputationFigures {
+    /// How much of the log is read, from 0 to 1.
+    pub fn progress(&self) -> f64 {
+        let (read, all) = (self.sequence.saturating_sub(self.first), self.live_sequence.saturating_sub(self.first));
+        match (self.first, all) {
+            (0, _) => 0.0,
+            (_, 0) => 1.0,
+            _ => (read as f64 / all as f64).min(1.0),
+        }
+    }
+}
+
 impl RecomputationProgress {
     /// How far it is.
     pub fn figures(&self) -> RecomputationFigures {
@@ -268,7 +280,9 @@ impl Recomputation {
 
     /// Waits a moment for more records.
     fn receive(&mut self, wait: Duration) -> Result<(), RecomputationError> {
-        let received = self.runtime.block_on(tokio::time::timeout(wait, self.inputs.batches.recv()));
+        // A timer is made on the runtime only.
+        let received = async { tokio::time::timeout(wait, self.inputs.batches.recv()).await };
+        let received = self.runtime.block_on(received);
         match received {
             Ok(Some(batch)) => self.held.extend(batch),
             Ok(None) => return Err(RecomputationError::Log("its source has ended".to_owned())),

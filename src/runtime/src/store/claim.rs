@@ -53,8 +53,15 @@ impl StoreShared {
                     let last = state.last.filter(|last| newest == Some(*last));
                     let (claim, next) = (Some((epoch, claim.instance.clone())), manifest.next);
                     let copy = state.copy.take();
-                    *state =
-                        StoreState { manifest: Some((manifest, Some(version))), copy, claim, last, next, begun: None, past: None };
+                    *state = StoreState {
+                        manifest: Some((manifest, Some(version))),
+                        copy,
+                        claim,
+                        last,
+                        next,
+                        begun: None,
+                        past: None,
+                    };
                     self.write_copy(&mut state, &bytes, epoch);
                     return Ok(epoch);
                 }
@@ -71,7 +78,15 @@ impl StoreShared {
         let (instance, stream) = (claim.instance.clone(), claim.stream.clone());
         let next = found.as_ref().map_or(1, |manifest| manifest.next);
         match found.filter(|_| !claim.from_start) {
-            None => Ok(Manifest { epoch, instance, stream, next, checkpoints: Vec::new(), rules: Vec::new(), recomputing: None }),
+            None => Ok(Manifest {
+                epoch,
+                instance,
+                stream,
+                next,
+                checkpoints: Vec::new(),
+                rules: Vec::new(),
+                recomputing: None,
+            }),
             Some(manifest) => {
                 if let (Some(found), Some(expected)) = (&manifest.stream, &stream)
                     && found != expected

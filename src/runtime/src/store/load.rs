@@ -238,8 +238,8 @@ pub(super) fn stored_rules<'m>(
 }
 
 fn compiled_rules(objects: &dyn ObjectStorage, recorded: &RulesEntry) -> Result<StoredRules, LoadFailure> {
-    let text =
-        String::from_utf8(read_bytes(objects, &recorded.object)?).map_err(|_| LoadFailure::Damaged(ObjectDamage::NotText))?;
+    let text = String::from_utf8(read_bytes(objects, &recorded.object)?)
+        .map_err(|_| LoadFailure::Damaged(ObjectDamage::NotText))?;
     let ruleset = rules::compile(&text).map_err(|problems| {
         let first_mistake = problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
         LoadFailure::Damaged(ObjectDamage::RulesInvalid { first_mistake })

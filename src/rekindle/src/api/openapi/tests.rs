@@ -13,7 +13,7 @@ use tower::ServiceExt;
 
 use super::super::{ApiServices, ForgetError, ForgetRequests, LoggedPosition, MetricsCache, Routes, RulesProvider};
 use super::{ApiAccess, PATH, document};
-use crate::reload::{ActiveRules, ReloadError, ReloadOutcome};
+use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_runtime::health::Health;
@@ -31,6 +31,18 @@ impl RulesProvider for NoRules {
 
     fn reload(&self, _: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
         async { Err(ReloadError::NotChanged(live::EngineBusy.into())) }.boxed()
+    }
+
+    fn reload_from_log(&self, _: bool) -> BoxFuture<'_, Result<FromLogReload, ReloadError>> {
+        async { Err(ReloadError::NoLog) }.boxed()
+    }
+
+    fn from_log(&self) -> Option<FromLogReload> {
+        None
+    }
+
+    fn cancel_from_log(&self) -> bool {
+        false
     }
 }
 

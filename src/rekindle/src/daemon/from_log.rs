@@ -1,0 +1,243 @@
+//! Reloads from the log: a second engine reads the log under the rules of the file, beside the live one, and takes over when it has
+//! caught up.
+//!
+//! There is one at a time. Whatever happens to it, nothing has changed until it takes over. It is recorded in the checkpoint store
+//! while it runs: a daemon that ends meanwhile begins it again at its next start, instead of an ordinary reload.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tracing::{error, info, warn};
+
+use super::reload::{CheckedRules, RulesReloader};
+use super::{ConnectedBroker, wall_clock};
+use crate::reload::{ActiveRules, FromLogEnd, FromLogReload, ReloadError};
+use rekindle_core::partition::ExecutionPlan;
+use rekindle_nats::source::{NatsSource, SourceStatus};
+use rekindle_runtime::health::Health;
+use rekindle_runtime::live::BATCH_QUEUE_CAPACITY;
+use rekindle_runtime::live::recomputation::{
+    RecomputationError, RecomputationFigures, RecomputationInputs, RecomputationProgress, recompute,
+};
+use rekindle_runtime::output::batch::RulesActivation;
+use rekindle_runtime::pipeline::PipelineOptions;
+use rekindle_settings::{Settings, SourceKind};
+
+/// How long the broker may be away before it is given up.
+const BROKER_AWAY_MAX: Duration = Duration::from_secs(60);
+
+/// What reloads from the log need, and the latest one.
+pub(super) struct FromLogReloads {
+    /// The reloader, for the task that awaits the end.
+    reloader: Weak<RulesReloader>,
+    settings: Settings,
+    options: PipelineOptions,
+    connected: watch::Receiver<Option<ConnectedBroker>>,
+    latest: Mutex<Option<LatestReload>>,
+}
+
+/// The latest reload from the log.
+struct LatestReload {
+    reload: FromLogReload,
+    progress: RecomputationProgress,
+    /// Other rules took effect meanwhile.
+    is_superseded: bool,
+}
+
+impl FromLogReloads {
+    pub(super) fn new(
+        reloader: Weak<RulesReloader>,
+        settings: Settings,
+        options: PipelineOptions,
+        connected: watch::Receiver<Option<ConnectedBroker>>,
+    ) -> FromLogReloads {
+        FromLogReloads { reloader, settings, options, connected, latest: Mutex::new(None) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<LatestReload>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The one that is running, or else the latest.
+    pub(super) fn latest(&self) -> Option<FromLogReload> {
+        self.lock().as_ref().map(|latest| {
+            let figures = latest.progress.figures();
+            FromLogReload { figures, ..latest.reload.clone() }
+        })
+    }
+
+    /// Cancels the one that is running; false: none is.
+    pub(super) fn cancel(&self) -> bool {
+        let latest = self.lock();
+        let running = latest.as_ref().filter(|latest| latest.reload.end.is_none());
+        running.inspect(|latest| latest.progress.cancel()).is_some()
+    }
+
+    /// Other rules took effect: the one that is running ends.
+    pub(super) fn supersede(&self) {
+        if let Some(latest) = &mut *self.lock() {
+            latest.is_superseded = true;
+        }
+        self.cancel();
+    }
+
+    /// Notes how it ended.
+    fn ended(&self, result: &Result<RulesActivation, RecomputationError>) -> Option<FromLogEnd> {
+        let mut latest = self.lock();
+        let latest = latest.as_mut()?;
+        let end = match result {
+            Ok(activation) => FromLogEnd::Applied(activation.clone()),
+            Err(RecomputationError::Cancelled) if latest.is_superseded => {
+                FromLogEnd::Failed { why: "other rules took effect while the log was read".to_owned() }
+            }
+            Err(RecomputationError::Cancelled) => FromLogEnd::Cancelled,
+            Err(error) => FromLogEnd::Failed { why: error.to_string() },
+        };
+        latest.reload.end = Some(end.clone());
+        Some(end)
+    }
+
+    /// How far the one that is running is, for metrics.
+    pub(super) fn running(&self) -> Option<RecomputationFigures> {
+        self.latest().filter(|reload| reload.end.is_none()).map(|reload| reload.figures)
+    }
+}
+
+impl RulesReloader {
+    /// Reads the file, and begins to read the log under its rules, also if they are those in force; they take effect when all of it
+    /// is read. Returns as soon as it has begun.
+    ///
+    /// # Errors
+    /// The rules in force remain, and why.
+    pub async fn reload_from_log(&self, allow_empty: bool) -> Result<FromLogReload, ReloadError> {
+        let _reloading = self.reloading.lock().await;
+        let begun = self.begin_from_log(allow_empty).await;
+        if let Err(error) = &begun {
+            self.metrics.refused.increment(1);
+            error!("{error}");
+        }
+        begun
+    }
+
+    /// How far the reload from the log is, if one is running.
+    pub fn running_from_log(&self) -> Option<RecomputationFigures> {
+        self.from_log.running()
+    }
+
+    /// Whether the daemon that wrote the checkpoints was reading the log under these rules, of the rules file, when it ended.
+    pub(super) async fn was_reading_log(&self, configured: &str) -> bool {
+        let Some(checkpoints) = &self.checkpoints else { return false };
+        match checkpoints.manifest().await {
+            Ok(manifest) => manifest.is_some_and(|manifest| manifest.recomputing.as_deref() == Some(configured)),
+            Err(error) => {
+                warn!("whether the log was being read for a reload is not known: {error}");
+                false
+            }
+        }
+    }
+
+    async fn begin_from_log(&self, allow_empty: bool) -> Result<FromLogReload, ReloadError> {
+        let reloads = &self.from_log;
+        if let Some(running) = reloads.latest().filter(|latest| latest.end.is_none()) {
+            return Err(ReloadError::Running { started: running.started });
+        }
+        if reloads.settings.source.kind != SourceKind::JetStream {
+            return Err(ReloadError::NoLog);
+        }
+        let checked = self.read_rules(allow_empty).await?;
+        let (needed, max) = (self.live.stats().state_bytes, reloads.settings.engine.reload_memory);
+        if needed > max {
+            return Err(ReloadError::TooLarge { needed, max });
+        }
+        let Some(broker) = reloads.connected.borrow().clone() else { return Err(ReloadError::NoBroker) };
+        let Some(reloader) = reloads.reloader.upgrade() else { return Err(ReloadError::NoBroker) };
+        let rules = checked.ruleset.version.clone();
+        if let Some(checkpoints) = &self.checkpoints {
+            let recorded = checkpoints.record_recomputing(Some(rules.clone())).await;
+            recorded.map_err(rekindle_runtime::live::RulesChangeError::NotRecorded)?;
+        }
+        let progress = RecomputationProgress::default();
+        let reload =
+            FromLogReload { rules, started: wall_clock(), figures: RecomputationFigures::default(), end: None };
+        let latest = LatestReload { reload: reload.clone(), progress: progress.clone(), is_superseded: false };
+        *reloads.lock() = Some(latest);
+        info!(rules = reload.rules, "reading the log under the rules of the file; they take effect when it is read");
+        tokio::spawn(async move { reloader.run_from_log(checked, broker, progress).await });
+        Ok(reload)
+    }
+
+    /// Reads the log, and reports how it ended.
+    async fn run_from_log(
+        &self,
+        CheckedRules { path, text, ruleset }: CheckedRules,
+        broker: ConnectedBroker,
+        progress: RecomputationProgress,
+    ) {
+        let (reloads, began) = (&self.from_log, Instant::now());
+        let (batches, received) = mpsc::channel(BATCH_QUEUE_CAPACITY);
+        let health = Health::default();
+        let source = super::source(&reloads.settings, &broker.connection, batches, health.part("log"));
+        let source = source.from_beginning();
+        let log_failure = log_failure(source.status(), health);
+        let (stop, stopped) = watch::channel(false);
+        let reading = tokio::spawn(NatsSource::run(source, stopped));
+        let inputs = RecomputationInputs {
+            plan: Arc::new(ExecutionPlan::new(ruleset)),
+            text: text.clone(),
+            options: reloads.options.clone(),
+            live: self.live.clone(),
+            batches: received,
+            log_failure,
+            checkpoints: self.checkpoints.clone(),
+            share_percent: reloads.settings.engine.reload_share,
+            state_bytes_max: reloads.settings.engine.reload_memory,
+        };
+        let result = recompute(inputs, progress.clone()).await;
+        let _ = stop.send(true);
+        reading.abort();
+        if let Ok(activation) = &result {
+            let active = ActiveRules { path, text, version: activation.rules.clone(), since: wall_clock() };
+            self.knows_past(active, activation.at);
+        } else if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.drop_past();
+            if let Err(error) = checkpoints.record_recomputing(None).await {
+                warn!("the checkpoint store still says that the log is being read: {error}");
+            }
+        }
+        let figures = progress.figures();
+        match reloads.ended(&result) {
+            Some(FromLogEnd::Applied(RulesActivation { rules, previous, .. })) => {
+                self.metrics.applied.increment(1);
+                info!(rules, previous, events = figures.events, took = ?began.elapsed(), "the rules were reloaded from the log");
+            }
+            Some(FromLogEnd::Cancelled) => {
+                self.metrics.refused.increment(1);
+                info!("the reload from the log was cancelled; the rules in force remain");
+            }
+            Some(FromLogEnd::Failed { why }) => {
+                self.metrics.refused.increment(1);
+                error!("the reload from the log failed: {why}; the rules in force remain");
+            }
+            None => {}
+        }
+    }
+}
+
+/// What keeps the log from being read completely: messages that are gone, or a broker that is away for too long.
+fn log_failure(status: Arc<SourceStatus>, health: Health) -> Box<dyn Fn() -> Option<String> + Send> {
+    let failing_since: Mutex<Option<Instant>> = Mutex::new(None);
+    Box::new(move || {
+        let missing = status.missing();
+        if missing > 0 {
+            return Some(format!("{missing} of its messages were removed from the stream before they were read"));
+        }
+        let mut since = failing_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((_, why)) = health.failing().into_iter().next() else {
+            *since = None;
+            return None;
+        };
+        let began = *since.get_or_insert_with(Instant::now);
+        (began.elapsed() >= BROKER_AWAY_MAX).then_some(why)
+    })
+}
