@@ -13,7 +13,7 @@ use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rekindle::api::{ApiServices, ForgetError, ForgetRequests, LoggedPosition, MetricsCache, Routes, RulesProvider};
-use rekindle::reload::{ActiveRules, ReloadError, ReloadOutcome};
+use rekindle::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::EngineHandle;
@@ -45,6 +45,18 @@ impl RulesProvider for UnsupportedServices {
     fn reload(&self, _: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
         let source = std::io::Error::other("a measurement's rules stay as they are");
         async { Err(ReloadError::Unreadable { path: PathBuf::new(), source }) }.boxed()
+    }
+
+    fn reload_from_log(&self, _: bool) -> BoxFuture<'_, Result<FromLogReload, ReloadError>> {
+        async { Err(ReloadError::NoLog) }.boxed()
+    }
+
+    fn from_log(&self) -> Option<FromLogReload> {
+        None
+    }
+
+    fn cancel_from_log(&self) -> bool {
+        false
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) const OPERATIONS: &[(&str, &str, ApiRole)] = &[
     ("GET", "/v1/growth/{kind}", Reader),
     ("GET", "/v1/rules", Reader),
     ("POST", "/v1/rules/reload", Operator),
+    ("GET", "/v1/rules/reload", Reader),
+    ("DELETE", "/v1/rules/reload", Operator),
 ];
 
 fn needed(method: &Method, path: &str) -> ApiRole {
