@@ -15,6 +15,7 @@ use super::deliver::DeliverCommandError;
 use super::import::ImportError;
 use super::init::InitError;
 use super::load::FileLoadError;
+use super::reload::ReloadCommandError;
 use super::secret::SecretFileError;
 use super::{explain, fit, growth, terminal};
 use crate::api::ApiError;
@@ -51,6 +52,9 @@ pub enum CliError {
     /// Nothing can be explained.
     #[error("error: {0}")]
     Explain(#[from] explain::ExplainError),
+    /// The rules were not reloaded.
+    #[error("error: {0}")]
+    Reload(#[from] ReloadCommandError),
     /// A model cannot be fitted.
     #[error("error: {0}")]
     Fit(#[from] fit::FitError),

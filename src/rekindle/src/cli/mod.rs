@@ -15,6 +15,7 @@ pub mod init;
 mod load;
 pub mod man;
 mod outputs;
+pub mod reload;
 pub mod replay;
 mod replay_inputs;
 pub mod rules;
@@ -71,6 +72,7 @@ enum Command {
     Fit(Box<fit::FitArgs>),
     Explain(Box<explain::ExplainArgs>),
     Init(Box<init::InitArgs>),
+    Reload(reload::ReloadArgs),
     Check(check::CheckArgs),
     Checkpoint(checkpoint::CheckpointArgs),
     Rules(rules::RulesArgs),
@@ -104,6 +106,7 @@ pub fn run() -> ExitCode {
         Command::Fit(args) => fit::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::Check(args) => match check::run(&args) {
             Ok(true) => Ok(()),
             Ok(false) => return ExitCode::FAILURE,

@@ -1,0 +1,195 @@
+//! `rekindle reload`: asks a running daemon to reload its rules.
+
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::Agent;
+use ureq::http::Response;
+
+use super::{CliError, terminal};
+
+/// How often a reload from the log is asked how far it is.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// How long the daemon may take to answer: an ordinary reload evaluates all users first.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Make a running daemon reload its rules file
+///
+/// With --from-log the new rules are run over the stream first, as far back as it reaches, beside the live engine; they take effect
+/// when all of it is read, with the state that they would have had all along. The command waits for that; ending it ends nothing
+/// else. What changes by the rules sets off no campaign. If a reload fails, nothing has changed.
+#[derive(clap::Args, Clone, Debug)]
+pub struct ReloadArgs {
+    /// Read the log under the rules first, so that they know the past
+    #[arg(long)]
+    from_log: bool,
+    /// Cancel the reload from the log that is running
+    #[arg(long, conflicts_with_all = ["from_log", "allow_empty"])]
+    cancel: bool,
+    /// Accept rules from which all events, segments or campaigns are gone
+    #[arg(long)]
+    allow_empty: bool,
+    /// The daemon's address ([http] listen)
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9464")]
+    url: String,
+    /// The file with the token ([http] token_file)
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// Why the rules were not reloaded.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadCommandError {
+    /// The token can't be read.
+    #[error("could not read the token in {}: {source}", path.display())]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The daemon can't be asked.
+    #[error("could not ask the daemon at {url}: {source}; does it run, and is that its [http] listen?")]
+    NotAsked {
+        /// Its address.
+        url: String,
+        /// Why not.
+        source: Box<ureq::Error>,
+    },
+    /// The daemon refuses it.
+    #[error("the daemon refuses ({status}): {detail}")]
+    Refused {
+        /// The status of its answer.
+        status: u16,
+        /// What it says.
+        detail: String,
+    },
+    /// The answer can't be understood.
+    #[error("the daemon's answer can't be understood: {0}")]
+    Answer(String),
+    /// It was begun, and did not come to its end.
+    #[error("the rules in force remain: {0}")]
+    NotApplied(String),
+}
+
+/// Reloads the rules, and says what came of it.
+///
+/// # Errors
+/// The daemon can't be asked, refuses it, or the rules did not take effect.
+pub fn run(args: &ReloadArgs) -> Result<(), CliError> {
+    let daemon = AskedDaemon::new(args)?;
+    if args.cancel {
+        let cancelled = daemon.ask("DELETE", "/v1/rules/reload")?;
+        return terminal::print(format!(
+            "the reload from the log of rules {} is cancelled",
+            text(&cancelled, "version")
+        ));
+    }
+    let allow_empty = if args.allow_empty { "allow_empty=true" } else { "allow_empty=false" };
+    if args.from_log {
+        daemon.ask("POST", &format!("/v1/rules/reload?from=log&{allow_empty}"))?;
+        return daemon.await_end();
+    }
+    let reloaded = daemon.ask("POST", &format!("/v1/rules/reload?{allow_empty}"))?;
+    terminal::print(summary(&reloaded))
+}
+
+/// What an ordinary reload did.
+fn summary(reloaded: &Value) -> String {
+    let (version, previous) = (text(reloaded, "version"), text(reloaded, "previous"));
+    if reloaded["changed"] != true {
+        return format!("the file holds the rules in force, {version}: nothing changes");
+    }
+    let mut said = format!("rules {version} are in force, instead of {previous}");
+    let empty = reloaded["begins_empty"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !empty.is_empty() {
+        said.push_str("\nthese start empty, and do not know the past (reload with --from-log so that they do):");
+    }
+    for begins in empty {
+        said.push_str(&format!("\n  {}: {}", text(begins, "what"), text(begins, "blind")));
+    }
+    said
+}
+
+/// A daemon that is asked over its API.
+struct AskedDaemon {
+    url: String,
+    agent: Agent,
+    authorization: Option<String>,
+}
+
+impl AskedDaemon {
+    fn new(args: &ReloadArgs) -> Result<AskedDaemon, ReloadCommandError> {
+        let read = |path: &PathBuf| {
+            let token = fs::read_to_string(path);
+            token.map_err(|source| ReloadCommandError::Token { path: path.clone(), source })
+        };
+        let token = args.token_file.as_ref().map(read).transpose()?;
+        let agent = Agent::config_builder().http_status_as_error(false).timeout_global(Some(ANSWER_TIMEOUT)).build();
+        Ok(AskedDaemon {
+            url: args.url.trim_end_matches('/').to_owned(),
+            agent: agent.into(),
+            authorization: token.map(|token| format!("Bearer {}", token.trim())),
+        })
+    }
+
+    fn ask(&self, method: &str, path: &str) -> Result<Value, ReloadCommandError> {
+        let not_asked =
+            |source: ureq::Error| ReloadCommandError::NotAsked { url: self.url.clone(), source: Box::new(source) };
+        let uri = format!("{}{path}", self.url);
+        let request = ureq::http::Request::builder().method(method).uri(&uri);
+        let request = match &self.authorization {
+            Some(authorization) => request.header("Authorization", authorization),
+            None => request,
+        };
+        let request = request.body(()).map_err(|error| not_asked(error.into()))?;
+        let answer: Response<ureq::Body> = self.agent.run(request).map_err(not_asked)?;
+        let status = answer.status().as_u16();
+        let body = answer.into_body().read_to_string().map_err(not_asked)?;
+        let answer: Value =
+            serde_json::from_str(&body).map_err(|error| ReloadCommandError::Answer(error.to_string()))?;
+        if (200..300).contains(&status) {
+            return Ok(answer);
+        }
+        // Mistakes in the rules are rendered by the daemon.
+        let rendered = answer["rendered"].as_str().filter(|rendered| !rendered.is_empty());
+        let detail = rendered.map_or_else(|| text(&answer, "detail"), |rendered| format!("\n{rendered}"));
+        Err(ReloadCommandError::Refused { status, detail })
+    }
+
+    /// Waits until the reload from the log has ended, and shows how far it is.
+    fn await_end(&self) -> Result<(), CliError> {
+        let is_terminal = std::io::stderr().is_terminal();
+        loop {
+            let reload = self.ask("GET", "/v1/rules/reload")?;
+            let percent = reload["progress"].as_f64().unwrap_or(0.0) * 100.0;
+            let (state, events) = (text(&reload, "state"), reload["events"].as_u64().unwrap_or(0));
+            if is_terminal {
+                let shown = terminal::field(&state).replace('_', " ");
+                let _ = write!(std::io::stderr(), "\r\x1b[K{shown}: {percent:.1} %, {events} events");
+            }
+            let is_over = ["applied", "cancelled", "failed"].contains(&state.as_str());
+            if is_over && is_terminal {
+                let _ = writeln!(std::io::stderr());
+            }
+            match state.as_str() {
+                "applied" => {
+                    let (version, previous) = (text(&reload, "version"), text(&reload, "previous"));
+                    return terminal::print(format!(
+                        "rules {version} are in force, instead of {previous}, and know the past: {events} events"
+                    ));
+                }
+                "cancelled" => return Err(ReloadCommandError::NotApplied("it was cancelled".to_owned()).into()),
+                "failed" => return Err(ReloadCommandError::NotApplied(text(&reload, "error")).into()),
+                _ => std::thread::sleep(LOOK_INTERVAL),
+            }
+        }
+    }
+}
+
+fn text(answer: &Value, field: &str) -> String {
+    answer[field].as_str().unwrap_or_default().to_owned()
+}
