@@ -159,7 +159,7 @@ pub(super) async fn rules(State(services): State<Arc<ApiServices>>) -> Json<Rule
 /// when all of it is read, with the state that they would have had all along. The answer comes when that has begun.
 #[utoipa::path(post, path = "/v1/rules/reload", tag = "engine", params(
     ("from" = Option<String>, Query, description = "`log`: with the state that the rules would have had all along"),
-    ("allow_empty" = Option<bool>, Query, description = "Also rules from which all events, segments or campaigns are gone: else such a file counts as cut short")
+    ("allow_empty" = Option<String>, Query, description = "`true` (which it says alone, too) or `false`: also rules from which all events, segments or campaigns are gone: else such a file counts as cut short")
 ), responses(
     (status = 200, description = "They took effect, or are those in use", body = ReloadResponse),
     (status = 202, description = "The log is being read for it", body = FromLogResponse),
