@@ -241,6 +241,7 @@ impl Api {
             rules: Arc::<RulesFile>::clone(&rules),
             forget: Arc::<Log>::clone(&log),
             started: Instant::now(),
+            clock: None,
         };
         let scrapes = Arc::new(Scrapes::default());
         let making = Arc::clone(&scrapes);

@@ -78,6 +78,7 @@ pub(super) async fn serve(live: EngineHandle) -> Result<ServedApi, Error> {
         rules: Arc::new(UnsupportedServices),
         forget: Arc::new(UnsupportedServices),
         started: Instant::now(),
+        clock: None,
     };
     let metrics = MetricsCache::new(|_| Vec::new());
     let routes = Routes::new(services, metrics, &HttpSettings::default()).map_err(failed)?;

@@ -138,6 +138,7 @@ fn services(api: &Api) -> ApiServices {
         rules: api.rules.clone(),
         forget: api.log.clone(),
         started: Instant::now(),
+        clock: None,
     }
 }
 

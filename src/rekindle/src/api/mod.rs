@@ -15,6 +15,7 @@
 
 mod access;
 mod budgets;
+mod campaigns;
 mod console;
 mod cursor;
 mod error;
@@ -25,6 +26,7 @@ mod from_log;
 mod growth;
 mod keys;
 mod limits;
+mod live;
 mod models;
 mod observe;
 mod openapi;
@@ -34,6 +36,8 @@ mod problem;
 mod roles;
 mod routes;
 mod rules;
+mod rules_check;
+mod segment_history;
 mod segments;
 mod session;
 mod sessions;

@@ -10,9 +10,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
 use super::access::{self, ApiAccess};
-use super::{
-    budgets, explain, forget, from_log, growth, observe, problem, rules, segments, session, stats, uplift, users,
-};
+use super::{budgets, campaigns, explain, forget, from_log, growth, live, observe, problem, rules, rules_check};
+use super::{segment_history, segments, session, stats, uplift, users};
 
 /// Where the document is.
 pub(super) const PATH: &str = "/v1/openapi.json";
@@ -48,6 +47,8 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         explain::explain,
         segments::segments,
         segments::segment_users,
+        segment_history::history,
+        campaigns::campaigns,
         uplift::uplift,
         budgets::budgets,
         stats::stats,
@@ -57,6 +58,9 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         rules::reload,
         from_log::from_log,
         from_log::cancel,
+        rules_check::check,
+        rules_check::rules_reference,
+        live::live,
         session::sign_in,
         session::session,
         session::sign_out,

@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::ProblemDocument;
+use rekindle_core::time::Timestamp;
+use rekindle_runtime::live::feed::{FeedFilter, FeedKind};
 
 /// How many users a page has unless asked otherwise.
 const LIMIT_DEFAULT: usize = 100;
@@ -97,6 +99,66 @@ impl<S: Send + Sync> FromRequestParts<S> for ExplainedSegment {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<ExplainedSegment, ProblemDocument> {
         query(parts, state).await.map(|ExplainQuery { segment }| ExplainedSegment(segment))
+    }
+}
+
+/// Which outputs somebody wants to watch.
+pub(super) struct FeedRequest(pub(super) FeedFilter);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FeedQuery {
+    kinds: Option<String>,
+    segment: Option<String>,
+    campaign: Option<String>,
+    user: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for FeedRequest {
+    type Rejection = ProblemDocument;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<FeedRequest, ProblemDocument> {
+        let FeedQuery { kinds, segment, campaign, user } = query(parts, state).await?;
+        let kinds = kinds.filter(|kinds| !kinds.is_empty()).unwrap_or_else(|| "transition,decision".to_owned());
+        let kinds: Option<Vec<FeedKind>> = kinds.split(',').map(FeedKind::named).collect();
+        let wrong = || {
+            let known = FeedKind::NAMES.join(", ");
+            ProblemDocument::bad_request(format!("`kinds` must be some of {known}, with commas between"))
+        };
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let kinds = kinds.ok_or_else(wrong)?;
+        Ok(FeedRequest(FeedFilter { kinds, segment: given(segment), campaign: given(campaign), user: given(user) }))
+    }
+}
+
+/// A range of time.
+pub(super) struct TimeRange {
+    /// From this instant on.
+    pub(super) from: Timestamp,
+    /// Before this one.
+    pub(super) to: Timestamp,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TimeRangeQuery {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for TimeRange {
+    type Rejection = ProblemDocument;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<TimeRange, ProblemDocument> {
+        let TimeRangeQuery { from, to } = query(parts, state).await?;
+        let instant = |text: Option<String>, other: Timestamp| match text.filter(|text| !text.is_empty()) {
+            None => Ok(other),
+            Some(text) => match text.parse::<jiff::Timestamp>() {
+                Ok(instant) => Ok(Timestamp(instant.as_millisecond())),
+                Err(_) => Err(ProblemDocument::bad_request("an instant must be like 2026-03-05T09:00:00Z")),
+            },
+        };
+        Ok(TimeRange { from: instant(from, Timestamp(i64::MIN))?, to: instant(to, Timestamp(i64::MAX))? })
     }
 }
 

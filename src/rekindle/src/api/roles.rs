@@ -45,6 +45,8 @@ pub(super) const OPERATIONS: &[(&str, &str, ApiRole)] = &[
     ("GET", "/v1/users/{id}/explain", Reader),
     ("GET", "/v1/segments", Reader),
     ("GET", "/v1/segments/{id}/users", Reader),
+    ("GET", "/v1/segments/{id}/history", Reader),
+    ("GET", "/v1/campaigns", Reader),
     ("GET", "/v1/campaigns/{id}/uplift", Reader),
     ("GET", "/v1/budgets", Reader),
     ("GET", "/v1/stats", Reader),
@@ -54,6 +56,9 @@ pub(super) const OPERATIONS: &[(&str, &str, ApiRole)] = &[
     ("POST", "/v1/rules/reload", Operator),
     ("GET", "/v1/rules/reload", Reader),
     ("DELETE", "/v1/rules/reload", Operator),
+    ("POST", "/v1/rules/check", Reader),
+    ("GET", "/v1/rules/reference", Reader),
+    ("GET", "/v1/live", Reader),
 ];
 
 fn needed(method: &Method, path: &str) -> ApiRole {

@@ -16,9 +16,9 @@ use super::limits::{self, RequestLimits};
 use super::observe::{self, MetricsCache};
 use super::problem::ProblemDocument;
 use super::rules::{self, RulesProvider};
-use super::{
-    budgets, console, explain, from_log, growth, openapi, problem, roles, segments, session, stats, uplift, users,
-};
+use super::{budgets, campaigns, console, explain, from_log, growth, live, openapi, problem, roles, rules_check};
+use super::{segment_history, segments, session, stats, uplift, users};
+use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::EngineHandle;
 use rekindle_settings::HttpSettings;
@@ -36,6 +36,8 @@ pub struct ApiServices {
     pub forget: Arc<dyn ForgetRequests>,
     /// When it started.
     pub started: Instant,
+    /// The clock that the log's time is that of; `None`: the log's time is its own.
+    pub clock: Option<fn() -> Timestamp>,
 }
 
 /// What a server serves.
@@ -136,13 +138,15 @@ impl fmt::Debug for Routes {
 }
 
 /// The routes of the API, which are answered within limits.
-pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 12] {
+pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 17] {
     [
         ("/v1/users/{id}", get(users::user).delete(forget::forget)),
         ("/v1/users/{id}/segments", get(users::user_segments)),
         ("/v1/users/{id}/explain", get(explain::explain)),
         ("/v1/segments", get(segments::segments)),
         ("/v1/segments/{id}/users", get(segments::segment_users)),
+        ("/v1/segments/{id}/history", get(segment_history::history)),
+        ("/v1/campaigns", get(campaigns::campaigns)),
         ("/v1/campaigns/{id}/uplift", get(uplift::uplift)),
         ("/v1/budgets", get(budgets::budgets)),
         ("/v1/stats", get(stats::stats)),
@@ -150,6 +154,9 @@ pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 12] {
         ("/v1/growth/{kind}", get(growth::one_kind)),
         ("/v1/rules", get(rules::rules)),
         ("/v1/rules/reload", post(rules::reload).get(from_log::from_log).delete(from_log::cancel)),
+        ("/v1/rules/check", post(rules_check::check)),
+        ("/v1/rules/reference", get(rules_check::rules_reference)),
+        ("/v1/live", get(live::live)),
     ]
 }
 

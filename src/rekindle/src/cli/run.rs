@@ -13,7 +13,7 @@ use super::secret::LoadedSecret;
 use super::{CliError, pipeline_options};
 use crate::api::{ApiServices, MetricsCache, Routes};
 use crate::collecting::{self, RunningCollector};
-use crate::daemon::{Daemon, DaemonInputs, Signals, StartOptions, hang_up};
+use crate::daemon::{Daemon, DaemonInputs, Signals, StartOptions, hang_up, wall_clock};
 use crate::delivery::DeliveryService;
 use crate::logging;
 use rekindle_core::partition::ExecutionPlan;
@@ -103,6 +103,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
             rules: instruments.reloader.clone(),
             forget: instruments.forgetter.clone(),
             started: instruments.started,
+            clock: Some(wall_clock),
         };
         let registry = daemon.metrics();
         delivery.register(&registry);

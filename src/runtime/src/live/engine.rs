@@ -263,14 +263,12 @@ impl Engine {
     /// Answers a request that only reads; gives back any other.
     pub(super) fn answer_read(&self, request: EngineRequest) -> Option<EngineRequest> {
         match request {
-            EngineRequest::Describe { user, reply } => drop(reply.send(self.pipeline.report(&user))),
-            EngineRequest::CopyUser { user, reply } => drop(reply.send(self.pipeline.copy_of(&user))),
-            EngineRequest::Export { user, reply } => drop(reply.send(self.pipeline.export(&user))),
-            EngineRequest::AffectedUsers { id, reply } => drop(reply.send(self.pipeline.affected_users(&id))),
-            EngineRequest::BeginPast { reply } => drop(reply.send(self.past_beginning())),
-            other => return Some(other),
+            EngineRequest::BeginPast { reply } => {
+                let _ = reply.send(self.past_beginning());
+                None
+            }
+            other => other.answer_read(&self.pipeline),
         }
-        None
     }
 
     /// Begins a snapshot here, between two groups. A barrier in the outputs tells when everything before it is published.
@@ -340,6 +338,9 @@ impl Engine {
     /// Hands an item to the sink, and waits for room. Meanwhile requests that only read are answered, and the statistics
     /// are published: the queues are fullest now.
     pub(super) fn publish(&mut self, item: OutputItem) -> Result<(), SinkClosed> {
+        if let OutputItem::Batch(batch) = &item {
+            self.shared.feed.offer(&batch.plan, &batch.outputs);
+        }
         let runtime = self.runtime.clone();
         runtime.block_on(async {
             loop {

@@ -7,6 +7,7 @@
 //! It knows no NATS, no HTTP and no files, so all of it is tested with channels.
 
 mod engine;
+pub mod feed;
 mod growth_schedule;
 pub mod membership_view;
 mod past_pipeline;
@@ -16,8 +17,10 @@ pub mod recomputation;
 mod recovery;
 mod replacement;
 mod request;
+mod segment_history;
 mod snapshot;
 mod state_size;
+mod stepped;
 #[cfg(test)]
 mod tests;
 
@@ -34,8 +37,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::log::RecordBatch;
 use crate::output::batch::{OutputItem, RulesActivation};
-use crate::pipeline::{Pipeline, PipelineTotals, UserCopy, UserExport};
+use crate::pipeline::{ExpiredLink, ForgottenUser, Pipeline, PipelineTotals, UserCopy, UserExport};
 use engine::{Engine, EngineChannels};
+use feed::{FeedFilter, FeedLines, LiveFeed, TooManyWatchers};
 use membership_view::MembershipView;
 pub use past_pipeline::{PastPipeline, RecoveredPast};
 use recent_decisions::RecentDecisions;
@@ -43,11 +47,14 @@ pub use recovery::{RecoveredRulesChange, Recovery};
 use rekindle_core::budgets::BudgetBook;
 use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::GrowthReport;
-use rekindle_core::partition::{ExecutionPlan, Output, UserReport};
+use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, UserReport};
 use rekindle_core::time::Timestamp;
 use request::EngineRequest;
 pub use request::{AwaitedPast, EngineStart, PastBeginning, RulesChangeError, RulesChangeRecorder};
+use segment_history::SegmentHistory;
+pub use segment_history::SegmentHour;
 pub use snapshot::{CompletedSnapshot, SnapshotError, SnapshotStart};
+pub use stepped::SteppedEngine;
 
 /// How many batches of the source may wait for the engine.
 pub const BATCH_QUEUE_CAPACITY: usize = 4;
@@ -113,13 +120,47 @@ struct EngineShared {
     recent: RecentDecisions,
     /// The last record of the log that was applied.
     sequence: AtomicU64,
+    feed: LiveFeed,
+    history: SegmentHistory,
     /// Whether the recovery is finished.
     is_live: watch::Sender<bool>,
     /// The engine's pauses for snapshots, in microseconds.
     pauses: Mutex<Histogram<u64>>,
 }
 
+impl EngineStats {
+    /// What a pipeline counts by itself.
+    fn of(pipeline: &Pipeline) -> EngineStats {
+        EngineStats {
+            plan: Arc::clone(pipeline.plan()),
+            totals: pipeline.totals(),
+            watermark: pipeline.watermark(),
+            pending_timers: 0,
+            state_bytes: 0,
+            queued_batches: 0,
+            queued_outputs: 0,
+            growth: None,
+            uplift: Arc::default(),
+            budgets: None,
+        }
+    }
+}
+
 impl EngineShared {
+    fn new(pipeline: &Pipeline, sequence: u64) -> EngineShared {
+        let view = MembershipView::new(Arc::clone(pipeline.plan()), pipeline.users());
+        EngineShared {
+            view: Mutex::new(Arc::new(view)),
+            stats: Mutex::new(Arc::new(EngineStats::of(pipeline))),
+            recent: RecentDecisions::new(MAX_RECENT_DECISIONS, MAX_RECENT_DECISION_BYTES),
+            sequence: AtomicU64::new(sequence),
+            feed: LiveFeed::default(),
+            history: SegmentHistory::default(),
+            is_live: watch::Sender::new(false),
+            pauses: Mutex::new(Histogram::new_with_bounds(1, MAX_PAUSE_US, 3).expect("these bounds are sound")),
+        }
+    }
+
     fn view(&self) -> Arc<MembershipView> {
         Arc::clone(&self.view.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -134,7 +175,39 @@ impl EngineShared {
     }
 
     fn publish(&self, stats: EngineStats) {
+        self.history.update(&stats.plan.rules, &stats.totals, stats.watermark);
         *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(stats);
+    }
+}
+
+impl EngineShared {
+    /// Updates the membership view and the recent decisions by what the pipeline has just done.
+    fn note(&self, pipeline: &Pipeline, outputs: &[Output]) {
+        let (view, plan) = (self.view(), pipeline.plan());
+        let mut done = 0;
+        for ForgottenUser { user, outputs: before } in pipeline.forgotten() {
+            view.update(&outputs[done..*before]);
+            self.recent.add(plan, &outputs[done..*before]);
+            view.set(user, None);
+            self.recent.forget(user);
+            done = *before;
+        }
+        view.update(&outputs[done..]);
+        self.recent.add(plan, &outputs[done..]);
+        for ExpiredUser { user, .. } in pipeline.expired() {
+            view.set(user, pipeline.user(user).as_deref());
+        }
+        self.forget_decisions(pipeline);
+    }
+
+    /// Removes the recent decisions about users who have just expired, and about the visitors merged into them.
+    fn forget_decisions(&self, pipeline: &Pipeline) {
+        for ExpiredUser { user, at, .. } in pipeline.expired() {
+            self.recent.forget_before(user, *at);
+        }
+        for ExpiredLink { visitor, at } in pipeline.expired_links() {
+            self.recent.forget_before(visitor, *at);
+        }
     }
 }
 
@@ -156,27 +229,7 @@ pub struct EngineEndpoints {
 /// # Errors
 /// The thread can't be started.
 pub fn start(pipeline: Pipeline, start: EngineStart, runtime: tokio::runtime::Handle) -> io::Result<EngineEndpoints> {
-    let plan = Arc::clone(pipeline.plan());
-    let stats = EngineStats {
-        plan: Arc::clone(&plan),
-        totals: pipeline.totals(),
-        watermark: pipeline.watermark(),
-        pending_timers: 0,
-        state_bytes: 0,
-        queued_batches: 0,
-        queued_outputs: 0,
-        growth: None,
-        uplift: Arc::default(),
-        budgets: None,
-    };
-    let shared = Arc::new(EngineShared {
-        view: Mutex::new(Arc::new(MembershipView::new(plan, pipeline.users()))),
-        stats: Mutex::new(Arc::new(stats)),
-        sequence: AtomicU64::new(start.sequence),
-        recent: RecentDecisions::new(MAX_RECENT_DECISIONS, MAX_RECENT_DECISION_BYTES),
-        is_live: watch::Sender::new(false),
-        pauses: Mutex::new(Histogram::new_with_bounds(1, MAX_PAUSE_US, 3).expect("these bounds are sound")),
-    });
+    let shared = Arc::new(EngineShared::new(&pipeline, start.sequence));
     let (batches, batch_queue) = mpsc::channel(BATCH_QUEUE_CAPACITY);
     let (output_queue, output_items) = mpsc::channel(OUTPUT_QUEUE_CAPACITY);
     let (requests, request_queue) = mpsc::channel(REQUEST_QUEUE_CAPACITY);
@@ -195,6 +248,19 @@ impl EngineHandle {
     /// The latest statistics.
     pub fn stats(&self) -> Arc<EngineStats> {
         Arc::clone(&self.shared.stats.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The outputs that pass the filter, as they happen.
+    ///
+    /// # Errors
+    /// Too many watch already.
+    pub fn watch(&self, filter: FeedFilter) -> Result<FeedLines, TooManyWatchers> {
+        LiveFeed::watch(&self.shared, filter)
+    }
+
+    /// The hours of a segment's history that begin in `[from, to)`, oldest first.
+    pub fn segment_history(&self, segment: &str, from: Timestamp, to: Timestamp) -> Vec<SegmentHour> {
+        self.shared.history.of(segment, from, to)
     }
 
     /// A user's recent decisions, oldest first, each with the rules that made it.

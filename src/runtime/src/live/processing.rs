@@ -14,8 +14,8 @@ use crate::log::LogRecord;
 use crate::output::batch::{DeadLetter, DeadLetterCollector, OutputBatch, OutputItem, RulesActivation};
 use crate::output::committed_position::{CommittedPosition, PartialGroup};
 use crate::output::dead_letter::MAX_DEAD_LETTERS_PER_MESSAGE;
-use crate::pipeline::{ExpiredLink, ForgottenUser, InputEntry, Pipeline, Rejection};
-use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, TimerMark};
+use crate::pipeline::{InputEntry, Pipeline, Rejection};
+use rekindle_core::partition::{ExecutionPlan, Output, TimerMark};
 
 /// Rules that take effect.
 pub(super) enum NextRules {
@@ -97,7 +97,7 @@ impl Engine {
         };
         self.pipeline.feed_entries(&entries, &mut reject, &mut outputs);
         // Before they are sorted: a forgotten user's place is given by the number of outputs before it.
-        self.update_views(self.pipeline.plan(), &outputs);
+        self.shared.note(&self.pipeline, &outputs);
         sort(&mut outputs);
         (outputs, dead_letters.into_dead_letters())
     }
@@ -152,7 +152,7 @@ impl Engine {
     fn timer_outputs(&mut self, to: TimerMark) -> Vec<Output> {
         let mut outputs = Vec::new();
         self.pipeline.fire_timers(to, &mut outputs);
-        self.update_views(self.pipeline.plan(), &outputs);
+        self.shared.note(&self.pipeline, &outputs);
         sort(&mut outputs);
         outputs
     }
@@ -221,7 +221,7 @@ impl Engine {
         self.generation = generation;
         sort(&mut outputs);
         self.shared.recent.add(&plan, &outputs);
-        self.forget_decisions();
+        self.shared.forget_decisions(&self.pipeline);
         self.restart_reports();
         if !matches!(publication, Some(RulesChangePublication::All)) {
             let is_published = partial.is_some_and(|partial| partial.sent > 0);
@@ -231,34 +231,5 @@ impl Engine {
             self.publish(OutputItem::Batch(batch))?;
         }
         Ok(activation)
-    }
-
-    /// Updates the membership view and the recent decisions by what the pipeline has just done.
-    fn update_views(&self, plan: &Arc<ExecutionPlan>, outputs: &[Output]) {
-        let (view, recent) = (self.shared.view(), &self.shared.recent);
-        let mut done = 0;
-        for ForgottenUser { user, outputs: before } in self.pipeline.forgotten() {
-            view.update(&outputs[done..*before]);
-            recent.add(plan, &outputs[done..*before]);
-            view.set(user, None);
-            recent.forget(user);
-            done = *before;
-        }
-        view.update(&outputs[done..]);
-        recent.add(plan, &outputs[done..]);
-        for ExpiredUser { user, .. } in self.pipeline.expired() {
-            view.set(user, self.pipeline.user(user).as_deref());
-        }
-        self.forget_decisions();
-    }
-
-    /// Removes the recent decisions about users who have just expired, and about the visitors merged into them.
-    fn forget_decisions(&self) {
-        for ExpiredUser { user, at, .. } in self.pipeline.expired() {
-            self.shared.recent.forget_before(user, *at);
-        }
-        for ExpiredLink { visitor, at } in self.pipeline.expired_links() {
-            self.shared.recent.forget_before(visitor, *at);
-        }
     }
 }

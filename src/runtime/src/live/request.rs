@@ -85,6 +85,20 @@ pub(super) enum EngineRequest {
     },
 }
 
+impl EngineRequest {
+    /// Answers a request that only reads; gives back any other.
+    pub(super) fn answer_read(self, pipeline: &Pipeline) -> Option<EngineRequest> {
+        match self {
+            EngineRequest::Describe { user, reply } => drop(reply.send(pipeline.report(&user))),
+            EngineRequest::CopyUser { user, reply } => drop(reply.send(pipeline.copy_of(&user))),
+            EngineRequest::Export { user, reply } => drop(reply.send(pipeline.export(&user))),
+            EngineRequest::AffectedUsers { id, reply } => drop(reply.send(pipeline.affected_users(&id))),
+            other => return Some(other),
+        }
+        None
+    }
+}
+
 /// The position at which an engine starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EngineStart {

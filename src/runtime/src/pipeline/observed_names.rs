@@ -110,6 +110,11 @@ impl ObservedNames {
         self.traits.extend(&before.traits);
     }
 
+    /// The names of track events.
+    pub fn tracked(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().map(String::as_str)
+    }
+
     /// The number of different names.
     pub fn names(&self) -> usize {
         self.names.len()

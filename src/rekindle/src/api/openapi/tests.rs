@@ -83,6 +83,7 @@ fn routes() -> Routes {
         rules: Arc::new(NoRules),
         forget: Arc::new(NoLog),
         started: Instant::now(),
+        clock: None,
     };
     Routes::new(services, MetricsCache::new(|_| Vec::new()), &HttpSettings::default()).expect("loopback")
 }
