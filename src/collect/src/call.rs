@@ -11,7 +11,7 @@ use rekindle_settings::{EngineSettings, KeyTrust};
 use sha2::{Digest, Sha256};
 
 use crate::batch::sound_text;
-use crate::json_object::JsonObject;
+use crate::json_object::{self, JsonObject};
 use crate::rejection::CallRejection;
 use crate::stamp::{self, RequestFacts};
 use crate::write_keys::KeyGrant;
@@ -37,14 +37,16 @@ pub(crate) struct CheckedCall {
 
 /// One request, whose calls are checked one after the other.
 pub(crate) struct RequestCalls<'a> {
-    pub(crate) grant: &'a KeyGrant,
-    pub(crate) facts: &'a RequestFacts,
+    grant: &'a KeyGrant,
+    facts: &'a RequestFacts,
     /// What the envelope has for calls that lack it.
-    pub(crate) envelope: JsonObject<'a>,
+    envelope: JsonObject<'a>,
     /// The type that the path says, for calls that say none.
-    pub(crate) call_type: Option<CallType>,
+    call_type: Option<CallType>,
+    /// When the request was received, as JSON.
+    received_at: String,
     /// How often the same call without an id has come in this request.
-    pub(crate) repeats: HashMap<[u8; 32], u32>,
+    repeats: HashMap<[u8; 32], u32>,
 }
 
 impl CallChecker {
@@ -83,8 +85,10 @@ impl CallChecker {
             return Err(RejectionReason::WrongType { field: "batch" }.into());
         }
         let hid_user = prepare(&mut call, request);
-        let prepared = call.json();
-        let event = self.decode(&prepared).map_err(|reason| match reason {
+        call.set("receivedAt", request.received_at.clone());
+        stamp::mark(&mut call, request.grant, request.facts);
+        let json = call.json();
+        let event = self.decode(&json).map_err(|reason| match reason {
             RejectionReason::NoId { .. } if hid_user => CallRejection::IdentifyNotAllowed,
             reason => reason.into(),
         })?;
@@ -95,21 +99,25 @@ impl CallChecker {
         if event.call == CallType::Alias && !grant.may_identify {
             return Err(CallRejection::IdentifyNotAllowed);
         }
+        // Most calls are written once: what was decoded is what goes into the log.
+        let mut is_written = true;
         if grant.trust == KeyTrust::Client {
             let time = event.time.resolve(Some(facts.received)).unwrap_or(facts.received).min(facts.received);
             check_age(time, grant, facts)?;
-            stamp::correct_time(&mut call, &event, time);
+            is_written = !stamp::correct_time(&mut call, &event, time);
         }
         let message_id = match event.message_id.as_deref() {
             Some(id) if !id.is_empty() => id.to_owned(),
             _ => {
                 let id = request.missing_id(text, &event);
                 call.set_text("messageId", &id);
+                is_written = false;
                 id
             }
         };
-        stamp::mark(&mut call, grant, facts);
-        Ok(CheckedCall { id: log_id(&grant.source, &event, &message_id), json: call.json() })
+        let id = log_id(&grant.source, &event, &message_id);
+        drop(event);
+        Ok(CheckedCall { id, json: if is_written { json } else { call.json() } })
     }
 
     fn decode<'e>(&self, json: &'e str) -> Result<Event<'e>, RejectionReason> {
@@ -152,7 +160,18 @@ fn check_age(time: Timestamp, grant: &KeyGrant, facts: &RequestFacts) -> Result<
     Err(CallRejection::TooOld { age_seconds: age.0 / 1_000, limit_seconds: grant.history.0 / 1_000 })
 }
 
-impl RequestCalls<'_> {
+impl<'a> RequestCalls<'a> {
+    /// Of a request with these rights, facts, and text around its calls; `call_type` is what the path says.
+    pub(crate) fn new(
+        grant: &'a KeyGrant,
+        facts: &'a RequestFacts,
+        envelope: JsonObject<'a>,
+        call_type: Option<CallType>,
+    ) -> RequestCalls<'a> {
+        let received_at = json_object::quoted(&facts.received.to_string());
+        RequestCalls { grant, facts, envelope, call_type, received_at, repeats: HashMap::new() }
+    }
+
     /// An id for a call without one: the same when the same request comes again, if the call says when it happened. Otherwise
     /// two calls of the same text may be two events.
     fn missing_id(&mut self, text: &[u8], event: &Event<'_>) -> String {

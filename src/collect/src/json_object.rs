@@ -13,6 +13,7 @@ const COMPARED_MAX: usize = 32;
 /// The members of an object, each name once, in the order in which they were written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct JsonObject<'a> {
+    /// Borrowed names have nothing that JSON escapes: a parser borrows no others.
     members: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
@@ -50,8 +51,11 @@ impl<'a> JsonObject<'a> {
     }
 
     /// Sets a member to some JSON.
-    pub(crate) fn set(&mut self, name: impl Into<Cow<'a, str>>, json: impl Into<Cow<'a, str>>) {
-        let (name, json) = (name.into(), json.into());
+    pub(crate) fn set(&mut self, name: &'static str, json: impl Into<Cow<'a, str>>) {
+        self.put(Cow::Borrowed(name), json.into());
+    }
+
+    fn put(&mut self, name: Cow<'a, str>, json: Cow<'a, str>) {
         match self.members.iter_mut().find(|(key, _)| *key == name) {
             Some((_, value)) => *value = json,
             None => self.members.push((name, json)),
@@ -73,7 +77,7 @@ impl<'a> JsonObject<'a> {
     pub(crate) fn take_lacking(&mut self, other: &JsonObject<'_>) {
         for (name, value) in &other.members {
             if self.present(name).is_none() {
-                self.set(name.to_string(), value.to_string());
+                self.put(Cow::Owned(name.to_string()), Cow::Owned(value.to_string()));
             }
         }
     }
@@ -92,7 +96,14 @@ impl<'a> JsonObject<'a> {
             if index > 0 {
                 json.push(',');
             }
-            push_quoted(&mut json, name);
+            match name {
+                Cow::Borrowed(plain) => {
+                    json.push('"');
+                    json.push_str(plain);
+                    json.push('"');
+                }
+                Cow::Owned(name) => push_quoted(&mut json, name),
+            }
             json.push(':');
             json.push_str(value);
         }

@@ -3,10 +3,10 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use async_nats::HeaderMap;
 use async_nats::jetstream;
 use async_nats::jetstream::context::{ContextBuilder, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
+use async_nats::{HeaderMap, Subject};
 use bytes::Bytes;
 use rekindle_nats::sink::LetterMessage;
 use rekindle_nats::streams::{StreamRequirements, ensure_stream};
@@ -25,12 +25,12 @@ const STREAMS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A message and the stream that must take it.
 pub(crate) struct StreamMessage {
-    subject: String,
+    subject: Subject,
     id: String,
     headers: HeaderMap,
     payload: Bytes,
     /// `None`: no stream keeps it.
-    stream: Option<String>,
+    stream: Option<Arc<str>>,
 }
 
 /// Why not all messages are in the log. The same request may be sent again: what is there already is not stored twice.
@@ -51,7 +51,9 @@ pub(crate) enum PublishFailure {
 #[derive(Debug)]
 pub struct CallPublisher {
     source: SourceSettings,
+    events_stream: Arc<str>,
     output: OutputSettings,
+    dead_stream: Arc<str>,
     timeout: Duration,
     /// One permit for each message that may wait for acknowledgement.
     room: Semaphore,
@@ -75,7 +77,9 @@ impl CallPublisher {
         let collect = &settings.collect;
         CallPublisher {
             source: settings.source.clone(),
+            events_stream: settings.source.stream.as_str().into(),
             output: settings.output.clone(),
+            dead_stream: settings.output.dead_stream.as_str().into(),
             timeout: Duration::from_millis(u64::try_from(collect.timeout.0).unwrap_or_default()),
             room: Semaphore::new(collect.max_in_flight),
             room_max: collect.max_in_flight,
@@ -122,24 +126,24 @@ impl CallPublisher {
     }
 
     /// A call as a message.
-    pub(crate) fn event(&self, subject: &str, call: CheckedCall) -> StreamMessage {
+    pub(crate) fn event(&self, subject: &Subject, call: CheckedCall) -> StreamMessage {
         StreamMessage {
-            subject: subject.to_owned(),
+            subject: subject.clone(),
             id: call.id,
             headers: HeaderMap::new(),
             payload: call.json.into(),
-            stream: Some(self.source.stream.clone()),
+            stream: Some(Arc::clone(&self.events_stream)),
         }
     }
 
     /// A dead letter as a message.
     pub(crate) fn letter(&self, letter: LetterMessage) -> StreamMessage {
         StreamMessage {
-            subject: letter.subject.to_string(),
+            subject: letter.subject,
             id: letter.id,
             headers: letter.headers,
             payload: letter.payload,
-            stream: self.output.jetstream.then(|| self.output.dead_stream.clone()),
+            stream: self.output.jetstream.then(|| Arc::clone(&self.dead_stream)),
         }
     }
 

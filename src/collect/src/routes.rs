@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Path, Request, State};
 use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, HOST, ORIGIN, USER_AGENT};
 use axum::http::request::Parts;
@@ -29,6 +29,9 @@ use crate::{cors, credentials, mapped_routes, sdk_settings, vendor_routes};
 
 /// Longer texts of headers are not kept.
 const HEADER_TEXT_BYTES_MAX: usize = 512;
+
+/// Of a body whose length is known no more than this is reserved before it comes.
+const RESERVED_BYTES_MAX: usize = 64 << 10;
 
 /// How long the head of a request may take to arrive.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -125,7 +128,10 @@ async fn read_off(
     body: Body,
     limit: usize,
 ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), RequestRefusal> {
-    let (mut chunks, mut bytes, mut room) = (body.into_data_stream(), BytesMut::new(), None);
+    // What is promised is reserved, as far as that costs nobody anything who sends less.
+    let promised = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let bytes = BytesMut::with_capacity(promised.min(limit).min(RESERVED_BYTES_MAX));
+    let (mut chunks, mut bytes, mut room) = (body.into_data_stream(), bytes, None);
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| RequestRefusal::BrokenBody)?;
         if bytes.len() + chunk.len() > limit {

@@ -1,6 +1,6 @@
 //! What a collector does with a request whose body has come in.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -210,7 +210,7 @@ impl Collector {
     ) -> Result<CheckedRequest<'t>, RequestRefusal> {
         let mut envelope = JsonObject::parse(&texts.envelope).unwrap_or_default();
         envelope.remove("batch");
-        let mut request = RequestCalls { grant, facts, envelope, call_type, repeats: HashMap::new() };
+        let mut request = RequestCalls::new(grant, facts, envelope, call_type);
         let mut checked = CheckedRequest::default();
         let mut room = self.settings.max_body_bytes.saturating_mul(EXPANSION_MAX);
         let max_payload = self.publisher.max_payload().unwrap_or(usize::MAX).saturating_sub(HEADERS_BYTES_MAX);

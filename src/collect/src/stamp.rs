@@ -34,16 +34,16 @@ pub(crate) fn restrict(call: &mut JsonObject<'_>, grant: &KeyGrant) -> bool {
 }
 
 /// Gives a call of a client the time that it had by this machine's clock, as far as `sentAt` tells how wrong the client's is.
-pub(crate) fn correct_time(call: &mut JsonObject<'_>, event: &Event<'_>, time: Timestamp) {
-    if let EventTime::Claimed { at, .. } = event.time {
-        call.set_text("originalTimestamp", &at.to_string());
-        call.set_text("timestamp", &time.to_string());
-    }
+/// Returns whether that changed the call.
+pub(crate) fn correct_time(call: &mut JsonObject<'_>, event: &Event<'_>, time: Timestamp) -> bool {
+    let EventTime::Claimed { at, .. } = event.time else { return false };
+    call.set_text("originalTimestamp", &at.to_string());
+    call.set_text("timestamp", &time.to_string());
+    true
 }
 
-/// Writes into a call where and when it was received.
+/// Writes into a call where it came from.
 pub(crate) fn mark(call: &mut JsonObject<'_>, grant: &KeyGrant, facts: &RequestFacts) {
-    call.set_text("receivedAt", &facts.received.to_string());
     let Some(mut context) = call.object("context") else { return };
     context.set_text("source", &grant.source);
     context.remove("ip");

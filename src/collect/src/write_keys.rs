@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use async_nats::Subject;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use rekindle_core::event::CallType;
 use rekindle_core::time::Span;
@@ -19,7 +20,7 @@ pub(crate) struct KeyGrant {
     /// The source's name.
     pub(crate) source: String,
     /// What its calls are published under.
-    pub(crate) subject: String,
+    pub(crate) subject: Subject,
     pub(crate) trust: KeyTrust,
     /// Whether a call may say who the user is.
     pub(crate) may_identify: bool,
@@ -52,7 +53,7 @@ impl KeyGrant {
     fn new(name: &str, key: &WriteKeySettings, subject: &str) -> KeyGrant {
         let source = key.source.clone().unwrap_or_else(|| name.to_owned());
         KeyGrant {
-            subject: format!("{subject}.{source}"),
+            subject: format!("{subject}.{source}").into(),
             source,
             trust: key.trust,
             may_identify: key.trust == KeyTrust::Server || key.identify,

@@ -19,13 +19,9 @@ fn checked(key: WriteKeySettings, envelope: &str, calls: &[Value]) -> Vec<Result
     let settings = CollectSettings { keys: [("web".to_owned(), key)].into(), ..CollectSettings::default() };
     let keys = WriteKeys::new(&settings);
     let checker = CallChecker::new(&EngineSettings::default(), 1_000);
-    let mut request = RequestCalls {
-        grant: keys.grant(&made.key).expect("the key"),
-        facts: &facts(),
-        envelope: JsonObject::parse(envelope).expect("an envelope"),
-        call_type: Some(CallType::Track),
-        repeats: HashMap::new(),
-    };
+    let (grant, facts) = (keys.grant(&made.key).expect("the key"), facts());
+    let envelope = JsonObject::parse(envelope).expect("an envelope");
+    let mut request = RequestCalls::new(grant, &facts, envelope, Some(CallType::Track));
     let check = |call: &Value| {
         let checked = checker.check(call.to_string().as_bytes(), &mut request)?;
         Ok((checked.id, serde_json::from_str(&checked.json).expect("JSON")))
