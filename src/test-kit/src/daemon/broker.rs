@@ -142,6 +142,16 @@ impl Broker {
         assert!(tokio::time::timeout(LIMIT, done).await.is_ok(), "REKINDLE holds {found} outputs of {count}");
     }
 
+    /// Waits until a stream holds so many messages.
+    pub async fn wait_for_messages(&self, name: &str, count: u64) {
+        let done = async {
+            while self.count(name).await < count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        assert!(tokio::time::timeout(LIMIT, done).await.is_ok(), "{name} holds fewer than {count} messages");
+    }
+
     /// How many messages of a subject the output stream holds.
     pub async fn count_of(&self, subject: &str) -> u64 {
         self.subjects(subject).await.iter().map(|(_, count)| *count as u64).sum()
