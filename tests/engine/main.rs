@@ -5,6 +5,7 @@ mod explaining;
 mod forgetting;
 mod generator_covers;
 mod growth;
+mod history;
 mod metamorphic;
 mod oracle_agreement;
 mod oracle_by_hand;

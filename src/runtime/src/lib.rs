@@ -7,6 +7,7 @@ mod checksummed_json;
 pub mod compression;
 pub mod files;
 pub mod health;
+pub mod history;
 pub mod live;
 pub mod log;
 pub mod output;

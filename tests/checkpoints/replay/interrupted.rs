@@ -47,6 +47,7 @@ fn blocks(log: &str, lines: usize) -> Source {
                 lines: block.concat().into_bytes(),
                 is_document: false,
                 place,
+                offset: 0,
             })));
             line += block.len() as u64;
         }

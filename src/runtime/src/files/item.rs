@@ -27,6 +27,8 @@ pub struct LineBlock {
     pub is_document: bool,
     /// The position of the first line.
     pub place: LinePosition,
+    /// Where it begins in the file, uncompressed, in bytes. Of a part of an array only an estimate: its text is not the file's.
+    pub offset: u64,
 }
 
 impl LineBlock {
@@ -63,7 +65,12 @@ impl LineBlock {
         };
         let place = LinePosition { file: Arc::clone(&self.place.file), line: self.place.line + lines };
         let is_document = self.is_document;
-        (at < self.lines.len()).then(|| LineBlock { lines: self.lines[at..].to_vec(), is_document, place })
+        (at < self.lines.len()).then(|| LineBlock {
+            lines: self.lines[at..].to_vec(),
+            is_document,
+            place,
+            offset: self.offset + at as u64,
+        })
     }
 }
 

@@ -25,10 +25,19 @@ pub type FileInput = Box<dyn BufRead + Send>;
 
 pub(super) type ItemSender = SyncSender<Result<FileItem, FileSourceError>>;
 
+/// A file to be read.
+pub(super) struct NamedInput {
+    pub(super) file: Arc<str>,
+    pub(super) input: FileInput,
+    /// The bytes before what the input yields. If there are any, there are lines before it.
+    pub(super) offset: u64,
+}
+
 /// Reads the files, one after the other; ends early if the receiver is dropped.
-pub(super) fn read_all(inputs: Vec<(Arc<str>, FileInput)>, max_message_bytes: usize, sender: &ItemSender) {
-    for (file, input) in inputs {
-        let mut reader = LineReader { input, place: LinePosition { file, line: 1 }, max_message_bytes, sender };
+pub(super) fn read_all(inputs: Vec<NamedInput>, max_message_bytes: usize, sender: &ItemSender) {
+    for NamedInput { file, input, offset } in inputs {
+        let place = LinePosition { file, line: 1 };
+        let mut reader = LineReader { input, place, offset, max_message_bytes, sender };
         match reader.read_to_end() {
             Ok(true) => {}
             Ok(false) => return,
@@ -56,6 +65,8 @@ enum DocumentStep {
 struct LineReader<'s> {
     input: FileInput,
     place: LinePosition,
+    /// The bytes of the file before what is read next.
+    offset: u64,
     max_message_bytes: usize,
     sender: &'s ItemSender,
 }
@@ -64,16 +75,17 @@ impl LineReader<'_> {
     /// False if the receiver was dropped.
     fn read_to_end(&mut self) -> io::Result<bool> {
         let mut block = Vec::new();
-        let mut is_first = true;
+        let mut is_first = self.offset == 0;
         // After a document there may be another one; after lines there are only lines.
         let mut document = None;
-        let mut has_lines = false;
+        let mut has_lines = self.offset > 0;
         loop {
             // On a failure everything that was read before it is sent first.
             let filled = self.fill(&mut block);
             let ended = matches!(filled, Ok(true) | Err(_));
             if std::mem::take(&mut is_first) && block.starts_with(BYTE_ORDER_MARK) {
                 block.drain(..BYTE_ORDER_MARK.len());
+                self.offset += BYTE_ORDER_MARK.len() as u64;
             }
             while !has_lines {
                 if document.is_none() {
@@ -157,7 +169,8 @@ impl LineReader<'_> {
     }
 
     fn send(&mut self, lines: Vec<u8>, is_document: bool) -> bool {
-        let block = LineBlock { lines, is_document, place: self.place.clone() };
+        let block = LineBlock { lines, is_document, place: self.place.clone(), offset: self.offset };
+        self.offset += block.lines.len() as u64;
         self.place.line += block.newlines() + u64::from(!is_document && block.is_unfinished());
         self.sender.send(Ok(FileItem::Block(block))).is_ok()
     }
@@ -165,6 +178,7 @@ impl LineReader<'_> {
     /// Reads to the end of a line that is too long and begins in `block`; leaves `block` empty.
     fn skip_oversized(&mut self, block: &mut Vec<u8>) -> io::Result<bool> {
         let mut bytes = block.len() as u64;
+        self.offset += bytes;
         let mut head = std::mem::take(block);
         head.truncate(OVERSIZED_HEAD_BYTES);
         loop {
@@ -175,6 +189,7 @@ impl LineReader<'_> {
             };
             bytes += (taken - usize::from(ended && taken > 0)) as u64;
             self.input.consume(taken);
+            self.offset += taken as u64;
             if ended {
                 break;
             }

@@ -4,7 +4,7 @@
 //! decoded here.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,8 +14,8 @@ use std::thread;
 use thiserror::Error;
 
 pub use super::item::{FileItem, LineBlock, LinePosition};
-use super::line_reader::read_all;
 pub use super::line_reader::{FileInput, OVERSIZED_HEAD_BYTES};
+use super::line_reader::{NamedInput, read_all};
 use crate::compression::Compression;
 
 /// A file can't be read, or not to its end.
@@ -73,12 +73,29 @@ impl EventFiles {
         for path in paths {
             let (input, bytes) = open_input(path, &bytes_read)?;
             bytes_total = bytes_total.zip(bytes).map(|(total, bytes)| total + bytes);
-            inputs.push((Arc::<str>::from(path.to_string_lossy()), input));
+            inputs.push(NamedInput { file: path.to_string_lossy().into(), input, offset: 0 });
         }
         // One block is read while the one before it is processed.
         let (sender, items) = sync_channel(0);
         thread::spawn(move || read_all(inputs, max_message_bytes, &sender));
         Ok(EventFiles { items, bytes_read, bytes_total })
+    }
+
+    /// Opens one file that is not compressed, and begins to read after this number of bytes, which end with a line.
+    ///
+    /// # Errors
+    /// It can't be opened.
+    pub fn open_after(path: &Path, offset: u64, max_message_bytes: usize) -> Result<EventFiles, FileSourceError> {
+        let open_error = |cause| FileSourceError::Open { file: path.display().to_string(), cause };
+        let mut file = File::open(path).map_err(open_error)?;
+        file.seek(SeekFrom::Start(offset)).map_err(open_error)?;
+        let bytes_read = Arc::new(AtomicU64::new(0));
+        let counted = CountingReader { inner: file, bytes: Arc::clone(&bytes_read), has_ended: false };
+        let input: FileInput = Box::new(BufReader::with_capacity(1 << 18, counted));
+        let inputs = vec![NamedInput { file: path.to_string_lossy().into(), input, offset }];
+        let (sender, items) = sync_channel(0);
+        thread::spawn(move || read_all(inputs, max_message_bytes, &sender));
+        Ok(EventFiles { items, bytes_read, bytes_total: None })
     }
 
     /// The number of bytes read from the disk so far, shared with a progress bar.

@@ -106,7 +106,7 @@ mod tests {
             let (file, mut line): (Arc<str>, u64) = (format!("f{number}").into(), 1);
             for lines in *blocks {
                 let place = LinePosition { file: Arc::clone(&file), line };
-                let block = LineBlock { lines: lines.as_bytes().to_vec(), is_document: false, place };
+                let block = LineBlock { lines: lines.as_bytes().to_vec(), is_document: false, place, offset: 0 };
                 line += block.line_count();
                 items.push(FileItem::Block(block));
             }

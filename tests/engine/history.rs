@@ -1,0 +1,110 @@
+//! A user's history from an index is that of a replay of the whole log: the same outputs and the same state, on random rules and
+//! logs, wherever the log is divided into files, and as of any instant.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use rekindle_core::journal;
+use rekindle_core::partition::{ExecutionPlan, Output, UserStateExport};
+use rekindle_core::rules;
+use rekindle_core::secret::DrawSecret;
+use rekindle_core::time::{Span, Timestamp};
+use rekindle_runtime::files::source::EventFiles;
+use rekindle_runtime::history::{IndexUse, IndexedFiles};
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
+use rekindle_runtime::replay::story_of;
+use rekindle_test_kit::generator::{LanguageParts, Scenario, scenario_of};
+
+/// Ids of the generator's users and visitors, and one that does not occur.
+const IDS: &[&str] = &["u0", "u1", "u2", "用户-一", "a0", "a1", "a2", "a b.*>", "nobody"];
+
+fn scenario_without_budgets() -> impl Strategy<Value = Scenario> {
+    scenario_of(LanguageParts { budgets: false, ..LanguageParts::ALL })
+}
+
+/// What is known of a user in the end, as text.
+fn told(plan: &ExecutionPlan, pipeline: &Pipeline, outputs: &[Output], user: &str) -> String {
+    let mut text = String::new();
+    for output in outputs {
+        let mut line = Vec::new();
+        journal::append_line(&plan.rules, output, &mut line);
+        text.push_str(&String::from_utf8_lossy(&line));
+    }
+    if let Some(copy) = pipeline.copy_of(user) {
+        let state = UserStateExport::new(plan, &copy.user);
+        let _ = write!(text, "{:?} at {} {:?} {state:?}", copy.user.id, copy.at, copy.user.profile.now);
+    }
+    let _ = write!(text, " linked to {:?}", pipeline.linked_user(user));
+    text
+}
+
+/// The log as files, divided before these lines.
+fn files_of(folder: &Path, events: &[u8], divided: &[usize]) -> Vec<PathBuf> {
+    let lines: Vec<&[u8]> = events.split_inclusive(|byte| *byte == b'\n').collect();
+    let mut borders: Vec<usize> = divided.iter().map(|at| at % (lines.len() + 1)).collect();
+    borders.extend([0, lines.len()]);
+    borders.sort_unstable();
+    let parts = borders.windows(2).enumerate().map(|(number, part)| {
+        let path = folder.join(format!("{number}.jsonl"));
+        std::fs::write(&path, lines[part[0]..part[1]].concat()).expect("the file can be written");
+        path
+    });
+    parts.collect()
+}
+
+/// Several calls in a line, as clients send them.
+fn in_batches(events: &[u8], size: usize) -> Vec<u8> {
+    let lines: Vec<&str> = std::str::from_utf8(events).expect("text").lines().collect();
+    let batches = lines.chunks(size.max(1)).map(|calls| match calls {
+        [call] => format!("{call}\n"),
+        calls => format!("{{\"batch\":[{}]}}\n", calls.join(",")),
+    });
+    batches.collect::<String>().into_bytes()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_history_from_an_index_is_that_of_the_whole_log(
+        scenario in scenario_without_budgets(),
+        divided in prop::collection::vec(any::<usize>(), 0..3),
+        batch in 1..4_usize,
+        part_of_time in 0..=10_i64,
+        expires in any::<bool>(),
+    ) {
+        let plan = Arc::new(ExecutionPlan::new(rules::compile(&scenario.rules_toml()).expect("the rules compile")));
+        let options = PipelineOptions {
+            partitions: 3,
+            workers: 1,
+            max_disorder: Span(scenario.max_disorder_ms()),
+            secret: DrawSecret::of_file(scenario.secret().as_bytes()),
+            state_ttl: expires.then_some(Span(86_400_000)),
+            ..PipelineOptions::default()
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths = files_of(folder.path(), &in_batches(&scenario.events_jsonl(), batch), &divided);
+        let mut indexed = IndexedFiles::open(&paths, None, IndexUse::Build, &options).expect("the files can be indexed");
+        let first = Pipeline::new(Arc::clone(&plan), options.clone()).map(|mut pipeline| {
+            let mut outputs = Vec::new();
+            pipeline.feed(&scenario.events_jsonl(), &mut |_| {}, &mut outputs);
+            pipeline.users().map(|user| user.profile.now).min().unwrap_or(Timestamp(scenario.until_ms()))
+        }).expect("threads start");
+        let some_time = first + Span((scenario.until_ms() - first.0).max(0) / 10 * part_of_time);
+        for until in [None, Some(Timestamp(scenario.until_ms())), Some(some_time)] {
+            for user in IDS {
+                let files = EventFiles::open(&paths, options.max_message_bytes()).expect("the files can be read");
+                let (pipeline, outputs) =
+                    story_of(Arc::clone(&plan), options.clone(), until, files, user).expect("a replay");
+                let story = indexed.story(&plan, until, user, false).expect("a history");
+                let (of_index, of_log) = (
+                    told(&plan, &story.pipeline, &story.outputs, user),
+                    told(&plan, &pipeline, &outputs, user),
+                );
+                prop_assert_eq!(of_index, of_log, "{} until {:?}", user, until);
+            }
+        }
+    }
+}
