@@ -12,7 +12,7 @@ use rekindle_core::rules;
 use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::files::source::EventFiles;
-use rekindle_runtime::history::{IndexUse, IndexedFiles};
+use rekindle_runtime::history::{HistoryRequest, IndexUse, IndexedFiles};
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 use rekindle_runtime::replay::story_of;
 use rekindle_test_kit::generator::{LanguageParts, Scenario, scenario_of};
@@ -98,7 +98,8 @@ proptest! {
                 let files = EventFiles::open(&paths, options.max_message_bytes()).expect("the files can be read");
                 let (pipeline, outputs) =
                     story_of(Arc::clone(&plan), options.clone(), until, files, user).expect("a replay");
-                let story = indexed.story(&plan, until, user, false).expect("a history");
+                let request = HistoryRequest { user, until, with_texts: false, as_if_alone: false };
+                let story = indexed.story(&plan, request).expect("a history");
                 let (of_index, of_log) = (
                     told(&plan, &story.pipeline, &story.outputs, user),
                     told(&plan, &pipeline, &outputs, user),

@@ -24,3 +24,4 @@ pub mod delivery;
 pub mod logging;
 pub mod metrics;
 pub mod reload;
+mod timeline;

@@ -55,6 +55,9 @@ pub enum CliError {
     /// The rules were not reloaded.
     #[error("error: {0}")]
     Reload(#[from] ReloadCommandError),
+    /// A user's history can't be told.
+    #[error("error: {0}")]
+    History(#[from] rekindle_runtime::history::HistoryError),
     /// A model cannot be fitted.
     #[error("error: {0}")]
     Fit(#[from] fit::FitError),

@@ -11,6 +11,7 @@ pub mod explain;
 pub mod fit;
 pub mod growth;
 pub mod import;
+mod index;
 pub mod init;
 mod load;
 pub mod man;
@@ -26,6 +27,7 @@ pub mod simulate;
 mod summary;
 mod terminal;
 mod terminal_bar;
+pub mod timeline;
 
 pub use error::CliError;
 pub use load::FileLoadError;
@@ -71,6 +73,7 @@ enum Command {
     Growth(growth::GrowthArgs),
     Fit(Box<fit::FitArgs>),
     Explain(Box<explain::ExplainArgs>),
+    Timeline(Box<timeline::TimelineArgs>),
     Init(Box<init::InitArgs>),
     Reload(reload::ReloadArgs),
     Check(check::CheckArgs),
@@ -105,6 +108,7 @@ pub fn run() -> ExitCode {
         Command::Growth(args) => growth::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Timeline(args) => timeline::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Check(args) => match check::run(&args) {

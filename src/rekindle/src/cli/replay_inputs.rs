@@ -19,7 +19,7 @@ use rekindle_settings::{EngineSettings, Secret};
 pub(super) struct ReplayInputs {
     /// Event files, in the order they are read: JSON lines, plain, .gz or .zst; `-` is standard input
     #[arg(value_name = "EVENTS", required = true, num_args = 1..)]
-    events: Vec<PathBuf>,
+    pub(super) events: Vec<PathBuf>,
 
     /// The rules file (TOML)
     #[arg(long, value_name = "FILE")]
@@ -42,11 +42,20 @@ impl ReplayInputs {
 
     /// Opens the event files. The options are those of a command, with the secret.
     pub(super) fn open(&self) -> Result<(EventFiles, PipelineOptions), CliError> {
+        let options = self.options()?;
+        Ok((self.open_files(&options)?, options))
+    }
+
+    /// The options of a command, with the secret.
+    pub(super) fn options(&self) -> Result<PipelineOptions, CliError> {
         let secret = LoadedSecret::of_command(self.secret_file.clone().map(Secret::File).as_ref())?;
-        let options = PipelineOptions { secret, ..pipeline_options(&EngineSettings::default()) };
+        Ok(PipelineOptions { secret, ..pipeline_options(&EngineSettings::default()) })
+    }
+
+    /// Opens the event files.
+    pub(super) fn open_files(&self, options: &PipelineOptions) -> Result<EventFiles, CliError> {
         warn_if_stdin_is_terminal(&self.events);
-        let files = EventFiles::open(&self.events, options.max_message_bytes()).map_err(ReplayError::from)?;
-        Ok((files, options))
+        Ok(EventFiles::open(&self.events, options.max_message_bytes()).map_err(ReplayError::from)?)
     }
 }
 

@@ -24,6 +24,19 @@ pub enum IndexUse {
     Build,
 }
 
+/// What is to be told of a user.
+#[derive(Clone, Copy, Debug)]
+pub struct HistoryRequest<'r> {
+    /// The user.
+    pub user: &'r str,
+    /// Up to when; `None`: up to the latest event.
+    pub until: Option<Timestamp>,
+    /// With the text of events.
+    pub with_texts: bool,
+    /// Also under rules with budgets, as if the user were alone with them.
+    pub as_if_alone: bool,
+}
+
 /// Event files with their indexes.
 pub struct IndexedFiles {
     files: Vec<FileIndex>,
@@ -61,18 +74,13 @@ impl IndexedFiles {
         self.files.iter().map(|file| file.index.manifest.rejected).sum()
     }
 
-    /// What happened to a user up to `until`, or up to the latest event: as a replay of the whole files tells it.
+    /// What happened to a user, as a replay of the whole files tells it.
     ///
     /// # Errors
     /// The user's own events do not say it, or the files or indexes can't be read.
-    pub fn story(
-        &mut self,
-        plan: &Arc<ExecutionPlan>,
-        until: Option<Timestamp>,
-        user: &str,
-        with_texts: bool,
-    ) -> Result<UserStory, HistoryError> {
-        if !plan.rules.budgets.is_empty() {
+    pub fn story(&mut self, plan: &Arc<ExecutionPlan>, request: HistoryRequest<'_>) -> Result<UserStory, HistoryError> {
+        let HistoryRequest { user, until, with_texts, as_if_alone } = request;
+        if !as_if_alone && !plan.rules.budgets.is_empty() {
             return Err(HistoryError::NotAlone { why: "the rules have budgets, which all users share" });
         }
         let own = match self.own_records(until, user) {

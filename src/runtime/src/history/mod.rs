@@ -29,7 +29,7 @@ mod source_identity;
 #[cfg(test)]
 mod tests;
 
-pub use event_files::{IndexUse, IndexedFiles};
+pub use event_files::{HistoryRequest, IndexUse, IndexedFiles};
 pub use folder::{EventIndex, IndexManifest};
 pub use one_user::{StoryEvent, StoryItem, UserReplay, UserStory};
 pub use own_records::{HistoryRecord, OwnRecords, RecordPlace};

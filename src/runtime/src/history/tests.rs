@@ -8,11 +8,14 @@ use super::builder::IndexBuilder;
 use super::entry::{IndexEntry, number_of};
 use super::folder::{EventIndex, IndexManifest};
 use super::source_identity::IndexedSource;
-use super::{HistoryError, IndexUse, IndexedFiles};
+use super::{HistoryError, HistoryRequest, IndexUse, IndexedFiles};
+
 use crate::pipeline::PipelineOptions;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
+
+const OF_U: HistoryRequest<'_> = HistoryRequest { user: "u", until: None, with_texts: false, as_if_alone: false };
 
 fn stream() -> IndexedSource {
     IndexedSource::Stream { name: "EVENTS".to_owned(), created_ms: 0, first: 1 }
@@ -36,7 +39,7 @@ fn open(path: &Path, index_use: IndexUse) -> Result<IndexedFiles, HistoryError> 
 /// The number of events that the index finds of `u`.
 fn events_of_u(files: &mut IndexedFiles) -> usize {
     let plan = Arc::new(ExecutionPlan::new(rules::compile("").expect("no rules")));
-    files.story(&plan, None, "u", false).expect("a history").items.len()
+    files.story(&plan, OF_U).expect("a history").items.len()
 }
 
 fn runs_of(path: &Path) -> Vec<PathBuf> {
@@ -137,8 +140,7 @@ fn a_damaged_index_is_found_out_and_built_again() {
         drop(open(&path, IndexUse::Build).expect("the index"));
         damage(&runs_of(&path)[0], &index.join("manifest.json"));
         let plan = Arc::new(ExecutionPlan::new(rules::compile("").expect("no rules")));
-        let found =
-            open(&path, IndexUse::Existing).and_then(|mut files| files.story(&plan, None, "u", false).map(drop));
+        let found = open(&path, IndexUse::Existing).and_then(|mut files| files.story(&plan, OF_U).map(drop));
         assert!(found.is_err_and(|error| error.asks_for_replay()), "{what}");
         assert_eq!(events_of_u(&mut open(&path, IndexUse::Build).expect("the index")), 10, "{what}");
         assert_eq!(events_of_u(&mut open(&path, IndexUse::Existing).expect("the index")), 10, "{what}");

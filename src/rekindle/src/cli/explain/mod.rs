@@ -9,25 +9,31 @@ pub use error::ExplainError;
 use serde_json::value::RawValue;
 
 use super::CliError;
-use super::replay_inputs::{ReplayInputs, warn_of_omitted_events};
+use super::index::IndexArgs;
+use super::replay_inputs::ReplayInputs;
 use super::terminal::print;
 use rekindle_core::diagnostics::suggest;
 use rekindle_core::explanation::SegmentExplanation;
 use rekindle_core::journal;
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules::ruleset::{Ruleset, Segment};
+use rekindle_runtime::history::UserStory;
 use rekindle_runtime::pipeline::UserCopy;
-use rekindle_runtime::replay::story_of;
 
 /// Explains why a user is in a segment, or is not, and what was decided about the user
 ///
 /// Replays event files up to an instant. Of each segment: since when the user is in it or not and what made it so; the condition
 /// part by part, with values and until when each stands; when that changes if nothing happens, and which events would change it
 /// at once. Then every decision of campaigns about the user.
+///
+/// With an index of the files (--index), only the user's own events are read.
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
     #[command(flatten)]
     inputs: ReplayInputs,
+
+    #[command(flatten)]
+    index: IndexArgs,
 
     /// The user's id
     #[arg(long, value_name = "ID")]
@@ -49,10 +55,9 @@ pub struct ExplainArgs {
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     let rules = args.inputs.load()?;
     args.check_names(&rules)?;
-    let (files, options) = args.inputs.open()?;
+    let options = args.inputs.options()?;
     let plan = Arc::new(ExecutionPlan::new(rules));
-    let (pipeline, story) = story_of(Arc::clone(&plan), options, args.inputs.until, files, &args.user)?;
-    warn_of_omitted_events(&plan.rules, &pipeline.totals(), args.inputs.until);
+    let UserStory { pipeline, outputs: story, .. } = args.index.story(&args.inputs, &plan, &options, &args.user)?;
     let Some(UserCopy { user, at, .. }) = pipeline.copy_of(&args.user) else {
         let linked_to = pipeline.linked_user(&args.user).cloned();
         return Err(ExplainError::UnknownUser { user: args.user.clone(), linked_to }.into());
