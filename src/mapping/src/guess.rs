@@ -1,5 +1,7 @@
 //! A table for columns whose names say what they hold. It is a proposal, to be shown to the user.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::times::{MappingZone, written_time};
@@ -39,14 +41,14 @@ const PROPERTIES: [(&str, &[&str]); 8] = [
     ("brand", &["brand"]),
     ("currency", &["currency"]),
 ];
-/// What events are called elsewhere.
+/// What events are called elsewhere, as it is written there.
 const NAMES: [(&str, &[&str]); 6] = [
-    ("Product Viewed", &["view", "pv", "productview", "viewitem", "clicks"]),
-    ("Product Added", &["addtocart", "cart", "carts", "add"]),
-    ("Product Removed", &["removefromcart", "remove"]),
-    ("Product Added to Wishlist", &["fav", "favorite", "wishlist", "addtowishlist"]),
+    ("Product Viewed", &["view", "pv", "product_view", "view_item", "clicks"]),
+    ("Product Added", &["add_to_cart", "addtocart", "cart", "carts", "add"]),
+    ("Product Removed", &["remove_from_cart", "remove"]),
+    ("Product Added to Wishlist", &["fav", "favorite", "wishlist", "add_to_wishlist"]),
     ("Order Completed", &["transaction", "purchase", "buy", "order", "orders"]),
-    ("Checkout Started", &["checkout", "begincheckout"]),
+    ("Checkout Started", &["checkout", "begin_checkout"]),
 ];
 /// Formats of times that a text can have in one way only.
 const FORMATS: [&str; 3] = ["%Y/%m/%d %H:%M:%S", "%Y/%m/%d", "%d.%m.%Y"];
@@ -181,12 +183,14 @@ impl ColumnSample<'_> {
         ""
     }
 
-    fn names(&self, column: &str) -> std::collections::BTreeMap<String, String> {
-        let standard = |value: &str| {
-            let plain = plain(value);
-            NAMES.iter().find(|(_, names)| names.contains(&plain.as_str())).map(|(name, _)| (*name).to_owned())
-        };
-        self.values(column).filter_map(|value| Some((value.to_owned(), standard(value)?))).collect()
+    /// The standard names of what the rows have in a column. Where they have some of those names, later rows may have the others.
+    fn names(&self, column: &str) -> BTreeMap<String, String> {
+        let known = || NAMES.iter().flat_map(|(standard, names)| names.iter().map(move |name| (*name, *standard)));
+        let standard =
+            |value: &str| known().find(|(name, _)| plain(name) == plain(value)).map(|(_, standard)| standard);
+        let seen: Vec<_> = self.values(column).filter_map(|value| Some((value, standard(value)?))).collect();
+        let expected = known().filter(|_| !seen.is_empty());
+        expected.chain(seen.iter().copied()).map(|(name, standard)| (name.to_owned(), standard.to_owned())).collect()
     }
 }
 
@@ -235,6 +239,16 @@ mod tests {
         assert_eq!((&found["event"], &found["timestamp"]), (&json!("Imported"), &json!("2016-07-12T00:00:00.000Z")));
         let found = call(&["uid", "ts"], &["1", "1511658000"]);
         assert_eq!(found["timestamp"], 1_511_658_000_000_i64);
+    }
+
+    #[test]
+    fn names_that_come_later_are_known_where_the_first_rows_have_some() {
+        let names = |event: &str| {
+            let guess = guess(&["user_id", "date", "action"], &["1", "2024-01-02", event]).expect("a guess");
+            guess.table.calls[0].names.clone()
+        };
+        assert_eq!((&*names("PV")["PV"], &*names("PV")["buy"]), ("Product Viewed", "Order Completed"));
+        assert!(names("Ticket Opened").is_empty());
     }
 
     #[test]
