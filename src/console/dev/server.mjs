@@ -1,5 +1,6 @@
 // For work on the console: serves dist/ as the daemon does, and hands everything else on to a daemon that runs.
-// node dev/server.mjs PORT http://127.0.0.1:9464 [--flood N]: with --flood, /v1/live is N made-up transitions a second.
+// node dev/server.mjs PORT http://127.0.0.1:9464 [--flood N]: PORT 0 is a free one, and the address is printed; with --flood, /v1/live
+// is N made-up transitions a second.
 import { createServer, request } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
@@ -27,7 +28,7 @@ function flood(answer, perSecond) {
   answer.on('close', () => clearInterval(timer));
 }
 
-createServer(async (asked, answer) => {
+const server = createServer(async (asked, answer) => {
   const name = asked.url === '/' ? '/index.html' : asked.url;
   if (option === '--flood' && name.startsWith('/v1/live')) return flood(answer, Number(rate));
   if (/^\/[\w.-]+\.(html|js|css|svg)$/.test(name)) {
@@ -43,4 +44,4 @@ createServer(async (asked, answer) => {
   });
   on.on('error', () => answer.writeHead(502).end());
   asked.pipe(on);
-}).listen(Number(port), '127.0.0.1');
+}).listen(Number(port), '127.0.0.1', () => console.log(`http://127.0.0.1:${server.address().port}`));

@@ -1,6 +1,7 @@
 // Applying rules: what changes, from when, and what was refused.
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { request } from './api.js';
+import { percent, plural } from './format.js';
 import { difference } from './rules-text.js';
 import { Action, Dialog, ErrorBox } from './ui.jsx';
 
@@ -12,13 +13,52 @@ export function Difference({ before, after }) {
   );
 }
 
+/** A change that is run over the log first: how far it is, until it has taken over or failed. */
+function FromLog({ onApplied, onClose }) {
+  const [state, setState] = useState(null);
+  const [error, setError] = useState(null);
+  useEffect(() => {
+    let isOpen = true;
+    const watch = async () => {
+      try {
+        const now = await request('GET', '/v1/rules/reload');
+        if (!isOpen) return;
+        setState(now);
+        setError(null);
+        if (now.state === 'applied') { onApplied({ changed: true, ...now }); return; }
+        if (['failed', 'cancelled'].includes(now.state)) return;
+      } catch (problem) {
+        if (isOpen) setError(problem);
+      }
+      if (isOpen) setTimeout(watch, 500);
+    };
+    watch();
+    return () => { isOpen = false; };
+  }, []);
+  const isOver = ['failed', 'cancelled'].includes(state?.state);
+  return (
+    <Dialog title="Running the new rules over the log" onClose={onClose}>
+      {!isOver && <p role="status"><progress value={state?.progress} aria-label="Progress" /> {state ? `${percent(state.progress, 0)} of the log, ${plural(state.events ?? 0, 'event')} read` : 'Beginning…'}</p>}
+      {state?.state === 'cancelled' && <p role="status">Stopped. The rules in use have not changed; the rules file has the new text.</p>}
+      {state?.state === 'failed' && <ErrorBox error={{ message: `${state.error ?? ''} The rules in use have not changed.` }} />}
+      <ErrorBox error={error} />
+      <p class="hint">The daemon goes on working by the rules in use until the new ones take over. You can leave this page.</p>
+      <p class="buttons">{!isOver && <Action run={() => request('DELETE', '/v1/rules/reload')} busy="Stopping…">Stop</Action>}<button type="button" class="primary" onClick={onClose}>{isOver ? 'Close' : 'Leave it running'}</button></p>
+    </Dialog>
+  );
+}
+
 export function Apply({ base, draft, onClose, onApplied }) {
   const [from, setFrom] = useState('now');
   const [error, setError] = useState(null);
+  const [isReading, setReading] = useState(false);
   const apply = async () => {
     setError(null);
-    onApplied(await request('PUT', '/v1/rules', { text: draft, replaces: base.version, from: from === 'log' ? 'log' : null }));
+    const answer = await request('PUT', '/v1/rules', { text: draft, replaces: base.version, from: from === 'log' ? 'log' : null });
+    if (from === 'log') setReading(true);
+    else onApplied(answer);
   };
+  if (isReading) return <FromLog onApplied={onApplied} onClose={onClose} />;
   return (
     <Dialog title="Apply this change?" onClose={onClose}>
       <Difference before={base.text} after={draft} />

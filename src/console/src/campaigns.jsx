@@ -96,17 +96,8 @@ function Outcomes({ found }) {
 }
 
 function Variants({ found }) {
-  const variants = found.variants ?? [];
-  if (!variants.length) return null;
-  const rows = variants.map((one) => (typeof one === 'string' ? { id: one } : one));
-  const weights = rows.reduce((sum, one) => sum + (one.weight ?? 1), 0);
-  return (
-    <Card title="Variants">
-      <Table label="Variants" columns={[['Variant'], ['Share', true], ['Sent', true]]}>
-        {rows.map((one) => <tr><td>{one.id ?? one.variant}</td><td class="number">{percent((one.weight ?? 1) / weights, 0)}</td><td class="number">{count(one.sent)}</td></tr>)}
-      </Table>
-    </Card>
-  );
+  if (!found.variants?.length) return null;
+  return <Card title="Variants" note="one of them is chosen for each person, who keeps it"><p class="buttons">{found.variants.map((id) => <Badge>{id}</Badge>)}</p><p class="hint">What each brought stands under “Did it work?”, as soon as anybody was counted.</p></Card>;
 }
 
 function Budgets({ only }) {

@@ -22,18 +22,21 @@ function useFeed(filter) {
   return feed.current;
 }
 
+/** What `/readyz` says under keys that name the part. */
+const sentences = (found) => Object.entries(found ?? {}).map(([part, text]) => `${part.replaceAll('_', ' ')}: ${typeof text === 'string' ? text : JSON.stringify(text)}`);
+
 /** The answer to "is it all right?", in a sentence. */
 function Health({ rates, ready, isOpen }) {
-  const reasons = rates?.reasons?.length ? rates.reasons : ready?.reasons ?? [];
+  const reasons = sentences(ready?.reasons).length ? sentences(ready.reasons) : rates?.reasons ?? [];
   const isReady = rates ? rates.ready : ready?.ready;
   if (isReady === undefined) return <p class="health" role="status">Asking the daemon how it is…</p>;
-  const notes = ready?.notes ?? [];
+  const notes = sentences(ready?.notes);
   return (
     <div class={`health ${isReady ? 'good' : 'bad'}`} role="status">
       <strong>{isReady ? 'All is well.' : 'Something needs attention.'}</strong>{' '}
       {isReady ? 'Events are read, and what is decided is published.' : reasons.join('; ')}
       {!isOpen && rates && ' The connection to the daemon is lost; the console tries again.'}
-      {notes.length > 0 && <ul>{notes.map((note) => <li>{typeof note === 'string' ? note : JSON.stringify(note)}</li>)}</ul>}
+      {notes.length > 0 && <ul>{notes.map((note) => <li>{note}</li>)}</ul>}
     </div>
   );
 }

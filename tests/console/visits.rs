@@ -1,0 +1,100 @@
+//! Visits to the pages by scripts that drive a headless Chromium.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use bytes::Bytes;
+use libtest_mimic::Trial;
+use rekindle_test_kit::daemon::broker::Broker;
+use rekindle_test_kit::daemon::harness::{TestDaemon, TestDaemonSetup};
+use rekindle_test_kit::daemon::log::{THE_END, lines, starter_pack};
+use rekindle_test_kit::nats_server::NatsServer;
+use rekindle_test_kit::{npm, optional, repository};
+
+/// What drives the browser, and what looks for what a screen reader can't use.
+const PACKAGES: [&str; 2] = ["playwright-core@1.65.1", "axe-core@4.14.1"];
+
+/// How many days of the shop the daemon has taken in: more than two weeks, which the growth numbers compare.
+const DAYS: i64 = 18;
+
+/// The last event: its user enters the segment of [`THE_END`].
+const LAST: &str =
+    r#"{"type":"identify","userId":"the-last-user","timestamp":"2026-01-19T00:00:00Z","traits":{"the_end":true}}"#;
+
+/// What a visit needs.
+#[derive(Clone)]
+struct Visitor {
+    chromium: PathBuf,
+    modules: PathBuf,
+}
+
+/// A daemon with a shop's events, and its broker.
+struct TestShop {
+    daemon: TestDaemon,
+    _server: NatsServer,
+}
+
+impl Visitor {
+    fn find() -> Result<Visitor, String> {
+        Ok(Visitor { chromium: npm::chromium()?, modules: npm::modules("console-browser", &PACKAGES)? })
+    }
+
+    /// Runs a script of this folder, which fails where the pages are not as they must be.
+    fn visit(&self, script: &str, daemon: &TestDaemon, more: &[&str]) {
+        let mut node = Command::new("node");
+        node.arg(repository().join("tests/console").join(script)).arg(&self.modules).arg(&self.chromium);
+        let output = node.arg(format!("http://{}", daemon.address())).args(more).output().expect("node runs");
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&said));
+    }
+}
+
+impl TestShop {
+    fn open(setup: impl FnOnce(TestDaemonSetup) -> TestDaemonSetup) -> TestShop {
+        let server = NatsServer::start();
+        let daemon = setup(TestDaemonSetup::new(&server.url(), &starter_pack())).start();
+        daemon.wait_until_ready();
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let broker = Broker::connect(&server.url()).await;
+            let mut messages: Vec<Bytes> = lines(1, DAYS).chunks(100).map(|some| some.join("\n").into()).collect();
+            messages.push(LAST.into());
+            broker.publish(&messages, None).await;
+            broker.wait_for_subject(THE_END).await;
+        });
+        TestShop { daemon, _server: server }
+    }
+}
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let visitor = Visitor::find();
+    let trial = |name, test: fn(Visitor)| optional::trial(name, visitor.clone(), test);
+    vec![
+        trial("every_page_shows_data_fits_and_is_accessible", |visitor| {
+            visitor.visit("pages.mjs", &TestShop::open(|setup| setup).daemon, &[]);
+        }),
+        trial("a_person_is_explained_exported_and_forgotten", |visitor| {
+            visitor.visit("person.mjs", &TestShop::open(|setup| setup).daemon, &[]);
+        }),
+        trial("tokens_decide_who_may_change_things", |visitor| {
+            let (token, read_token) = ("a-token-of-operators-0123456789", "a-token-of-readers-0123456789");
+            let server = NatsServer::start();
+            let setup = TestDaemonSetup::new(&server.url(), &starter_pack());
+            std::fs::write(setup.file("token"), token).expect("a file");
+            std::fs::write(setup.file("read-token"), read_token).expect("a file");
+            let daemon = setup.set("HTTP_TOKEN_FILE", "token").set("HTTP_READ_TOKEN_FILE", "read-token").start();
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(async {
+                let broker = Broker::connect(&server.url()).await;
+                broker.publish_one(LAST).await;
+                broker.wait_for_subject(THE_END).await;
+            });
+            visitor.visit("signin.mjs", &daemon, &[token, read_token, "the-last-user"]);
+        }),
+        trial("ten_thousand_transitions_a_second_do_not_stop_the_tab", |visitor| {
+            let server = NatsServer::start();
+            let daemon = TestDaemonSetup::new(&server.url(), &starter_pack()).start();
+            visitor.visit("flood.mjs", &daemon, &[]);
+        }),
+    ]
+}
