@@ -1,7 +1,8 @@
 // The editor as a component. Its script is fetched when it is first shown.
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-export function Editor({ handle, text, check, words, onChange, readOnly }) {
+/** `text` is taken over when it opens, and whenever `revision` changes: what is typed comes back as `text` later than the next key. */
+export function Editor({ handle, text, revision, check, words, onChange, readOnly }) {
   const box = useRef(null);
   const latest = useRef({});
   latest.current = { words, onChange, check };
@@ -17,7 +18,7 @@ export function Editor({ handle, text, check, words, onChange, readOnly }) {
     }).catch(setError);
     return () => { isGone = true; handle.current?.close(); handle.current = null; };
   }, []);
-  useEffect(() => handle.current?.replace(text), [text]);
+  useEffect(() => handle.current?.replace(text), [revision]);
   return (
     <>
       {error && <p class="error" role="alert">The editor could not be loaded. Reload the page.</p>}

@@ -93,7 +93,7 @@ export function Live({ search }) {
         <Figure name="Events per second" value={count(rates?.events ?? counted)} note={stats.data && `${count(stats.data.events.accepted)} since the start`} />
         <Figure name="Transitions per second" value={count(rates?.transitions)} note="people entering or leaving segments" />
         <Figure name="Decisions per second" value={count(rates?.decisions)} note="of campaigns" />
-        <Figure name="Lag" value={duration(rates?.lag_ms)} note="from an event to what comes of it" />
+        <Figure name="Lag" value={duration(rates?.lag_ms)} note="how far the log is behind the clock" />
         <Figure name="Time of the log" value={watermark ? time(watermark) : '–'} note={watermark && instant(watermark)} />
         <Figure name="People known" value={count(stats.data?.users)} note={stats.data && plural(stats.data.pending_timers, 'wake-up') + ' pending'} />
       </div>

@@ -44,6 +44,7 @@ function Workshop({ rules, reload, segment }) {
   // The version that the draft began with: others may apply theirs meanwhile.
   const [base, setBase] = useState({ version: rules.version, text: rules.text });
   const [draft, setDraft] = useState(rules.text);
+  const [revision, setRevision] = useState(0);
   const [isApplying, setApplying] = useState(false);
   const [applied, setApplied] = useState(null);
   const [checked, check] = useCheck();
@@ -52,7 +53,7 @@ function Workshop({ rules, reload, segment }) {
   const reference = useData('/v1/rules/reference');
   const isChanged = draft !== base.text;
   useEffect(() => {
-    if (!isChanged && rules.version !== base.version) { setBase({ version: rules.version, text: rules.text }); setDraft(rules.text); }
+    if (!isChanged && rules.version !== base.version) { setBase({ version: rules.version, text: rules.text }); take(rules.text); }
   }, [rules.version]);
   useEffect(() => {
     const timer = setTimeout(() => check(draft), 350);
@@ -64,13 +65,15 @@ function Workshop({ rules, reload, segment }) {
     return () => removeEventListener('beforeunload', warn);
   }, [isChanged]);
   const errors = checked.diagnostics.filter((one) => (one.severity ?? 'error') === 'error');
-  const take = (text) => { setDraft(text); setApplied(null); };
+  const typed = (text) => { setDraft(text); setApplied(null); };
+  const take = (text) => { typed(text); setRevision((n) => n + 1); };
   const finish = async (answer) => {
     setApplying(false);
     setApplied(answer);
     const now = await request('GET', '/v1/rules');
     setBase({ version: now.version, text: now.text });
     setDraft(now.text);
+    setRevision((n) => n + 1);
     reload();
   };
   const show = (one) => { setTab('text'); setTimeout(() => editor.current?.goTo(one.line, one.column), 50); };
@@ -91,7 +94,7 @@ function Workshop({ rules, reload, segment }) {
       {tab === 'text' && (
         <div class="workshop">
           <div>
-            <Editor handle={editor} text={draft} check={check} words={{ names: checked.names ?? {}, reference: reference.data }} onChange={take} readOnly={!mayChange} />
+            <Editor handle={editor} text={draft} revision={revision} check={check} words={{ names: checked.names ?? {}, reference: reference.data }} onChange={typed} readOnly={!mayChange} />
             <Problems diagnostics={checked.diagnostics} isOffered={checked.isOffered} onShow={show} />
           </div>
           <Reference of={reference} onInsert={mayChange ? (piece) => editor.current?.insert(piece) : null} />

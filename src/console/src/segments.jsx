@@ -38,7 +38,7 @@ export function Segments() {
   );
 }
 
-const SPANS = [['1h', 'Last hour', 3_600_000], ['1d', 'Last day', 86_400_000], ['7d', '7 days', 7 * 86_400_000], ['30d', '30 days', 30 * 86_400_000]];
+const SPANS = [['1d', 'the last day', 86_400_000], ['7d', '7 days', 7 * 86_400_000], ['30d', '30 days', 30 * 86_400_000], ['90d', '90 days', 90 * 86_400_000]];
 
 export function Segment({ id }) {
   const segments = useData('/v1/segments', 5000);
@@ -59,7 +59,7 @@ export function Segment({ id }) {
 }
 
 function History({ id }) {
-  const [span, setSpan] = useState('1d');
+  const [span, setSpan] = useState('7d');
   const stats = useData('/v1/stats');
   const now = stats.data?.watermark ? Date.parse(stats.data.watermark) : null;
   const from = now && new Date(now - SPANS.find(([name]) => name === span)[2]).toISOString();
@@ -68,7 +68,7 @@ function History({ id }) {
   const x = points.map((one) => Date.parse(one.at) / 1000);
   const sum = (name) => points.reduce((total, one) => total + (one[name] ?? 0), 0);
   return (
-    <Card title="How it changes" wide>
+    <Card title="How it changes" note="hour by hour of the log" wide>
       <p class="filters"><label>Show <select value={span} onChange={(event) => setSpan(event.currentTarget.value)}>{SPANS.map(([name, text]) => <option value={name}>{text}</option>)}</select></label></p>
       {history.error && <ErrorBox error={history.error} what="how it changes" />}
       {history.data && (points.length > 1 ? (
@@ -83,7 +83,7 @@ function History({ id }) {
             <div><h3>Entering and leaving</h3><Chart label={`Entering and leaving ${id} over time`} x={x} format={count} series={[{ name: 'Entered', values: points.map((one) => one.entered), color: 2 }, { name: 'Left', values: points.map((one) => one.left), color: 1 }]} /></div>
           </div>
         </>
-      ) : <Empty>Nothing is recorded for this time yet: sizes are counted while the daemon runs.</Empty>)}
+      ) : <Empty>Not enough hours are known yet: sizes are kept hour by hour from when the daemon began to.</Empty>)}
     </Card>
   );
 }
