@@ -54,6 +54,9 @@ export function relative(at, now) {
   return ms > 0 ? `in ${duration(ms)}` : `${duration(-ms)} ago`;
 }
 
+/** A sentence of the daemon with its instants and names as this page writes them. */
+export const sentence = (text, now) => text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (at) => coming(at, now)).replaceAll('`', '');
+
 /** A value of a trait or property. */
 export function value(any) {
   if (any === null || any === undefined) return MISSING;

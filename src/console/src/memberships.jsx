@@ -1,6 +1,6 @@
 // Segments of a person, each with why: the condition as a tree.
 import { useState } from 'preact/hooks';
-import { coming, instant, plural, relative } from './format.js';
+import { coming, instant, plural, relative, sentence } from './format.js';
 import { plainClause } from './builder-model.js';
 import { Badge, Card, Empty, SegmentLink } from './ui.jsx';
 import { causeName } from './words.js';
@@ -40,13 +40,15 @@ function deciding(clause) {
 function summary(one) {
   const { next_change: next } = one;
   if (next) return `${next.change === 'enter' ? 'enters' : 'leaves'} ${coming(next.at, one.at)} (${relative(next.at, one.at)}) if nothing happens`;
+  if (one.nearest?.sentence) return sentence(one.nearest.sentence, one.at);
   if (one.is_in) return 'stays until something happens';
   const missing = deciding(one.condition).filter((clause) => !clause.holds);
   return missing.length ? `missing: ${missing[0].text}${missing.length > 1 ? `, and ${plural(missing.length - 1, 'other part')}` : ''}` : 'not until something happens';
 }
 
 export function Membership({ one, open }) {
-  const since = one.since ?? one.member_since;
+  const since = one.since?.at ?? null;
+  const cause = causeName(one.since?.cause);
   return (
     <details class={`why ${one.is_in ? 'in' : 'out'}`} open={open}>
       <summary>
@@ -55,13 +57,16 @@ export function Membership({ one, open }) {
         <span class="sentence">{summary(one)}</span>
       </summary>
       <p class="hint">
-        {one.is_in ? 'In' : 'Not in'} <SegmentLink segment={one.segment} /> as of {instant(one.at)}{since && <>, since {instant(since)}</>}{one.cause && <> {causeName(one.cause)}{causeName(one.cause) === 'by an event' && <> <code>{one.cause}</code></>}</>}. {one.condition && (one.is_in ? 'Every line that the answer depends on holds:' : 'Lines marked ✗ are missing:')}
+        {one.is_in ? 'In' : 'Not in'} <SegmentLink segment={one.segment} /> as of {instant(one.at)}{since && <>, since {instant(since)}</>}{cause && <> {cause}{cause === 'by an event' && <> <code>{one.since.cause}</code></>}</>}. {one.condition && (one.is_in ? 'Every line that the answer depends on holds:' : 'Lines marked ✗ are missing:')}
       </p>
-      {one.condition && <ul class="tree"><Clause clause={one.condition} now={one.at} top /></ul>}
+      {one.condition && <Tree condition={one.condition} now={one.at} />}
       <WhatWouldChangeIt one={one} />
     </details>
   );
 }
+
+/** A condition, part by part. */
+export const Tree = ({ condition, now }) => <ul class="tree"><Clause clause={condition} now={now} top /></ul>;
 
 /** How the parts of a clause are joined, by its text: the API gives the parts. */
 function joint(clause) {
@@ -81,14 +86,18 @@ function Clause({ clause, top, now }) {
         <span class="visually-hidden">{clause.holds ? 'Holds: ' : 'Does not hold: '}</span>
         {name ? <em>{name}</em> : <code>{clause.text}</code>}
         {!name && plainClause(clause.text) && <span class="plainly">{plainClause(clause.text)}</span>}
-        {operands.length > 0 && <span class="values">{operands.map((one) => <span class="operand"><code>{one.text}</code> is <strong>{shown(one)}</strong></span>)}</span>}
+        {operands.length > 0 && <span class="values">{operands.map((one) => <span class="operand"><code>{one.text}</code> is <strong>{shown(one)}</strong>{one.events && <Behind events={one.events} />}</span>)}</span>}
         {clause.until && <span class="until">until {coming(clause.until, now)}</span>}
-        {clause.events?.length > 0 && <span class="until">by {clause.events.length === 1 ? 'the event' : 'the events'} {clause.events.slice(0, 5).map((event) => <code title={event.at}>{event.id ?? event.message_id ?? instant(event.at)}</code>)}{clause.events.length > 5 && ` and ${clause.events.length - 5} more`}</span>}
         {!clause.is_needed && !top && <Badge help="The answer is the same whatever this is: another part decides.">does not matter here</Badge>}
         {parts.length > 0 && <ul>{parts.map((part) => <Clause clause={part} now={now} />)}</ul>}
       </span>
     </li>
   );
+}
+
+/** The events that a value is made of, where they are known. */
+function Behind({ events }) {
+  return <span title={events.latest.map((event) => `${event.message_id ?? 'no messageId'} ${event.at}`).join('\n')}> by {plural(events.matches, 'event')}{events.latest[0] && <>, the latest {instant(events.latest[0].at)}</>}</span>;
 }
 
 /** "8d9h10m38s275ms" with its two largest units only. */

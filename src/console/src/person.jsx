@@ -3,14 +3,14 @@ import { useState } from 'preact/hooks';
 import { path, request } from './api.js';
 import { instant, number, value } from './format.js';
 import { useData } from './hooks.js';
+import { Decisions } from './decisions.jsx';
 import { Memberships } from './memberships.jsx';
 import { ForgetPerson } from './forget.jsx';
 import { useMayChange } from './session.js';
 import { Timeline } from './timeline.jsx';
-import { Action, At, CampaignLink, Card, Empty, ErrorBox, Figure, Loaded, OutcomeBadge, Page, SegmentLink, Table, Tabs } from './ui.jsx';
-import { causeName } from './words.js';
+import { Action, At, CampaignLink, Card, Empty, ErrorBox, Figure, Loaded, Page, SegmentLink, Table, Tabs } from './ui.jsx';
 
-const TABS = [['why', 'Segments and why'], ['next', 'What happens next'], ['story', 'What happened'], ['profile', 'Profile']];
+const TABS = [['why', 'Segments and why'], ['messages', 'Messages and why'], ['next', 'What happens next'], ['story', 'What happened'], ['profile', 'Profile']];
 
 export function Person({ user }) {
   const [tab, setTab] = useState('why');
@@ -48,8 +48,9 @@ export function Person({ user }) {
               </div>
               <Tabs label="About this person" tabs={TABS} chosen={tab} onChoose={setTab} />
               {tab === 'why' && <Loaded of={why} what="why">{(data) => <Memberships explained={data.segments} />}</Loaded>}
+              {tab === 'messages' && (why.data || why.error ? <Decisions explained={why.data?.campaigns} decisions={found.decisions} now={found.at} /> : <Empty>Reading why…</Empty>)}
               {tab === 'next' && <Next found={found} why={why} />}
-              {tab === 'story' && <Story user={user} found={found} />}
+              {tab === 'story' && <Timeline user={user} now={found.at} />}
               {tab === 'profile' && <Profile found={found} />}
             </>
           )}
@@ -84,23 +85,6 @@ function Next({ found, why }) {
       ) : <Empty>Nothing changes by time alone. Only something this person does can change a segment.</Empty>}
       {found.next_wake_up && <p class="hint">The engine looks at this person again on <At at={found.next_wake_up} now={found.at} future />, even if nothing happens.</p>}
     </Card>
-  );
-}
-
-function Story({ user, found }) {
-  return (
-    <>
-      <Timeline user={user} now={found.at} />
-      <Card title="Latest decisions of campaigns" note="newest first">
-        {found.decisions?.length ? (
-          <Table label="Latest decisions" columns={[['When'], ['Campaign'], ['Outcome'], ['Why considered']]}>
-            {[...found.decisions].reverse().map((one) => (
-              <tr><td><At at={one.at} /></td><td><CampaignLink campaign={one.campaign} />{one.key && <span class="key"> {one.key}</span>}</td><td><OutcomeBadge outcome={one.outcome} /></td><td>{causeName(one.cause)}</td></tr>
-            ))}
-          </Table>
-        ) : <Empty>No campaign has considered this person since the daemon remembers.</Empty>}
-      </Card>
-    </>
   );
 }
 

@@ -142,7 +142,7 @@ impl Broker {
         assert!(tokio::time::timeout(LIMIT, done).await.is_ok(), "REKINDLE holds {found} outputs of {count}");
     }
 
-    /// Waits until a stream holds so many messages.
+    /// Waits until a stream holds that number of messages.
     pub async fn wait_for_messages(&self, name: &str, count: u64) {
         let done = async {
             while self.count(name).await < count {
