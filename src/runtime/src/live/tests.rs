@@ -1,5 +1,6 @@
 //! The live engine between two channels: no broker, no HTTP.
 
+mod past;
 mod timer_steps;
 
 use std::sync::Arc;

@@ -82,6 +82,14 @@ impl StoreShared {
                 }
             }
         }
+        for past in manifest.rules.iter().filter_map(|rules| rules.past.as_ref()) {
+            let damage = match self.read_past(past) {
+                Ok(_) => None,
+                Err(LoadFailure::Damaged(damage)) => Some(damage),
+                Err(LoadFailure::Unreachable(error)) => return Err(*error),
+            };
+            findings.push(ObjectFinding { object: past.object.clone(), damage });
+        }
         Ok(findings)
     }
 

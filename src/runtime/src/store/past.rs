@@ -1,5 +1,7 @@
 //! What rules made of the log's past before they took effect: one object, that a start needs which restores an older checkpoint.
 
+use std::sync::Arc;
+
 use super::error::{StoreError, StoreFailure};
 use super::load::{LoadFailure, ObjectDamage, read_bytes};
 use super::manifest::PastEntry;
@@ -7,7 +9,6 @@ use super::names;
 use super::objects::{ObjectStorage, ObjectWriter};
 use super::{CheckpointStore, StoreShared};
 use crate::pipeline::{Pipeline, RestoredPipeline};
-use rekindle_core::checkpoint::CodecError;
 use rekindle_core::partition::ExecutionPlan;
 
 impl CheckpointStore {
@@ -47,11 +48,7 @@ impl CheckpointStore {
     ///
     /// # Errors
     /// It is damaged, or the store can't be reached.
-    pub async fn load_past(
-        &self,
-        entry: PastEntry,
-        plan: std::sync::Arc<ExecutionPlan>,
-    ) -> Result<RestoredPipeline, StoreError> {
+    pub async fn load_past(&self, entry: PastEntry, plan: Arc<ExecutionPlan>) -> Result<RestoredPipeline, StoreError> {
         self.run(move |shared| shared.load_past(&entry, &plan)).await
     }
 }
@@ -79,14 +76,20 @@ impl StoreShared {
             place: self.objects.place(),
             cause: StoreFailure::Damaged(damage.into()),
         };
-        let bytes = read_bytes(&*self.objects, &entry.object).map_err(|error| match error {
+        let bytes = self.read_past(entry).map_err(|error| match error {
             LoadFailure::Damaged(damage) => damaged(damage),
             LoadFailure::Unreachable(error) => *error,
         })?;
-        if crc32c::crc32c(&bytes) != entry.crc32c || bytes.len() as u64 != entry.bytes {
-            return Err(damaged(ObjectDamage::OtherBytes));
-        }
         RestoredPipeline::read(plan, &[&bytes]).map_err(|(_, error)| damaged(ObjectDamage::Checkpoint(error)))
+    }
+
+    /// Reads the object, and verifies that it is the one in the manifest, with all of its bytes.
+    pub(super) fn read_past(&self, entry: &PastEntry) -> Result<Vec<u8>, LoadFailure> {
+        let bytes = read_bytes(&*self.objects, &entry.object)?;
+        if crc32c::crc32c(&bytes) != entry.crc32c || bytes.len() as u64 != entry.bytes {
+            return Err(LoadFailure::Damaged(ObjectDamage::OtherBytes));
+        }
+        Ok(bytes)
     }
 }
 
@@ -99,21 +102,6 @@ struct PastObject<'o> {
     bytes: u64,
 }
 
-/// Why encoding into the store failed.
-impl From<CodecError> for PastWriteFailure {
-    fn from(error: CodecError) -> PastWriteFailure {
-        PastWriteFailure(StoreError::from(error))
-    }
-}
-
-struct PastWriteFailure(StoreError);
-
-impl From<PastWriteFailure> for StoreError {
-    fn from(PastWriteFailure(error): PastWriteFailure) -> StoreError {
-        error
-    }
-}
-
 impl<'o> PastObject<'o> {
     fn begin(objects: &'o dyn ObjectStorage, name: &str) -> Result<PastObject<'o>, StoreError> {
         let object = objects.create(name).map_err(|error| StoreError::Failed {
@@ -124,15 +112,13 @@ impl<'o> PastObject<'o> {
         Ok(PastObject { objects, object, name: name.to_owned(), crc32c: 0, bytes: 0 })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), PastWriteFailure> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.crc32c = crc32c::crc32c_append(self.crc32c, bytes);
         self.bytes += bytes.len() as u64;
-        self.object.write(bytes).map_err(|error| {
-            PastWriteFailure(StoreError::Failed {
-                attempt: format!("write {}", self.name),
-                place: self.objects.place(),
-                cause: StoreFailure::Object(error),
-            })
+        self.object.write(bytes).map_err(|error| StoreError::Failed {
+            attempt: format!("write {}", self.name),
+            place: self.objects.place(),
+            cause: StoreFailure::Object(error),
         })
     }
 

@@ -4,4 +4,5 @@ mod damage;
 mod disk;
 mod faults;
 mod fence;
+mod past;
 mod stored_pipeline;
