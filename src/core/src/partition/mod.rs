@@ -292,6 +292,11 @@ impl Partition {
         self.users.iter()
     }
 
+    /// Every user's id, in no particular order.
+    pub fn user_ids(&self) -> impl Iterator<Item = &str> {
+        self.users.ids()
+    }
+
     /// A user's state.
     pub fn user(&self, id: &str) -> Option<Cow<'_, User>> {
         self.users.get(self.users.find(id)?)

@@ -19,10 +19,11 @@
 //! | a key of a table of the file, or a table | its file in `tables`, and its shape in [`schema`] |
 //!
 //! The other modules work on a compiled ruleset: [`dependencies`] (what can change a condition), [`notation`] (features
-//! and terms as the rules write them), [`explain`] (`rekindle check --explain`), [`products`] (what the
+//! and terms as the rules write them), [`explain`] (`rekindle check --explain`), [`edits`] (in what two rules files differ), [`products`] (what the
 //! rules read compared with events), [`reference`](mod@reference) (the language reference).
 
 pub mod dependencies;
+pub mod edits;
 pub mod explain;
 pub mod growth;
 pub mod notation;
@@ -39,7 +40,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use ruleset::Ruleset;
+use ruleset::{Projection, Ruleset};
 
 use crate::diagnostics::Diagnostic;
 
@@ -53,5 +54,19 @@ pub fn function_names() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// Every mistake in the text, in the order of its place in the file; never empty.
 pub fn compile(text: &str) -> Result<Ruleset, Vec<Diagnostic>> {
-    tables::read(text)
+    tables::read(text, &Projection::of_events([]))
+}
+
+/// Compiles rules, each of which has been compiled before, so that all of them read the same of events: what a decoder for one of
+/// them reads is what it reads for every one.
+///
+/// # Errors
+/// Together they read more than there are ids for. The first number is that of the rules with the mistakes.
+pub fn compile_together(texts: &[&str]) -> Result<Vec<Ruleset>, (usize, Vec<Diagnostic>)> {
+    let compiled = |shared: &Projection| -> Result<Vec<Ruleset>, (usize, Vec<Diagnostic>)> {
+        let each = texts.iter().enumerate();
+        each.map(|(index, text)| tables::read(text, shared).map_err(|mistakes| (index, mistakes))).collect()
+    };
+    let alone = compiled(&Projection::of_events([]))?;
+    compiled(&Projection::of_events(alone.iter().map(|rules| &rules.projection)))
 }

@@ -230,7 +230,7 @@ impl Pipeline {
         out: &mut Vec<Output>,
     ) {
         self.begin_batch();
-        let entries = DecodedEntries { slices: &decoded.slices, entries: &[decoded.entry], first_entry: 0 };
+        let entries = DecodedEntries { slices: &decoded.slices, entries: &decoded.entries, first_entry: 0 };
         self.apply(&entries, reject, out);
     }
 

@@ -74,6 +74,11 @@ impl Pipeline {
         self.partitions.iter().flat_map(Partition::users)
     }
 
+    /// The ids of all users with state, in no particular order.
+    pub fn user_ids(&self) -> impl Iterator<Item = &str> {
+        self.partitions.iter().flat_map(Partition::user_ids)
+    }
+
     /// The user that a visitor is linked to.
     pub fn linked_user(&self, visitor: &str) -> Option<&Arc<str>> {
         self.links.user_of(visitor)

@@ -16,9 +16,9 @@ pub struct ParallelDecoder {
     pool: Arc<rayon::ThreadPool>,
 }
 
-/// Complete lines of a log without a broker, decoded before they are applied.
+/// Entries of the log, decoded before they are applied. There are no requests to forget users among them.
 pub struct ReadAhead<'a> {
-    pub(super) entry: InputEntry<'a>,
+    pub(super) entries: Vec<InputEntry<'a>>,
     pub(super) slices: Vec<DecodedSlice<'a>>,
 }
 
@@ -34,8 +34,12 @@ impl ParallelDecoder {
 
     /// Decodes complete lines; with `is_whole` they may be one document.
     pub fn decode<'a>(&self, lines: &'a [u8], is_whole: bool) -> ReadAhead<'a> {
-        let entry = InputEntry { kind: RecordKind::Events, lines, received: None, is_whole };
-        ReadAhead { slices: self.decode_entries(&[entry]), entry }
+        self.decode_ahead(vec![InputEntry { kind: RecordKind::Events, lines, received: None, is_whole }])
+    }
+
+    /// Decodes entries, among which there are no requests to forget users.
+    pub fn decode_ahead<'a>(&self, entries: Vec<InputEntry<'a>>) -> ReadAhead<'a> {
+        ReadAhead { slices: self.decode_entries(&entries), entries }
     }
 
     /// Runs `background` on the workers and `foreground` on this thread, at the same time; with one worker one after the

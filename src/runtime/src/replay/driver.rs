@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use self_cell::self_cell;
-
 use super::ReplaySinks;
 use super::commit::ResultLengths;
+use super::decoded_item::DecodedItem;
 use super::error::ReplayError;
 use super::first_rejections::FirstRejections;
 use super::progress::ReplayProgress;
@@ -19,7 +18,7 @@ use crate::files::sink::{OutputFile, OutputFileError};
 use crate::files::source::{FileItem, FileSourceError, LineBlock, LinePosition, OVERSIZED_HEAD_BYTES};
 use crate::output::batch::{DeadLetter, DeadLetterCollector};
 use crate::output::dead_letter::{self, MAX_DEAD_LETTERS_PER_LINE};
-use crate::pipeline::{ParallelDecoder, Pipeline, ReadAhead, Rejection};
+use crate::pipeline::{Pipeline, ReadAhead, Rejection};
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::partition::{Output, TimerMark};
 use rekindle_core::time::Timestamp;
@@ -158,32 +157,6 @@ impl ReplayDriver<'_> {
             }
         }
         Ok(outputs)
-    }
-}
-
-self_cell! {
-    /// A block with its decoded lines.
-    struct DecodedBlock {
-        owner: LineBlock,
-        #[covariant]
-        dependent: ReadAhead,
-    }
-}
-
-/// A decoded item.
-enum DecodedItem {
-    Block(DecodedBlock),
-    Oversized { place: LinePosition, bytes: u64, head: Vec<u8> },
-}
-
-impl DecodedItem {
-    fn of(item: FileItem, decoder: &ParallelDecoder) -> DecodedItem {
-        match item {
-            FileItem::Block(block) => {
-                DecodedItem::Block(DecodedBlock::new(block, |block| decoder.decode(&block.lines, block.is_document)))
-            }
-            FileItem::Oversized { place, bytes, head } => DecodedItem::Oversized { place, bytes, head },
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! applied, `writer` sorts and writes the outputs.
 
 mod commit;
+mod decoded_item;
 mod driver;
 mod error;
 mod first_rejections;
@@ -22,6 +23,7 @@ use thiserror::Error;
 use crate::files::sink::OutputFile;
 use crate::files::source::{FileItem, FileSourceError};
 use crate::pipeline::{Pipeline, PipelineOptions, PipelineTotals};
+pub(crate) use decoded_item::DecodedItem;
 use driver::ReplayDriver;
 pub use error::{CommitDamage, ReplayError, SkippedCommit};
 use first_rejections::FirstRejections;

@@ -27,6 +27,23 @@ pub(in crate::rules) struct IdSpaceExhausted {
 }
 
 impl FeatureRegistry {
+    /// Gives what a projection has of events the ids that it has there. Nothing may have an id yet.
+    pub(in crate::rules) fn share(&mut self, shared: &Projection) -> Result<(), IdSpaceExhausted> {
+        for path in &shared.fields {
+            self.field(path.clone())?;
+        }
+        for path in &shared.traits {
+            self.user_trait(path.clone())?;
+        }
+        for array in &shared.arrays {
+            let id = self.array(array.path.clone())?;
+            for path in &array.fields {
+                self.item_field(id, path.clone())?;
+            }
+        }
+        Ok(())
+    }
+
     pub(in crate::rules) fn feature(&mut self, feature: Feature) -> Result<FeatureId, IdSpaceExhausted> {
         self.features.id(feature).map(FeatureId).ok_or(IdSpaceExhausted { what: "features" })
     }

@@ -30,3 +30,42 @@ pub struct ArrayProjection {
     /// The paths that are read of an element, by `ItemFieldId`.
     pub fields: Vec<Vec<String>>,
 }
+
+impl Projection {
+    /// What several projections read of events, without values of matches: an event that is read by it has what each of them
+    /// asks for. Its [`tracked`](Projection::tracked) and [`property_events`](Projection::property_events) are theirs together.
+    pub fn of_events<'p>(projections: impl IntoIterator<Item = &'p Projection>) -> Projection {
+        let mut united = Projection { property_events: Some(Vec::new()), ..Projection::default() };
+        for projection in projections {
+            let is_of_event = |path: &&Vec<String>| matches!(path.first().map(String::as_str), Some("properties" | "context"));
+            add_missing(&mut united.fields, projection.fields.iter().filter(is_of_event));
+            add_missing(&mut united.traits, &projection.traits);
+            for array in &projection.arrays {
+                match united.arrays.iter_mut().find(|known| known.path == array.path) {
+                    Some(known) => add_missing(&mut known.fields, &array.fields),
+                    None => united.arrays.push(array.clone()),
+                }
+            }
+            united.unite_events(projection);
+        }
+        united
+    }
+
+    /// Adds the events that another projection names, and those of which it reads properties.
+    pub(crate) fn unite_events(&mut self, other: &Projection) {
+        add_missing(&mut self.tracked, &other.tracked);
+        self.tracked.sort_unstable();
+        match (&mut self.property_events, &other.property_events) {
+            (Some(ours), Some(theirs)) => add_missing(ours, theirs),
+            (ours, _) => *ours = None,
+        }
+    }
+}
+
+fn add_missing<'p, T: Clone + PartialEq + 'p>(known: &mut Vec<T>, others: impl IntoIterator<Item = &'p T>) {
+    for other in others {
+        if !known.contains(other) {
+            known.push(other.clone());
+        }
+    }
+}

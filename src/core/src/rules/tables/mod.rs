@@ -43,7 +43,7 @@ use crate::diagnostics::{Diagnostic, Diagnostics, nearest, shorten};
 use crate::document::{self, TomlSection};
 use crate::rules::compiler::{ConditionCompiler, ConditionContext, SymbolTable, TriggeringMatch};
 use crate::rules::dependencies::{self, PropertyReaders};
-use crate::rules::ruleset::{Condition, NameId, Ruleset};
+use crate::rules::ruleset::{Condition, NameId, Projection, Ruleset};
 use crate::rules::syntax::{self, Expression};
 use crate::rules::time_zones;
 use crate::time::Span;
@@ -80,11 +80,15 @@ pub(super) struct RulesReader<'t> {
     pub(super) symbols: SymbolTable,
 }
 
-/// Reads a rules file.
-pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
+/// Reads a rules file. What `shared` has of events is in its projection, under the same ids.
+pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagnostic>> {
     let mut problems = Diagnostics::new(file);
     let document = document::parse(file, &mut problems);
     let mut reader = RulesReader { file, problems, symbols: SymbolTable::default() };
+    if reader.symbols.registry.share(shared).is_err() {
+        let message = "together the two files read more properties than can be told apart";
+        reader.problems.add(&(0..0), message, "try them one after the other");
+    }
     let root = TomlSection::open("the rules", 0..0, document.get_ref(), &TOP_KEYS, &mut reader.problems);
     let (timezone, timezone_name) = reader.timezone(&root);
     let control = root.number("control", 0.0..=1.0, &mut reader.problems).unwrap_or(0.0);
@@ -122,6 +126,7 @@ pub(super) fn read(file: &str) -> Result<Ruleset, Vec<Diagnostic>> {
         has_keys,
     };
     projection.property_events = dependencies::property_events(&names, &readers);
+    projection.unite_events(shared);
     let amounts = dependencies::amounts(&readers);
     let segments = segments::with_reads(segments, &features);
     let version = format!("{:016x}", xxh3_64(file.as_bytes()));

@@ -1,0 +1,423 @@
+//! Puts the result together when the log has ended.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::differences::{DifferenceCounts, DifferenceExample, DifferenceKind, DifferenceTally};
+use super::matching::SubjectKind;
+use super::names::{RulesSide, SharedNames};
+use super::people::{PeopleSample, PersonTable};
+use super::reasons::{change_name, outcome_name, reason};
+use super::report::*;
+use super::series::{SeriesSteps, StepSeries};
+use super::tally::{AmountCount, OutcomeCounts, RulesTally, SegmentSeries};
+use super::{Backtest, BacktestCounts};
+use crate::pipeline::Pipeline;
+use rekindle_core::budgets::BudgetChangeKind;
+use rekindle_core::campaigns::Outcome;
+use rekindle_core::decimal::Decimal;
+use rekindle_core::json::JsonText;
+use rekindle_core::partition::PointsChange;
+use rekindle_core::rules::edits::RuleEdits;
+use rekindle_core::time::Timestamp;
+use rekindle_core::value::Value;
+
+/// The most rows of the distribution of messages; the last one has all who got more.
+const DISTRIBUTION_ROWS: u32 = 30;
+/// The most periods of a budget that are listed, the last ones.
+const BUDGET_PERIODS: usize = 400;
+
+const NOTE: &str = "Exact for each person up to the first difference that the person notices: a message that comes, does not \
+                    come or says something else, or other points. After that people might have behaved otherwise: such \
+                    differences are counted apart. Where people share a budget, what is left of it for one depends on the others.";
+
+/// The result, with what the pipelines know at the end.
+pub(super) fn assemble(backtest: Backtest, to: Option<Timestamp>) -> BacktestReport {
+    let Backtest { contenders, names, edits, period, counts, .. } = backtest;
+    let pipelines: Vec<&Pipeline> = contenders.iter().map(|contender| &contender.pipeline).collect();
+    let BacktestCounts { people, tallies, differences, clock } = counts;
+    let (rules, totals) = (&pipelines[0].plan().rules, pipelines[0].totals());
+    let steps = clock.into_steps();
+    let both = ResultAssembly { names: &names, pipelines: &pipelines, steps, numbers: steps.numbers(), people: &people };
+    let starts = both.numbers.clone().map(|number| steps.start(&rules.calendar, number).to_string());
+    let starts = starts.collect();
+    let mut sides = tallies.into_iter();
+    let mut tallies = [sides.next(), sides.next()];
+    BacktestReport {
+        rules: both.each(|side| both.pipelines.get(side as usize).map(|it| it.plan().rules.version.clone())),
+        edits: edits.iter().flat_map(|edits| edits.all().iter().map(EditDocument::new)).collect(),
+        from: period.from.map(|at| at.to_string()),
+        to: to.map(|at| at.to_string()),
+        timezone: rules.timezone_name.clone(),
+        events: totals.events,
+        rejected: totals.rejected.iter().sum(),
+        people: totals.users,
+        step: steps.name(),
+        steps: starts,
+        segments: both.segments(&mut tallies),
+        campaigns: both.campaigns(&mut tallies),
+        messages: both.messages(&mut tallies),
+        budgets: both.budgets(&tallies),
+        ledgers: both.ledgers(&tallies),
+        goals: both.goals(&tallies),
+        differences: edits.map(|edits| both.differences(differences, &edits)),
+    }
+}
+
+/// What the parts of the result are put together from.
+struct ResultAssembly<'b> {
+    names: &'b SharedNames,
+    pipelines: &'b [&'b Pipeline],
+    steps: SeriesSteps,
+    numbers: Range<i64>,
+    people: &'b PersonTable,
+}
+
+/// What was counted of each rule set; the second is missing where there is only one.
+type BothTallies = [Option<RulesTally>; 2];
+
+impl ResultAssembly<'_> {
+    fn each<T>(&self, mut of: impl FnMut(RulesSide) -> Option<T>) -> BothRules<T> {
+        let new = of(RulesSide::New);
+        BothRules { new, old: if self.pipelines.len() > 1 { of(RulesSide::Old) } else { None } }
+    }
+
+    fn segments(&self, tallies: &mut BothTallies) -> Vec<SegmentResult> {
+        let mut members = self.members();
+        let segment = |(number, id): (u16, &String)| {
+            let mut series = tallies.each_mut().map(|tally| {
+                let tally = tally.as_mut().filter(|tally| self.names.segments.own(tally.side, number).is_some())?;
+                Some(self.sizes(std::mem::take(&mut tally.segments[usize::from(number)])))
+            });
+            let mut of = |take: &dyn Fn(&mut SegmentCurve) -> Vec<u64>| self.each(|side| series[side as usize].as_mut().map(take));
+            let (sizes, entered, left) = (
+                of(&|curve| std::mem::take(&mut curve.sizes)),
+                of(&|curve| std::mem::take(&mut curve.entered)),
+                of(&|curve| std::mem::take(&mut curve.left)),
+            );
+            let figures = self.each(|side| series[side as usize].as_ref().map(|curve| curve.figures));
+            let compared = (self.pipelines.len() > 1).then(|| members.remove(&number).unwrap_or_default());
+            SegmentResult {
+                segment: id.clone(),
+                figures,
+                sizes,
+                entered,
+                left,
+                members: compared.map(MemberCounts::into_result),
+            }
+        };
+        (0..).zip(&self.names.segments.ids).map(segment).collect()
+    }
+
+    /// A segment over all steps.
+    fn sizes(&self, series: SegmentSeries) -> SegmentCurve {
+        let mut size = series.before;
+        let by_step = series.steps.finish(&self.steps);
+        let mut curve = SegmentCurve::default();
+        for number in self.numbers.clone() {
+            let step = by_step.get(&number).copied().unwrap_or_default();
+            size = (size + step.entered).saturating_sub(step.left + step.vanished);
+            curve.sizes.push(size);
+            curve.entered.push(step.entered);
+            curve.left.push(step.left);
+        }
+        let (entered, left) = (curve.entered.iter().sum(), curve.left.iter().sum());
+        curve.figures = SegmentFigures { size, entered, left };
+        curve
+    }
+
+    /// Who is in which segment at the end.
+    fn members(&self) -> BTreeMap<u16, MemberCounts> {
+        let mut counts: BTreeMap<u16, MemberCounts> = BTreeMap::new();
+        if self.pipelines.len() < 2 {
+            return counts;
+        }
+        // Who has state by one of the rule sets only has expired by the other, which has other timers.
+        let old_only = self.pipelines[1].user_ids().filter(|id| self.pipelines[0].user(id).is_none());
+        for id in self.pipelines[0].user_ids().chain(old_only) {
+            let Some(person) = self.people.known(id) else { continue };
+            for (segment, _) in &person.memberships[0] {
+                let counts = counts.entry(*segment).or_default();
+                if person.is_in(RulesSide::Old, *segment) {
+                    counts.both += 1;
+                } else {
+                    counts.only_new += 1;
+                    counts.people_only_new.add(id, || ());
+                }
+            }
+            for (segment, _) in person.memberships[1].iter().filter(|(it, _)| !person.is_in(RulesSide::New, *it)) {
+                let counts = counts.entry(*segment).or_default();
+                counts.only_old += 1;
+                counts.people_only_old.add(id, || ());
+            }
+        }
+        counts
+    }
+
+    fn campaigns(&self, tallies: &mut BothTallies) -> Vec<CampaignResult> {
+        let campaign = |(number, id): (u16, &String)| {
+            let series = tallies.each_mut().map(|tally| {
+                let tally = tally.as_mut().filter(|tally| self.names.campaigns.own(tally.side, number).is_some())?;
+                Some(self.by_outcome(std::mem::take(&mut tally.campaigns[usize::from(number)])))
+            });
+            let total = |by_step: &BTreeMap<&'static str, Vec<u64>>| {
+                by_step.iter().map(|(outcome, counts)| (*outcome, counts.iter().sum())).collect()
+            };
+            CampaignResult {
+                campaign: id.clone(),
+                outcomes: self.each(|side| series[side as usize].as_ref().map(total)),
+                over_time: self.each(|side| series[side as usize].clone()),
+            }
+        };
+        (0..).zip(&self.names.campaigns.ids).map(campaign).collect()
+    }
+
+    fn by_outcome(&self, series: StepSeries<OutcomeCounts>) -> BTreeMap<&'static str, Vec<u64>> {
+        let by_step = series.finish(&self.steps);
+        let occurs = |outcome: &usize| by_step.values().any(|counts| counts[*outcome] > 0);
+        let curve = |outcome: usize| {
+            self.numbers.clone().map(|number| by_step.get(&number).map_or(0, |counts| counts[outcome])).collect()
+        };
+        (0..Outcome::NAMES.len()).filter(occurs).map(|outcome| (Outcome::NAMES[outcome], curve(outcome))).collect()
+    }
+
+    fn messages(&self, tallies: &mut BothTallies) -> BothRules<MessageFigures> {
+        self.each(|side| {
+            let tally = tallies[side as usize].as_mut()?;
+            let by_step = std::mem::take(&mut tally.messages).finish(&self.steps);
+            let over_time = self.numbers.clone().map(|number| by_step.get(&number).copied().unwrap_or(0)).collect();
+            Some(message_figures(&self.people.messages(side), over_time))
+        })
+    }
+
+    fn budgets(&self, tallies: &BothTallies) -> Vec<BudgetResult> {
+        let of_period = |side: RulesSide, id: &str| {
+            let pipeline = self.pipelines.get(side as usize)?;
+            let history = pipeline.budgets()?.history()?;
+            let mut periods = history.report(&pipeline.plan().rules, pipeline.watermark());
+            periods.retain(|period| period.budget == id);
+            let shown = periods.split_off(periods.len().saturating_sub(BUDGET_PERIODS));
+            Some(shown.into_iter().map(|period| BudgetPeriodFigures {
+                from: period.from.map(|at| at.to_string()),
+                limit: number(period.limit),
+                spent: number(period.spent),
+                reserved: number(period.reserved),
+                refused: period.refused,
+            }))
+        };
+        let figures = |counts: &[AmountCount; 4]| {
+            let of = |change: BudgetChangeKind| counts[change as usize].amount;
+            BudgetFigures {
+                spent: millionths(of(BudgetChangeKind::Spent).saturating_add(of(BudgetChangeKind::Settled))),
+                reserved: millionths(of(BudgetChangeKind::Reserved)),
+                released: millionths(of(BudgetChangeKind::Released)),
+            }
+        };
+        let budget = |(at, id): (u16, &String)| {
+            let has = |side| self.names.budgets.own(side, at).is_some();
+            BudgetResult {
+                budget: id.clone(),
+                figures: self.each(|side| {
+                    let tally = tallies[side as usize].as_ref().filter(|_| has(side))?;
+                    tally.budgets.get(usize::from(at)).map(figures)
+                }),
+                periods: self.each(|side| of_period(side, id).filter(|_| has(side)).map(Iterator::collect)),
+            }
+        };
+        (0..).zip(&self.names.budgets.ids).map(budget).collect()
+    }
+
+    fn ledgers(&self, tallies: &BothTallies) -> Vec<LedgerResult> {
+        let ledger = |(at, id): (u16, &String)| LedgerResult {
+            ledger: id.clone(),
+            figures: self.each(|side| {
+                let own = self.names.ledgers.own(side, at)?;
+                let counters = self.pipelines.get(side as usize)?.totals().counts;
+                let counts = tallies[side as usize].as_ref()?.ledgers.get(usize::from(at))?;
+                let points = PointsChange::ALL.map(|change| (change.name(), JsonText::of(&counts[change as usize].amount)));
+                Some(LedgerFigures {
+                    balance: counters.points.get(usize::from(own)).map_or(0, |ledger| ledger.balance),
+                    points: points.into_iter().collect(),
+                })
+            }),
+        };
+        (0..).zip(&self.names.ledgers.ids).map(ledger).collect()
+    }
+
+    fn goals(&self, tallies: &BothTallies) -> Vec<GoalResult> {
+        let mut keys: Vec<_> = tallies.iter().flatten().flat_map(|tally| tally.goals.keys().copied()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let result = |(campaign, goal, group): (u16, u16, &'static str)| GoalResult {
+            campaign: self.names.campaigns.id(campaign).to_owned(),
+            goal: self.names.goals.id(goal).to_owned(),
+            group,
+            figures: self.each(|side| {
+                let count = tallies[side as usize].as_ref()?.goals.get(&(campaign, goal, group))?;
+                let (exposures, reached) = (count.exposures, count.reached);
+                Some(GoalFigures { exposures, reached, value: millionths(count.value) })
+            }),
+        };
+        keys.into_iter().map(result).collect()
+    }
+
+    fn differences(&self, differences: DifferenceCounts, edits: &RuleEdits) -> DifferencesResult {
+        let DifferenceCounts { kinds, noticed_before, noticed_within, .. } = differences;
+        let changes = self.people.changes();
+        let (mut exact, mut after) = (0, 0);
+        let mut documents: Vec<DifferenceDocument> = Vec::new();
+        for (kind, tally) in kinds {
+            exact += tally.exact;
+            after += tally.after;
+            documents.push(self.difference(&kind, tally, edits));
+        }
+        // What differs only afterwards comes last; messages come first.
+        let rank = |it: &DifferenceDocument| (it.exact == 0, !(it.new == Some("sent") || it.old == Some("sent")));
+        documents.sort_by_key(|it| (rank(it), std::cmp::Reverse((it.exact, it.after))));
+        DifferencesResult {
+            note: NOTE,
+            exact,
+            after,
+            people: changes.differing,
+            people_noticing: noticed_within,
+            people_noticing_before: noticed_before,
+            more_messages: changes.more_messages,
+            fewer_messages: changes.fewer_messages,
+            kinds: documents,
+        }
+    }
+
+    fn difference(&self, kind: &DifferenceKind, tally: DifferenceTally, edits: &RuleEdits) -> DifferenceDocument {
+        let names = self.names;
+        let (name, id, of) = match kind.subject {
+            SubjectKind::Segment => ("segment", names.segments.id(kind.number), None),
+            SubjectKind::Campaign => ("campaign", names.campaigns.id(kind.number), None),
+            SubjectKind::Points => ("points", names.ledgers.id(kind.number), None),
+            SubjectKind::Budget => ("budget", names.budgets.id(kind.number), Some(names.campaigns.id(kind.second))),
+            SubjectKind::Goal => ("goal", names.campaigns.id(kind.number), Some(names.goals.id(kind.second))),
+            SubjectKind::Merge => ("merged", "", None),
+        };
+        let word = |decided: Option<u8>| {
+            decided.map(|decided| match kind.subject {
+                SubjectKind::Campaign => outcome_name(decided),
+                SubjectKind::Goal => "matured",
+                SubjectKind::Merge => "merged",
+                subject => change_name(subject, kind.change),
+            })
+        };
+        let (reason, because) = reason(kind, names, edits);
+        let people_are_after = tally.of_exact.is_empty();
+        let people = if people_are_after { tally.of_after } else { tally.of_exact };
+        DifferenceDocument {
+            kind: name,
+            id: id.to_owned(),
+            of: of.map(str::to_owned),
+            new: word(kind.new),
+            old: word(kind.old),
+            reason,
+            because,
+            exact: tally.exact,
+            after: tally.after,
+            people: examples(people),
+            people_are_after,
+        }
+    }
+}
+
+/// A segment over all steps.
+#[derive(Default)]
+struct SegmentCurve {
+    figures: SegmentFigures,
+    sizes: Vec<u64>,
+    entered: Vec<u64>,
+    left: Vec<u64>,
+}
+
+/// Who is in a segment.
+#[derive(Default)]
+struct MemberCounts {
+    both: u64,
+    only_new: u64,
+    only_old: u64,
+    people_only_new: PeopleSample<()>,
+    people_only_old: PeopleSample<()>,
+}
+
+impl MemberCounts {
+    fn into_result(self) -> MembersComparison {
+        let users = |sample: PeopleSample<()>| sample.into_people().map(|(user, ())| user).collect();
+        MembersComparison {
+            both: self.both,
+            only_new: self.only_new,
+            only_old: self.only_old,
+            people_only_new: users(self.people_only_new),
+            people_only_old: users(self.people_only_old),
+        }
+    }
+}
+
+fn examples(sample: PeopleSample<DifferenceExample>) -> Vec<PersonExample> {
+    let example = |(user, DifferenceExample { at, key })| PersonExample { user, at: at.to_string(), key };
+    sample.into_people().map(example).collect()
+}
+
+/// How many people got how many messages.
+fn message_figures(people_by_messages: &BTreeMap<u32, u64>, over_time: Vec<u64>) -> MessageFigures {
+    let people: u64 = people_by_messages.values().sum();
+    let messages: u64 = people_by_messages.iter().map(|(messages, people)| u64::from(*messages) * people).sum();
+    // The least number of messages that so many hundredths of the people got no more than.
+    let percentile = |hundredths: u64| {
+        let wanted = (u128::from(people) * u128::from(hundredths)).div_ceil(100);
+        let mut covered = 0;
+        let reached = people_by_messages.iter().find(|(_, people)| {
+            covered += u128::from(**people);
+            covered >= wanted
+        });
+        reached.map_or(0, |(messages, _)| *messages)
+    };
+    let mut distribution: Vec<MessageRow> = Vec::new();
+    for (messages, people) in people_by_messages {
+        match distribution.last_mut().filter(|last| last.messages >= DISTRIBUTION_ROWS) {
+            Some(last) => (last.people, last.or_more) = (last.people + people, true),
+            None => distribution.push(MessageRow { messages: *messages, people: *people, or_more: false }),
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a mean for people to read")]
+    let mean = if people == 0 { 0.0 } else { messages as f64 / people as f64 };
+    MessageFigures {
+        messages,
+        people,
+        mean: (mean * 1_000.0).round() / 1_000.0,
+        median: percentile(50),
+        p90: percentile(90),
+        p99: percentile(99),
+        max: people_by_messages.last_key_value().map_or(0, |(messages, _)| *messages),
+        distribution,
+        over_time,
+    }
+}
+
+fn number(amount: Decimal) -> JsonText {
+    Value::Number(amount).to_json()
+}
+
+fn millionths(amount: i128) -> JsonText {
+    number(Decimal::from_millionths(amount))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_those_of_people_who_got_any() {
+        let figures = message_figures(&BTreeMap::from([(1, 90), (2, 8), (50, 2)]), Vec::new());
+        assert_eq!((figures.people, figures.messages), (100, 206));
+        assert_eq!((figures.median, figures.p90, figures.p99, figures.max), (1, 1, 50, 50));
+        let more = message_figures(&BTreeMap::from([(1, 90), (30, 1), (31, 2), (700, 3)]), Vec::new());
+        let last = MessageRow { messages: 30, people: 6, or_more: true };
+        assert_eq!(more.distribution.last(), Some(&last));
+        let none = message_figures(&BTreeMap::new(), Vec::new());
+        assert_eq!((none.people, none.p99, none.mean.to_bits()), (0, 0, 0.0_f64.to_bits()));
+    }
+}

@@ -1,0 +1,331 @@
+//! Backtest: what rules would have done with a log, and what another rule set would have done otherwise.
+//!
+//! One or two rule sets are run over the same log at once. The log is read and decoded once: both are compiled to read the same of
+//! events. What they put out is brought into the journal's order, compared person by person and instant by instant, counted, and
+//! dropped.
+//!
+//! | module | |
+//! |---|---|
+//! | `contender` | one rule set at work: its pipeline, and the outputs that are not final yet |
+//! | `names` | segments, campaigns and so on of both rule sets by one number |
+//! | `people` | what is kept of each person: messages, memberships, whether something differed |
+//! | `matching`, `differences` | which outputs are the same; what differs, and how far that is exact |
+//! | `tally`, `series` | what one rule set did |
+//! | `report`, `assembly`, `reasons` | the result as it is serialized, how it is put together, differences in words |
+//!
+//! # Invariants
+//! - The result depends neither on batches, workers nor partitions.
+//! - Memory is bounded by the engines' own, a few bytes for each person to whom something happened, and the size of the rules:
+//!   series have a bounded number of steps, and of each kind of difference five people are kept, chosen by a hash of their ids.
+//!
+//! # What it does not do
+//! It publishes nothing, stores nothing, and does not guess how people would have behaved: a difference is exact until the person
+//! notices one.
+
+mod assembly;
+mod contender;
+mod differences;
+mod matching;
+mod names;
+mod people;
+mod reasons;
+mod report;
+mod series;
+mod tally;
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::files::source::{FileItem, FileSourceError};
+use crate::log::{LogRecord, RecordKind};
+use crate::pipeline::{InputEntry, ParallelDecoder, PipelineOptions, ReadAhead};
+use crate::replay::DecodedItem;
+use contender::{Contender, FinalOutputs};
+use differences::DifferenceCounts;
+use names::{RulesSide, SharedNames};
+use people::PersonTable;
+pub use report::*;
+use rekindle_core::decode::RejectionReason;
+use rekindle_core::diagnostics::Diagnostic;
+use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
+use rekindle_core::rules;
+use rekindle_core::rules::edits::RuleEdits;
+use rekindle_core::rules::ruleset::Ruleset;
+use rekindle_core::time::{Timestamp, ZoneCalendar};
+use series::StepClock;
+use tally::RulesTally;
+
+/// The part of the log that counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BacktestPeriod {
+    /// What happens before it changes state, and is not counted; `None`: everything counts.
+    pub from: Option<Timestamp>,
+    /// Events after it are left out, and time ends there; `None`: at the latest event.
+    pub to: Option<Timestamp>,
+}
+
+/// What is to be tried.
+#[derive(Clone, Debug)]
+pub struct BacktestSetup<'t> {
+    /// The text of the rules.
+    pub new: &'t str,
+    /// That of the rules that they are compared with.
+    pub old: Option<&'t str>,
+    /// How the log is read.
+    pub options: PipelineOptions,
+    /// Which part of it counts.
+    pub period: BacktestPeriod,
+}
+
+/// Why rules could not be tried.
+#[derive(Debug, Error)]
+pub enum BacktestError {
+    /// The new rules have mistakes.
+    #[error("the new rules have {} mistakes", .0.len())]
+    NewRules(Vec<Diagnostic>),
+    /// The old ones do.
+    #[error("the old rules have {} mistakes", .0.len())]
+    OldRules(Vec<Diagnostic>),
+    /// The time from which on is counted is after the end.
+    #[error("nothing can be counted: {from} is not before {to}")]
+    EmptyPeriod {
+        /// From when.
+        from: Timestamp,
+        /// Until when.
+        to: Timestamp,
+    },
+    /// The workers can't be started.
+    #[error("could not start the worker threads: {0}")]
+    Workers(#[from] rayon::ThreadPoolBuildError),
+    /// The events can't be read.
+    #[error(transparent)]
+    Source(#[from] FileSourceError),
+}
+
+/// A backtest in progress: it is fed the log, then finished.
+pub struct Backtest {
+    contenders: Vec<Contender>,
+    decoder: ParallelDecoder,
+    names: SharedNames,
+    edits: Option<RuleEdits>,
+    period: BacktestPeriod,
+    options: PipelineOptions,
+    counts: BacktestCounts,
+}
+
+/// What was counted so far.
+struct BacktestCounts {
+    people: PersonTable,
+    tallies: Vec<RulesTally>,
+    differences: DifferenceCounts,
+    clock: StepClock,
+}
+
+impl Backtest {
+    /// Compiles the rules and starts the workers.
+    ///
+    /// # Errors
+    /// The rules have mistakes, the period is empty, or the workers can't be started.
+    pub fn new(setup: &BacktestSetup<'_>) -> Result<Backtest, BacktestError> {
+        let &BacktestSetup { new, old, ref options, period } = setup;
+        if let (Some(from), Some(to)) = (period.from, period.to)
+            && from >= to
+        {
+            return Err(BacktestError::EmptyPeriod { from, to });
+        }
+        let texts: Vec<&str> = std::iter::once(new).chain(old).collect();
+        let rules = rules::compile_together(&texts).map_err(|(index, mistakes)| match index {
+            0 => BacktestError::NewRules(mistakes),
+            _ => BacktestError::OldRules(mistakes),
+        })?;
+        let options = PipelineOptions { until: period.to, ..options.clone() };
+        let names = SharedNames::new(&rules.iter().collect::<Vec<_>>());
+        let from = period.from.unwrap_or(Timestamp::MIN);
+        let sides = [RulesSide::New, RulesSide::Old].into_iter().take(rules.len());
+        let calendar: Arc<ZoneCalendar> = Arc::clone(&rules[0].calendar);
+        let contender = |rules| Contender::new(Arc::new(ExecutionPlan::new(rules)), options.clone());
+        let contenders = rules.into_iter().map(contender).collect::<Result<Vec<_>, _>>()?;
+        Ok(Backtest {
+            decoder: contenders[0].pipeline.decoder(),
+            contenders,
+            edits: old.map(|old| RuleEdits::between(old, new)),
+            period,
+            options,
+            counts: BacktestCounts {
+                people: PersonTable::default(),
+                tallies: sides.map(|side| RulesTally::new(side, &names, from)).collect(),
+                differences: DifferenceCounts::new(from),
+                clock: StepClock::new(calendar),
+            },
+            names,
+        })
+    }
+
+    /// The new rules, and those that they are compared with.
+    pub fn rules(&self) -> impl Iterator<Item = &Ruleset> {
+        self.contenders.iter().map(|contender| &contender.pipeline.plan().rules)
+    }
+
+    /// The longest message, or line of a file, that is decoded, in bytes.
+    pub fn max_message_bytes(&self) -> usize {
+        self.options.max_message_bytes()
+    }
+
+    /// What was counted of events by the new rules.
+    pub fn totals(&self) -> crate::pipeline::PipelineTotals {
+        self.contenders[0].pipeline.totals()
+    }
+
+    /// Takes in records of the log, in its order.
+    pub fn feed_records(&mut self, records: &[LogRecord]) {
+        let entries: Vec<InputEntry<'_>> = records
+            .iter()
+            .map(|record| InputEntry {
+                kind: record.kind,
+                received: Some(record.received),
+                is_whole: true,
+                lines: &record.lines,
+            })
+            .collect();
+        let mut rest = entries.as_slice();
+        while let Some(first) = rest.first() {
+            if first.kind == RecordKind::Forget {
+                let (request, after) = rest.split_at(1);
+                self.contenders.iter_mut().for_each(|contender| contender.forget(request));
+                rest = after;
+            } else {
+                let before = rest.iter().take_while(|entry| entry.kind != RecordKind::Forget).count();
+                let decoded = self.decoder.decode_ahead(rest[..before].to_vec());
+                self.feed_decoded(&decoded);
+                rest = &rest[before..];
+            }
+        }
+        self.advance();
+    }
+
+    fn feed_decoded(&mut self, decoded: &ReadAhead<'_>) {
+        self.contenders.iter_mut().for_each(|contender| contender.feed(decoded));
+    }
+
+    fn feed_item(&mut self, item: &DecodedItem) {
+        match item {
+            DecodedItem::Block(block) => self.feed_decoded(block.borrow_dependent()),
+            DecodedItem::Oversized { bytes, .. } => {
+                let limit = self.max_message_bytes() as u64;
+                let reason = RejectionReason::MessageTooLarge { bytes: *bytes, limit };
+                self.contenders.iter_mut().for_each(|contender| contender.pipeline.count_oversized(&reason));
+            }
+        }
+        self.advance();
+    }
+
+    /// Fires the timers due by the watermark, step by step, and counts what is final.
+    fn advance(&mut self) {
+        loop {
+            let next = self.contenders.iter_mut().filter(|it| it.pipeline.fired() < it.pipeline.watermark());
+            let Some(next) = next.min_by_key(|it| it.pipeline.timer_mark()) else { break };
+            next.fire_some();
+            self.count_final();
+        }
+        self.count_final();
+    }
+
+    fn count_final(&mut self) {
+        let fired = self.contenders.iter().map(|contender| contender.pipeline.fired()).min();
+        let until = fired.unwrap_or(Timestamp::NEVER);
+        self.count_before(until);
+    }
+
+    fn count_before(&mut self, until: Timestamp) {
+        let ready: Vec<FinalOutputs> = self.contenders.iter_mut().map(|contender| contender.release(until)).collect();
+        let rules: Vec<&Ruleset> = self.contenders.iter().map(|contender| &contender.pipeline.plan().rules).collect();
+        self.counts.add(&self.names, &rules, &ready);
+    }
+
+    /// Ends the log: time advances to the end of the period, or to the latest event. What it says then is complete.
+    pub fn finish(mut self) -> BacktestReport {
+        let first = &self.contenders[0].pipeline;
+        let has_events = first.position() > 0;
+        let to = self.period.to.or_else(|| has_events.then(|| first.watermark() + self.options.max_disorder));
+        if let Some(to) = to {
+            self.contenders.iter_mut().for_each(|contender| contender.pipeline.advance_watermark(to));
+            self.advance();
+            self.contenders.iter_mut().for_each(Contender::end);
+        }
+        self.count_before(Timestamp::NEVER);
+        assembly::assemble(self, to)
+    }
+}
+
+impl BacktestCounts {
+    /// Counts what is final, in the order of the journal.
+    fn add(&mut self, names: &SharedNames, rules: &[&Ruleset], ready: &[FinalOutputs]) {
+        let mut rests: Vec<&[Output]> = ready.iter().map(|ready| ready.outputs.as_slice()).collect();
+        let mut gone: Vec<_> = ready.iter().map(|ready| ready.gone.as_slice()).collect();
+        loop {
+            let instants = rests.iter().filter_map(|rest| Some(rest.first()?.at));
+            let Some(at) = instants.chain(gone.iter().filter_map(|gone| Some(gone.first()?.at))).min() else { return };
+            for (tally, gone) in self.tallies.iter_mut().zip(&mut gone) {
+                for user in take_while(gone, |user| user.at == at) {
+                    let vanished = self.people.remove(tally.side, &user.user);
+                    tally.vanish(at, &vanished, &mut self.clock);
+                }
+            }
+            let now: Vec<&[Output]> = rests.iter_mut().map(|rest| take_while(rest, |output| output.at == at)).collect();
+            self.add_instant(names, rules, &now);
+        }
+    }
+
+    /// Counts what each rule set put out at one instant.
+    fn add_instant(&mut self, names: &SharedNames, rules: &[&Ruleset], now: &[&[Output]]) {
+        if let (&[mut new, mut old], &[new_rules, old_rules]) = (now, rules) {
+            // In the order of users.
+            while let Some(user) = new.first().into_iter().chain(old.first()).map(|output| &output.user).min() {
+                let each = [take_while(&mut new, |it| it.user == *user), take_while(&mut old, |it| it.user == *user)];
+                self.differences.compare(names, [new_rules, old_rules], each, &mut self.people);
+            }
+        }
+        for (tally, outputs) in self.tallies.iter_mut().zip(now) {
+            for output in *outputs {
+                tally.add(output, names, &mut self.people, &mut self.clock);
+            }
+        }
+        // A visitor may have outputs of the same instant, which are its own.
+        for (tally, outputs) in self.tallies.iter_mut().zip(now) {
+            for output in *outputs {
+                if let OutputKind::Merged { from } = &output.decided {
+                    let vanished = self.people.merge(tally.side, from, &output.user);
+                    tally.vanish(output.at, &vanished, &mut self.clock);
+                }
+            }
+        }
+    }
+}
+
+/// Takes the first ones that meet a condition.
+fn take_while<'o, T>(rest: &mut &'o [T], is_meant: impl Fn(&T) -> bool) -> &'o [T] {
+    let count = rest.iter().take_while(|item| is_meant(item)).count();
+    let (taken, after) = rest.split_at(count);
+    *rest = after;
+    taken
+}
+
+/// Tries rules on everything that a source of files yields. `watch` gets the totals of the new rules at the end.
+///
+/// # Errors
+/// Those of [`Backtest::new`], or the source fails.
+pub fn backtest_files(
+    mut backtest: Backtest,
+    source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
+) -> Result<BacktestReport, BacktestError> {
+    let decoder = backtest.decoder.clone();
+    let mut source = source;
+    let mut next = source.next().transpose()?.map(|item| DecodedItem::of(item, &decoder));
+    while let Some(current) = next {
+        let following = source.next().transpose()?;
+        let decode = || following.map(|item| DecodedItem::of(item, &decoder));
+        (next, ()) = decoder.join(decode, || backtest.feed_item(&current));
+    }
+    Ok(backtest.finish())
+}
