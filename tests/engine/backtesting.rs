@@ -2,13 +2,16 @@
 //! partitions and workers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use proptest::prelude::*;
+use rekindle_core::partition::ExecutionPlan;
+use rekindle_core::rules;
 use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::backtest::{Backtest, BacktestError, BacktestPeriod, BacktestReport, BacktestSetup, BothRules, backtest_files};
 use rekindle_runtime::files::source::{FileItem, LineBlock, LinePosition};
-use rekindle_runtime::pipeline::PipelineOptions;
+use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 use rekindle_runtime::replay::replay_bytes;
 use rekindle_test_kit::generator::{Scenario, scenario};
 use serde_json::Value;
@@ -181,22 +184,19 @@ fn of<T>(both: &BothRules<T>, side: usize) -> Option<&T> {
     [&both.new, &both.old][side].as_ref()
 }
 
-/// Users and keys in each segment at the end: who entered and did not leave, without visitors who were merged.
-fn members(lines: &[Value]) -> BTreeMap<String, BTreeSet<(String, String)>> {
-    let mut members: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
-    for line in lines {
-        let place = (text(line, "user").to_owned(), line["key"].to_string());
-        match (text(line, "kind"), text(line, "change")) {
-            ("transition", "enter") => {
-                members.entry(text(line, "segment").to_owned()).or_default().insert(place);
-            }
-            ("transition", _) => {
-                members.entry(text(line, "segment").to_owned()).or_default().remove(&place);
-            }
-            ("merged", _) => {
-                members.values_mut().for_each(|of| of.retain(|(user, _)| user != text(line, "from")));
-            }
-            _ => {}
+/// Users and keys in each segment at the end, as the engine has them that went through the log alone.
+fn members(rules: &str, scenario: &Scenario) -> BTreeMap<String, BTreeSet<(String, usize)>> {
+    let plan = Arc::new(ExecutionPlan::new(rules::compile(rules).expect("the rules compile")));
+    let until = Timestamp(scenario.until_ms());
+    let options = PipelineOptions { until: Some(until), ..options(scenario, AT_ONCE) };
+    let mut pipeline = Pipeline::new(Arc::clone(&plan), options).expect("threads start");
+    pipeline.feed(&scenario.events_jsonl(), &mut |_| {}, &mut Vec::new());
+    pipeline.advance_to(until, &mut Vec::new());
+    let mut members: BTreeMap<String, BTreeSet<(String, usize)>> = BTreeMap::new();
+    for user in pipeline.users() {
+        for (number, segment) in user.memberships().enumerate() {
+            let id = plan.rules.segments[usize::from(segment.0)].id.clone();
+            members.entry(id).or_default().insert((user.id.to_string(), number));
         }
     }
     members
@@ -205,6 +205,9 @@ fn members(lines: &[Value]) -> BTreeMap<String, BTreeSet<(String, String)>> {
 /// Messages to each person from an instant on; those of a visitor are its user's.
 fn messages(lines: &[Value], from: &str) -> HashMap<String, u32> {
     let mut messages: HashMap<String, u32> = HashMap::new();
+    // What a visitor got at the instant at which it becomes a user is the user's too.
+    let mut lines: Vec<&Value> = lines.iter().collect();
+    lines.sort_by_key(|line| (text(line, "at"), text(line, "kind") == "merged"));
     for line in lines {
         if text(line, "outcome") == "sent" && text(line, "kind") == "decision" && text(line, "at") >= from {
             *messages.entry(text(line, "user").to_owned()).or_default() += 1;
@@ -262,9 +265,10 @@ proptest! {
             prop_assert!(wanted.people.contains(&example.user), "{} is no example", example.user);
         }
 
+        let ends = [members(&new_rules, &scenario), members(&old_rules, &scenario)];
         for (side, lines) in journals.iter().enumerate() {
             prop_assert_eq!(counted_by_backtest(&report, side), counted(lines, from), "rules {}", side);
-            let members = members(lines);
+            let members = &ends[side];
             for segment in &report.segments {
                 let Some(figures) = of(&segment.figures, side) else { continue };
                 let wanted = members.get(&segment.segment).map_or(0, BTreeSet::len);
@@ -276,7 +280,6 @@ proptest! {
             prop_assert_eq!(found.messages, wanted.values().map(|count| u64::from(*count)).sum::<u64>());
             prop_assert_eq!(found.max, wanted.values().copied().max().unwrap_or(0));
         }
-        let ends = [members(&journals[0]), members(&journals[1])];
         for segment in &report.segments {
             let people = ends.each_ref().map(|members| -> BTreeSet<String> {
                 members.get(&segment.segment).into_iter().flatten().map(|(user, _)| user.clone()).collect()

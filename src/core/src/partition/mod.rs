@@ -10,6 +10,7 @@
 
 mod beats;
 mod decision_counts;
+mod departures;
 mod export;
 mod firing;
 mod io;
@@ -30,6 +31,7 @@ mod user;
 mod user_table;
 
 pub use beats::{AskTicket, BeatEnd};
+pub use departures::SegmentDeparture;
 pub use export::UserStateExport;
 pub use io::{
     BudgetOutput, Cause, DecisionOutput, ExpiredUser, GoalOutcomeOutput, LogInstant, Output, OutputKind,
@@ -290,11 +292,6 @@ impl Partition {
     /// Every user, in no particular order.
     pub fn users(&self) -> impl Iterator<Item = Cow<'_, User>> {
         self.users.iter()
-    }
-
-    /// Every user's id, in no particular order.
-    pub fn user_ids(&self) -> impl Iterator<Item = &str> {
-        self.users.ids()
     }
 
     /// A user's state.

@@ -190,12 +190,6 @@ impl UserTable {
         (0..self.slots()).filter_map(|slot| self.get(slot))
     }
 
-    /// Every user's id, in no particular order.
-    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
-        // A vacant slot has none.
-        (0..self.slots()).map(|slot| self.id_of(slot)).filter(|id| !id.is_empty())
-    }
-
     /// The snapshot epoch in which the user in a slot was last changed.
     pub(super) fn snapshot_epoch(&self, slot: u32) -> Option<SnapshotEpoch> {
         match self.slots.get(slot as usize)? {

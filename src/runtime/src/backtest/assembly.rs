@@ -1,6 +1,6 @@
 //! Puts the result together when the log has ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::differences::{DifferenceCounts, DifferenceExample, DifferenceKind, DifferenceTally};
@@ -17,7 +17,7 @@ use rekindle_core::budgets::BudgetChangeKind;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::decimal::Decimal;
 use rekindle_core::json::JsonText;
-use rekindle_core::partition::PointsChange;
+use rekindle_core::partition::{PointsChange, User};
 use rekindle_core::rules::edits::RuleEdits;
 use rekindle_core::time::Timestamp;
 use rekindle_core::value::Value;
@@ -111,7 +111,7 @@ impl ResultAssembly<'_> {
 
     /// A segment over all steps.
     fn sizes(&self, series: SegmentSeries) -> SegmentCurve {
-        let mut size = series.before;
+        let mut size = u64::try_from(series.before).unwrap_or(0);
         let by_step = series.steps.finish(&self.steps);
         let mut curve = SegmentCurve::default();
         for number in self.numbers.clone() {
@@ -129,29 +129,24 @@ impl ResultAssembly<'_> {
     /// Who is in which segment at the end.
     fn members(&self) -> BTreeMap<u16, MemberCounts> {
         let mut counts: BTreeMap<u16, MemberCounts> = BTreeMap::new();
-        if self.pipelines.len() < 2 {
-            return counts;
+        let &[new, old] = self.pipelines else { return counts };
+        for user in new.users() {
+            let mut segments = [self.segments_of(RulesSide::New, &user), BTreeSet::new()];
+            if let Some(user) = old.user(&user.id) {
+                segments[1] = self.segments_of(RulesSide::Old, &user);
+            }
+            count_members(&mut counts, &user.id, &segments);
         }
-        // Who has state by one of the rule sets only has expired by the other, which has other timers.
-        let old_only = self.pipelines[1].user_ids().filter(|id| self.pipelines[0].user(id).is_none());
-        for id in self.pipelines[0].user_ids().chain(old_only) {
-            let Some(person) = self.people.known(id) else { continue };
-            for (segment, _) in &person.memberships[0] {
-                let counts = counts.entry(*segment).or_default();
-                if person.is_in(RulesSide::Old, *segment) {
-                    counts.both += 1;
-                } else {
-                    counts.only_new += 1;
-                    counts.people_only_new.add(id, || ());
-                }
-            }
-            for (segment, _) in person.memberships[1].iter().filter(|(it, _)| !person.is_in(RulesSide::New, *it)) {
-                let counts = counts.entry(*segment).or_default();
-                counts.only_old += 1;
-                counts.people_only_old.add(id, || ());
-            }
+        // Who has state by the old rules only has expired by the new ones, which have other timers.
+        for user in old.users().filter(|user| new.user(&user.id).is_none()) {
+            let segments = [BTreeSet::new(), self.segments_of(RulesSide::Old, &user)];
+            count_members(&mut counts, &user.id, &segments);
         }
         counts
+    }
+
+    fn segments_of(&self, side: RulesSide, user: &User) -> BTreeSet<u16> {
+        user.memberships().map(|segment| self.names.segments.number(side, segment.0)).collect()
     }
 
     fn campaigns(&self, tallies: &mut BothTallies) -> Vec<CampaignResult> {
@@ -263,7 +258,6 @@ impl ResultAssembly<'_> {
 
     fn differences(&self, differences: DifferenceCounts, edits: &RuleEdits) -> DifferencesResult {
         let DifferenceCounts { kinds, noticed_before, noticed_within, .. } = differences;
-        let changes = self.people.changes();
         let (mut exact, mut after) = (0, 0);
         let mut documents: Vec<DifferenceDocument> = Vec::new();
         for (kind, tally) in kinds {
@@ -278,11 +272,11 @@ impl ResultAssembly<'_> {
             note: NOTE,
             exact,
             after,
-            people: changes.differing,
+            people: self.people.count(|person| person.differs),
             people_noticing: noticed_within,
             people_noticing_before: noticed_before,
-            more_messages: changes.more_messages,
-            fewer_messages: changes.fewer_messages,
+            more_messages: self.people.count(|person| person.messages[0] > person.messages[1]),
+            fewer_messages: self.people.count(|person| person.messages[0] < person.messages[1]),
             kinds: documents,
         }
     }
@@ -341,6 +335,24 @@ struct MemberCounts {
     only_old: u64,
     people_only_new: PeopleSample<()>,
     people_only_old: PeopleSample<()>,
+}
+
+/// Counts a person who is in some segments by the new and by the old rules.
+fn count_members(counts: &mut BTreeMap<u16, MemberCounts>, id: &str, [new, old]: &[BTreeSet<u16>; 2]) {
+    for segment in new {
+        let counts = counts.entry(*segment).or_default();
+        if old.contains(segment) {
+            counts.both += 1;
+        } else {
+            counts.only_new += 1;
+            counts.people_only_new.add(id, || ());
+        }
+    }
+    for segment in old.difference(new) {
+        let counts = counts.entry(*segment).or_default();
+        counts.only_old += 1;
+        counts.people_only_old.add(id, || ());
+    }
 }
 
 impl MemberCounts {

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `contender` | one rule set at work: its pipeline, and the outputs that are not final yet |
 //! | `names` | segments, campaigns and so on of both rule sets by one number |
-//! | `people` | what is kept of each person: messages, memberships, whether something differed |
+//! | `people` | what is kept of each person: messages, and whether something differed |
 //! | `matching`, `differences` | which outputs are the same; what differs, and how far that is exact |
 //! | `tally`, `series` | what one rule set did |
 //! | `report`, `assembly`, `reasons` | the result as it is serialized, how it is put together, differences in words |
@@ -41,7 +41,7 @@ use crate::files::source::{FileItem, FileSourceError};
 use crate::log::{LogRecord, RecordKind};
 use crate::pipeline::{InputEntry, ParallelDecoder, PipelineOptions, ReadAhead};
 use crate::replay::DecodedItem;
-use contender::{Contender, FinalOutputs};
+use contender::Contender;
 use differences::DifferenceCounts;
 use names::{RulesSide, SharedNames};
 use people::PersonTable;
@@ -220,27 +220,36 @@ impl Backtest {
         self.advance();
     }
 
-    /// Fires the timers due by the watermark, step by step, and counts what is final.
+    /// Fires the timers due by the watermark, step by step, and compares what is final.
     fn advance(&mut self) {
         loop {
             let next = self.contenders.iter_mut().filter(|it| it.pipeline.fired() < it.pipeline.watermark());
             let Some(next) = next.min_by_key(|it| it.pipeline.timer_mark()) else { break };
             next.fire_some();
-            self.count_final();
+            self.compare_final();
         }
-        self.count_final();
+        self.compare_final();
     }
 
-    fn count_final(&mut self) {
+    fn compare_final(&mut self) {
         let fired = self.contenders.iter().map(|contender| contender.pipeline.fired()).min();
         let until = fired.unwrap_or(Timestamp::NEVER);
-        self.count_before(until);
+        self.compare_before(until);
     }
 
-    fn count_before(&mut self, until: Timestamp) {
-        let ready: Vec<FinalOutputs> = self.contenders.iter_mut().map(|contender| contender.release(until)).collect();
+    fn compare_before(&mut self, until: Timestamp) {
+        self.count_arrivals();
+        let ready: Vec<Vec<Output>> = self.contenders.iter_mut().map(|contender| contender.release(until)).collect();
         let rules: Vec<&Ruleset> = self.contenders.iter().map(|contender| &contender.pipeline.plan().rules).collect();
-        self.counts.add(&self.names, &rules, &ready);
+        self.counts.compare(&self.names, &rules, ready.iter().map(Vec::as_slice).collect());
+    }
+
+    /// Counts what came since this was last done.
+    fn count_arrivals(&mut self) {
+        let BacktestCounts { tallies, clock, .. } = &mut self.counts;
+        for (contender, tally) in self.contenders.iter_mut().zip(tallies) {
+            tally.add(&contender.arrivals(), &self.names, clock);
+        }
     }
 
     /// Ends the log: time advances to the end of the period, or to the latest event. What it says then is complete.
@@ -253,50 +262,34 @@ impl Backtest {
             self.advance();
             self.contenders.iter_mut().for_each(Contender::end);
         }
-        self.count_before(Timestamp::NEVER);
+        self.compare_before(Timestamp::NEVER);
         assembly::assemble(self, to)
     }
 }
 
 impl BacktestCounts {
-    /// Counts what is final, in the order of the journal.
-    fn add(&mut self, names: &SharedNames, rules: &[&Ruleset], ready: &[FinalOutputs]) {
-        let mut rests: Vec<&[Output]> = ready.iter().map(|ready| ready.outputs.as_slice()).collect();
-        let mut gone: Vec<_> = ready.iter().map(|ready| ready.gone.as_slice()).collect();
-        loop {
-            let instants = rests.iter().filter_map(|rest| Some(rest.first()?.at));
-            let Some(at) = instants.chain(gone.iter().filter_map(|gone| Some(gone.first()?.at))).min() else { return };
-            for (tally, gone) in self.tallies.iter_mut().zip(&mut gone) {
-                for user in take_while(gone, |user| user.at == at) {
-                    let vanished = self.people.remove(tally.side, &user.user);
-                    tally.vanish(at, &vanished, &mut self.clock);
+    /// Goes through what is final, in the order of time: counts messages, and compares what is there of two rule sets.
+    fn compare(&mut self, names: &SharedNames, rules: &[&Ruleset], mut ready: Vec<&[Output]>) {
+        while let Some(at) = ready.iter().filter_map(|outputs| Some(outputs.first()?.at)).min() {
+            let now: Vec<&[Output]> = ready.iter_mut().map(|rest| take_while(rest, |it| it.at == at)).collect();
+            if let (&[mut new, mut old], &[new_rules, old_rules]) = (now.as_slice(), rules) {
+                while let Some(user) = new.first().into_iter().chain(old.first()).map(|output| &output.user).min() {
+                    let [of_new, of_old] = [&mut new, &mut old].map(|rest| take_while(rest, |it| it.user == *user));
+                    self.differences.compare(names, [new_rules, old_rules], [of_new, of_old], &mut self.people);
                 }
             }
-            let now: Vec<&[Output]> = rests.iter_mut().map(|rest| take_while(rest, |output| output.at == at)).collect();
-            self.add_instant(names, rules, &now);
-        }
-    }
-
-    /// Counts what each rule set put out at one instant.
-    fn add_instant(&mut self, names: &SharedNames, rules: &[&Ruleset], now: &[&[Output]]) {
-        if let (&[mut new, mut old], &[new_rules, old_rules]) = (now, rules) {
-            // In the order of users.
-            while let Some(user) = new.first().into_iter().chain(old.first()).map(|output| &output.user).min() {
-                let each = [take_while(&mut new, |it| it.user == *user), take_while(&mut old, |it| it.user == *user)];
-                self.differences.compare(names, [new_rules, old_rules], each, &mut self.people);
+            for (tally, outputs) in self.tallies.iter().zip(&now) {
+                outputs.iter().filter(|output| tally.counts_message(output)).for_each(|output| {
+                    let messages = &mut self.people.person(&output.user).messages[tally.side as usize];
+                    *messages = messages.saturating_add(1);
+                });
             }
-        }
-        for (tally, outputs) in self.tallies.iter_mut().zip(now) {
-            for output in *outputs {
-                tally.add(output, names, &mut self.people, &mut self.clock);
-            }
-        }
-        // A visitor may have outputs of the same instant, which are its own.
-        for (tally, outputs) in self.tallies.iter_mut().zip(now) {
-            for output in *outputs {
-                if let OutputKind::Merged { from } = &output.decided {
-                    let vanished = self.people.merge(tally.side, from, &output.user);
-                    tally.vanish(output.at, &vanished, &mut self.clock);
+            // A visitor may have outputs of the same instant, which are its own.
+            for (tally, outputs) in self.tallies.iter().zip(now) {
+                for output in outputs {
+                    if let OutputKind::Merged { from } = &output.decided {
+                        self.people.merge(tally.side, from, &output.user);
+                    }
                 }
             }
         }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::contender::Arrivals;
 use super::names::{RulesSide, SharedNames};
-use super::people::PersonTable;
 use super::series::{StepClock, StepCounts, StepSeries};
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::decimal::Decimal;
 use rekindle_core::goals::ExposureGroup;
-use rekindle_core::partition::{Output, OutputKind, PointsChange};
+use rekindle_core::partition::{Output, OutputKind, PointsChange, SegmentDeparture};
 use rekindle_core::rules::ruleset::TransitionKind;
 use rekindle_core::time::Timestamp;
 
@@ -42,7 +42,7 @@ impl StepCounts for OutcomeCounts {
 #[derive(Clone, Debug, Default)]
 pub(super) struct SegmentSeries {
     /// How many are in it when counting begins.
-    pub(super) before: u64,
+    pub(super) before: i64,
     pub(super) steps: StepSeries<SegmentStep>,
 }
 
@@ -98,27 +98,40 @@ impl RulesTally {
         }
     }
 
-    /// Counts an output.
-    pub(super) fn add(
-        &mut self,
-        output: &Output,
-        names: &SharedNames,
-        people: &mut PersonTable,
-        clock: &mut StepClock,
-    ) {
+    /// Counts what came, in any order.
+    pub(super) fn add(&mut self, arrivals: &Arrivals<'_>, names: &SharedNames, clock: &mut StepClock) {
+        arrivals.outputs.iter().for_each(|output| self.add_output(output, names, clock));
+        for SegmentDeparture { at, segments } in &arrivals.departures {
+            for segment in segments {
+                let number = names.segments.number(self.side, segment.0);
+                let Some(series) = self.segments.get_mut(usize::from(number)) else { continue };
+                if *at >= self.from {
+                    series.steps.at(clock.step(*at)).vanished += 1;
+                } else {
+                    series.before -= 1;
+                }
+            }
+        }
+    }
+
+    /// Whether an output is a message that is counted.
+    pub(super) fn counts_message(&self, output: &Output) -> bool {
+        let is_sent = match &output.decided {
+            OutputKind::Decision(decision) => matches!(decision.outcome, Outcome::Sent { .. }),
+            _ => false,
+        };
+        is_sent && output.at >= self.from
+    }
+
+    fn add_output(&mut self, output: &Output, names: &SharedNames, clock: &mut StepClock) {
         let counts = output.at >= self.from;
         match &output.decided {
             OutputKind::Transition { segment, change, .. } => {
                 let number = names.segments.number(self.side, segment.0);
-                let person = people.person(&output.user);
                 let Some(series) = self.segments.get_mut(usize::from(number)) else { return };
-                match change {
-                    TransitionKind::Enter => person.enter(self.side, number),
-                    TransitionKind::Exit => person.leave(self.side, number),
-                }
                 match (counts, change) {
                     (false, TransitionKind::Enter) => series.before += 1,
-                    (false, TransitionKind::Exit) => series.before = series.before.saturating_sub(1),
+                    (false, TransitionKind::Exit) => series.before -= 1,
                     (true, TransitionKind::Enter) => series.steps.at(clock.step(output.at)).entered += 1,
                     (true, TransitionKind::Exit) => series.steps.at(clock.step(output.at)).left += 1,
                 }
@@ -132,8 +145,6 @@ impl RulesTally {
                 }
                 if matches!(decision.outcome, Outcome::Sent { .. }) {
                     *self.messages.at(step) += 1;
-                    let messages = &mut people.person(&output.user).messages[self.side as usize];
-                    *messages = messages.saturating_add(1);
                 }
             }
             OutputKind::Points(points) => {
@@ -161,18 +172,6 @@ impl RulesTally {
                 tally.value = tally.value.saturating_add(outcome.value.map_or(0, Decimal::millionths));
             }
             OutputKind::Merged { .. } => {}
-        }
-    }
-
-    /// Somebody vanishes from segments without transitions.
-    pub(super) fn vanish(&mut self, at: Timestamp, memberships: &[(u16, u32)], clock: &mut StepClock) {
-        for (segment, keys) in memberships {
-            let Some(series) = self.segments.get_mut(usize::from(*segment)) else { continue };
-            if at >= self.from {
-                series.steps.at(clock.step(at)).vanished += u64::from(*keys);
-            } else {
-                series.before = series.before.saturating_sub(u64::from(*keys));
-            }
         }
     }
 }

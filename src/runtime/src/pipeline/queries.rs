@@ -1,12 +1,12 @@
 //! What can be read from a pipeline between two batches: users, links, partitions, sizes, and what was stored about one id.
 //!
-//! Nothing here changes anything.
+//! Nothing here changes anything that is decided.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Pipeline;
-use rekindle_core::partition::{ExecutionPlan, Partition, User, UserReport, UserStateExport};
+use rekindle_core::partition::{ExecutionPlan, Partition, SegmentDeparture, User, UserReport, UserStateExport};
 use rekindle_core::route::partition_of;
 use rekindle_core::time::Timestamp;
 
@@ -74,11 +74,6 @@ impl Pipeline {
         self.partitions.iter().flat_map(Partition::users)
     }
 
-    /// The ids of all users with state, in no particular order.
-    pub fn user_ids(&self) -> impl Iterator<Item = &str> {
-        self.partitions.iter().flat_map(Partition::user_ids)
-    }
-
     /// The user that a visitor is linked to.
     pub fn linked_user(&self, visitor: &str) -> Option<&Arc<str>> {
         self.links.user_of(visitor)
@@ -87,6 +82,16 @@ impl Pipeline {
     /// The bytes that the links of visitors occupy.
     pub fn links_bytes(&self) -> u64 {
         self.links.heap_bytes() as u64
+    }
+
+    /// From here on keeps who leaves segments without transitions, until that is taken.
+    pub(crate) fn keep_departures(&mut self) {
+        self.partitions.iter_mut().for_each(Partition::keep_departures);
+    }
+
+    /// Takes them, in no particular order.
+    pub(crate) fn take_departures(&mut self) -> impl Iterator<Item = SegmentDeparture> {
+        self.partitions.iter_mut().flat_map(Partition::take_departures)
     }
 
     /// The partitions.

@@ -104,6 +104,7 @@ impl StepContext {
     /// The user is dropped or forgotten: it leaves its segments without a transition.
     pub(in crate::partition) fn note_gone(&mut self, plan: &ExecutionPlan, user: &User, at: Timestamp) {
         user.memberships().for_each(|segment| self.counts.dropped_out[usize::from(segment.0)] += 1);
+        self.note_departure(user, at);
         if let Some(growth) = &plan.growth {
             StateUpdater::new(growth, &mut self.growth_deltas).remove(user.growth.as_deref(), at);
         }

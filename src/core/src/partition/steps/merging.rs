@@ -35,6 +35,7 @@ impl StepContext {
             StateUpdater::new(growth, &mut self.growth_deltas).merge(&mut user.growth, activity, merged, now);
         }
         visitor.memberships().for_each(|segment| self.counts.merged_out[usize::from(segment.0)] += 1);
+        self.note_departure(&visitor, now);
         self.leave_segments(user);
         user.profile.merge(&plan.rules, visitor.profile);
         self.enter_segments(user);

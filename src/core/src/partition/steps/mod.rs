@@ -14,6 +14,7 @@ mod points;
 use std::sync::Arc;
 
 use super::beats::AskTicket;
+use super::departures::SegmentDeparture;
 use super::io::{Cause, ExpiredUser, PartitionCounters};
 use super::{ExecutionPlan, User};
 use crate::budgets::TimedBudgetChange;
@@ -35,6 +36,8 @@ pub(super) struct StepContext {
     pub(super) state_ttl: Option<Span>,
     /// The users dropped since this was last taken.
     pub(super) expired: Vec<ExpiredUser>,
+    /// Who left segments without transitions since this was last taken; `None`: it is not kept.
+    pub(super) departures: Option<Vec<SegmentDeparture>>,
     /// The changes that are to be merged into the rollup of the growth numbers.
     pub(super) growth_deltas: RollupDeltas,
     /// What was counted of goals since this was last taken.
@@ -132,6 +135,7 @@ impl StepContext {
             expired: Vec::new(),
             growth_deltas: RollupDeltas::default(),
             uplift: UpliftCounts::default(),
+            departures: None,
             rules_change: None,
             secret: DrawSecret::default(),
             decides_nothing: false,
