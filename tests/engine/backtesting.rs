@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rekindle_core::partition::ExecutionPlan;
+use rekindle_core::action;
+use rekindle_core::journal::{self, JournalSorter};
+use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;
 use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_runtime::backtest::{Backtest, BacktestError, BacktestPeriod, BacktestReport, BacktestSetup, BothRules, backtest_files};
+use rekindle_runtime::backtest::{
+    Backtest, BacktestError, BacktestPeriod, BacktestReport, BacktestSetup, BothRules, backtest_files,
+};
 use rekindle_runtime::files::source::{FileItem, LineBlock, LinePosition};
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
-use rekindle_runtime::replay::replay_bytes;
 use rekindle_test_kit::generator::{Scenario, scenario};
 use serde_json::Value;
 
@@ -55,13 +58,33 @@ fn attempt(
     backtest_files(Backtest::new(&setup)?, blocks)
 }
 
-/// A journal's lines, read.
+/// A journal's lines, read; those of messages with their payload.
 fn journal(rules: &str, scenario: &Scenario) -> Vec<Value> {
+    let plan = Arc::new(ExecutionPlan::new(rules::compile(rules).expect("the rules compile")));
+    let mut outputs = Vec::new();
+    replayed(&plan, scenario, &mut outputs);
+    let in_order = JournalSorter::default().release(&mut outputs, Timestamp::NEVER);
+    let line = |output: &Output| {
+        let (mut line, mut action) = (Vec::new(), Vec::new());
+        journal::append_line(&plan.rules, output, &mut line);
+        action::write_line(&plan.rules, output, &mut action).expect("it is written to memory");
+        let mut line: Value = serde_json::from_slice(&line).expect("a journal is JSON");
+        if let Ok(action) = serde_json::from_slice::<Value>(&action) {
+            line["payload"] = action["data"]["payload"].clone();
+        }
+        line
+    };
+    in_order.iter().map(line).collect()
+}
+
+/// The log, taken in at once by one rule set.
+fn replayed(plan: &Arc<ExecutionPlan>, scenario: &Scenario, outputs: &mut Vec<Output>) -> Pipeline {
     let until = Timestamp(scenario.until_ms());
-    let bytes = replay_bytes(rules, &scenario.events_jsonl(), until, options(scenario, AT_ONCE), usize::MAX >> 1)
-        .expect("it is replayed");
-    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines.map(|line| serde_json::from_slice(line).expect("a journal is JSON")).collect()
+    let options = PipelineOptions { until: Some(until), ..options(scenario, AT_ONCE) };
+    let mut pipeline = Pipeline::new(Arc::clone(plan), options).expect("threads start");
+    pipeline.feed(&scenario.events_jsonl(), &mut |_| {}, outputs);
+    pipeline.advance_to(until, outputs);
+    pipeline
 }
 
 /// What a line is about: lines of a user and instant that are about the same are the same thing decided.
@@ -187,11 +210,7 @@ fn of<T>(both: &BothRules<T>, side: usize) -> Option<&T> {
 /// Users and keys in each segment at the end, as the engine has them that went through the log alone.
 fn members(rules: &str, scenario: &Scenario) -> BTreeMap<String, BTreeSet<(String, usize)>> {
     let plan = Arc::new(ExecutionPlan::new(rules::compile(rules).expect("the rules compile")));
-    let until = Timestamp(scenario.until_ms());
-    let options = PipelineOptions { until: Some(until), ..options(scenario, AT_ONCE) };
-    let mut pipeline = Pipeline::new(Arc::clone(&plan), options).expect("threads start");
-    pipeline.feed(&scenario.events_jsonl(), &mut |_| {}, &mut Vec::new());
-    pipeline.advance_to(until, &mut Vec::new());
+    let pipeline = replayed(&plan, scenario, &mut Vec::new());
     let mut members: BTreeMap<String, BTreeSet<(String, usize)>> = BTreeMap::new();
     for user in pipeline.users() {
         for (number, segment) in user.memberships().enumerate() {
@@ -256,7 +275,7 @@ proptest! {
 
         let wanted = compare(&journals[0], &journals[1], from);
         let differences = report.differences.as_ref().expect("there are old rules");
-        prop_assert_eq!(differences.exact, wanted.exact, "{}\n----\n{}", new_rules, old_rules);
+        prop_assert_eq!(differences.exact, wanted.exact, "{:#?}", differences.kinds);
         prop_assert_eq!(differences.after, wanted.after);
         prop_assert_eq!(differences.people_noticing, wanted.noticing.len() as u64);
         prop_assert_eq!(differences.people_noticing_before, wanted.noticing_before.len() as u64);
@@ -306,8 +325,12 @@ fn mistakes_are_said_of_the_rules_that_have_them() {
         options: PipelineOptions { workers: 1, ..PipelineOptions::default() },
         period: BacktestPeriod::default(),
     };
-    assert!(matches!(Backtest::new(&setup(wrong, right)), Err(BacktestError::NewRules(mistakes)) if mistakes.len() == 1));
-    assert!(matches!(Backtest::new(&setup(right, wrong)), Err(BacktestError::OldRules(mistakes)) if mistakes.len() == 1));
+    assert!(
+        matches!(Backtest::new(&setup(wrong, right)), Err(BacktestError::NewRules(mistakes)) if mistakes.len() == 1)
+    );
+    assert!(
+        matches!(Backtest::new(&setup(right, wrong)), Err(BacktestError::OldRules(mistakes)) if mistakes.len() == 1)
+    );
     let period = BacktestPeriod { from: Some(Timestamp(5)), to: Some(Timestamp(5)) };
     let nothing = Backtest::new(&BacktestSetup { period, ..setup(right, right) });
     assert!(matches!(nothing, Err(BacktestError::EmptyPeriod { .. })));

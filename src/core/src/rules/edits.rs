@@ -205,7 +205,10 @@ cooldown = "7d"
         let edits = edited(">= 3", ">= 2");
         assert_eq!(edits.all().len(), 1);
         let only = &edits.all()[0];
-        assert_eq!((only.old.as_deref(), only.new.as_deref()), (Some("count(view, '7d') >= 3"), Some("count(view, '7d') >= 2")));
+        assert_eq!(
+            (only.old.as_deref(), only.new.as_deref()),
+            (Some("count(view, '7d') >= 3"), Some("count(view, '7d') >= 2"))
+        );
         assert_eq!(places(&edits.of_campaign("nudge")), [("segments", "keen", "when")]);
         assert_eq!(places(&edits.of_segment("keen-buyer")), [("segments", "keen", "when")]);
         assert_eq!(places(&edits.of_segment("other")), []);
@@ -222,7 +225,10 @@ cooldown = "7d"
     fn own_edit_comes_first_and_a_description_is_none() {
         let both = OLD.replace(">= 3", ">= 2").replace("cooldown = \"7d\"", "cooldown = \"1d\"");
         let edits = RuleEdits::between(OLD, &both.replace("who looks a lot", "keen ones"));
-        assert_eq!(places(&edits.of_campaign("nudge")), [("campaigns", "nudge", "cooldown"), ("segments", "keen", "when")]);
+        assert_eq!(
+            places(&edits.of_campaign("nudge")),
+            [("campaigns", "nudge", "cooldown"), ("segments", "keen", "when")]
+        );
         assert_eq!(edits.all().len(), 2);
     }
 

@@ -38,7 +38,8 @@ pub(super) fn assemble(backtest: Backtest, to: Option<Timestamp>) -> BacktestRep
     let BacktestCounts { people, tallies, differences, clock } = counts;
     let (rules, totals) = (&pipelines[0].plan().rules, pipelines[0].totals());
     let steps = clock.into_steps();
-    let both = ResultAssembly { names: &names, pipelines: &pipelines, steps, numbers: steps.numbers(), people: &people };
+    let both =
+        ResultAssembly { names: &names, pipelines: &pipelines, steps, numbers: steps.numbers(), people: &people };
     let starts = both.numbers.clone().map(|number| steps.start(&rules.calendar, number).to_string());
     let starts = starts.collect();
     let mut sides = tallies.into_iter();
@@ -89,7 +90,9 @@ impl ResultAssembly<'_> {
                 let tally = tally.as_mut().filter(|tally| self.names.segments.own(tally.side, number).is_some())?;
                 Some(self.sizes(std::mem::take(&mut tally.segments[usize::from(number)])))
             });
-            let mut of = |take: &dyn Fn(&mut SegmentCurve) -> Vec<u64>| self.each(|side| series[side as usize].as_mut().map(take));
+            let mut of = |take: &dyn Fn(&mut SegmentCurve) -> Vec<u64>| {
+                self.each(|side| series[side as usize].as_mut().map(take))
+            };
             let (sizes, entered, left) = (
                 of(&|curve| std::mem::take(&mut curve.sizes)),
                 of(&|curve| std::mem::take(&mut curve.entered)),
@@ -223,15 +226,16 @@ impl ResultAssembly<'_> {
     }
 
     fn ledgers(&self, tallies: &BothTallies) -> Vec<LedgerResult> {
+        let balances: Vec<Vec<i128>> = self.pipelines.iter().map(|pipeline| balances(pipeline)).collect();
         let ledger = |(at, id): (u16, &String)| LedgerResult {
             ledger: id.clone(),
             figures: self.each(|side| {
                 let own = self.names.ledgers.own(side, at)?;
-                let counters = self.pipelines.get(side as usize)?.totals().counts;
                 let counts = tallies[side as usize].as_ref()?.ledgers.get(usize::from(at))?;
-                let points = PointsChange::ALL.map(|change| (change.name(), JsonText::of(&counts[change as usize].amount)));
+                let points =
+                    PointsChange::ALL.map(|change| (change.name(), JsonText::of(&counts[change as usize].amount)));
                 Some(LedgerFigures {
-                    balance: counters.points.get(usize::from(own)).map_or(0, |ledger| ledger.balance),
+                    balance: JsonText::of(&balances[side as usize].get(usize::from(own)).copied().unwrap_or(0)),
                     points: points.into_iter().collect(),
                 })
             }),
@@ -366,6 +370,19 @@ impl MemberCounts {
             people_only_old: users(self.people_only_old),
         }
     }
+}
+
+/// The sum of all balances of each ledger. (The engine's own counter stops at 64 bits.)
+fn balances(pipeline: &Pipeline) -> Vec<i128> {
+    let mut sums = vec![0; pipeline.plan().rules.ledgers.len()];
+    if !sums.is_empty() {
+        for user in pipeline.users() {
+            for (id, ledger) in user.profile.points.ledgers() {
+                sums[usize::from(id.0)] += i128::from(ledger.balance().saturated());
+            }
+        }
+    }
+    sums
 }
 
 fn examples(sample: PeopleSample<DifferenceExample>) -> Vec<PersonExample> {

@@ -135,11 +135,7 @@ impl DifferenceCounts {
 }
 
 /// Matches two sorted lists.
-fn pairs<'l, 'o>(
-    new: &'l SubjectList<'o>,
-    old: &'l SubjectList<'o>,
-    rules: [&Ruleset; 2],
-) -> Vec<OutputPair<'l, 'o>> {
+fn pairs<'l, 'o>(new: &'l SubjectList<'o>, old: &'l SubjectList<'o>, rules: [&Ruleset; 2]) -> Vec<OutputPair<'l, 'o>> {
     let (mut a, mut b) = (new.iter().peekable(), old.iter().peekable());
     let mut pairs = Vec::new();
     loop {

@@ -38,12 +38,7 @@ pub(super) enum SubjectKind {
 pub(super) type SubjectList<'o> = Vec<(OutputSubject<'o>, &'o Output)>;
 
 /// A rule set's outputs by what they are about, sorted by that.
-pub(super) fn subjects<'o>(
-    names: &SharedNames,
-    side: RulesSide,
-    outputs: &'o [Output],
-    into: &mut SubjectList<'o>,
-) {
+pub(super) fn subjects<'o>(names: &SharedNames, side: RulesSide, outputs: &'o [Output], into: &mut SubjectList<'o>) {
     into.clear();
     into.extend(outputs.iter().map(|output| (OutputSubject::of(names, side, output), output)));
     into.sort_by_key(|(subject, _)| *subject);
@@ -119,10 +114,8 @@ pub(super) fn contrast(rules: [&Ruleset; 2], new: &Output, old: &Output) -> Outp
     let amounts = |are_same: bool| if are_same { OutputContrast::Same } else { OutputContrast::Amount };
     match (&new.decided, &old.decided) {
         (OutputKind::Decision(a), OutputKind::Decision(b)) => {
-            let campaigns = [
-                &rules[0].campaigns[usize::from(a.campaign.0)],
-                &rules[1].campaigns[usize::from(b.campaign.0)],
-            ];
+            let campaigns =
+                [&rules[0].campaigns[usize::from(a.campaign.0)], &rules[1].campaigns[usize::from(b.campaign.0)]];
             match (&a.outcome, &b.outcome) {
                 (Outcome::Deferred { until: a }, Outcome::Deferred { until: b }) if a != b => {
                     OutputContrast::Detail(DecisionDetail::Until)

@@ -45,7 +45,6 @@ use contender::Contender;
 use differences::DifferenceCounts;
 use names::{RulesSide, SharedNames};
 use people::PersonTable;
-pub use report::*;
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::diagnostics::Diagnostic;
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
@@ -53,6 +52,7 @@ use rekindle_core::rules;
 use rekindle_core::rules::edits::RuleEdits;
 use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::{Timestamp, ZoneCalendar};
+pub use report::*;
 use series::StepClock;
 use tally::RulesTally;
 

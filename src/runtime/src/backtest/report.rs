@@ -205,7 +205,7 @@ pub struct LedgerResult {
 #[derive(Clone, Debug, Serialize)]
 pub struct LedgerFigures {
     /// The sum of all balances at the end.
-    pub balance: i64,
+    pub balance: JsonText,
     /// Points by change: `earned`, `spent`, `refused`, `expired`.
     pub points: BTreeMap<&'static str, JsonText>,
 }

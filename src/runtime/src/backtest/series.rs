@@ -143,7 +143,9 @@ mod tests {
 
     #[test]
     fn series_over_any_time_has_few_steps_and_all_counts() {
-        for (hours, name) in [(1, "hour"), (240, "hour"), (241, "day"), (26_400, "day"), (26_401, "week"), (900_000, "52 weeks")] {
+        for (hours, name) in
+            [(1, "hour"), (240, "hour"), (241, "day"), (26_400, "day"), (26_401, "week"), (900_000, "52 weeks")]
+        {
             let (mut steps, mut series) = (SeriesSteps::default(), StepSeries::<u64>::default());
             for hour in -hours / 2..hours - hours / 2 {
                 *series.at(steps.step(hour)) += 1;

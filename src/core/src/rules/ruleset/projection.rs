@@ -37,7 +37,8 @@ impl Projection {
     pub fn of_events<'p>(projections: impl IntoIterator<Item = &'p Projection>) -> Projection {
         let mut united = Projection { property_events: Some(Vec::new()), ..Projection::default() };
         for projection in projections {
-            let is_of_event = |path: &&Vec<String>| matches!(path.first().map(String::as_str), Some("properties" | "context"));
+            let is_of_event =
+                |path: &&Vec<String>| matches!(path.first().map(String::as_str), Some("properties" | "context"));
             add_missing(&mut united.fields, projection.fields.iter().filter(is_of_event));
             add_missing(&mut united.traits, &projection.traits);
             for array in &projection.arrays {
