@@ -1,6 +1,7 @@
 //! The commands of the binary, as a user runs them.
 
 mod actions;
+mod backtest;
 mod bad_input;
 mod cookbook;
 mod demo;

@@ -11,9 +11,7 @@ use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;
 use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_runtime::backtest::{
-    Backtest, BacktestError, BacktestPeriod, BacktestReport, BacktestSetup, BothRules, backtest_files,
-};
+use rekindle_runtime::backtest::{Backtest, BacktestError, BacktestPeriod, BacktestReport, BacktestSetup, BothRules};
 use rekindle_runtime::files::source::{FileItem, LineBlock, LinePosition};
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 use rekindle_test_kit::generator::{Scenario, scenario};
@@ -55,7 +53,9 @@ fn attempt(
     let blocks = lines.chunks(machine.batch).map(|lines| {
         Ok(FileItem::Block(LineBlock { lines: lines.concat(), is_document: false, place: place.clone() }))
     });
-    backtest_files(Backtest::new(&setup)?, blocks)
+    let mut backtest = Backtest::new(&setup)?;
+    backtest.feed_files(blocks).expect("there is nothing to read");
+    Ok(backtest.finish())
 }
 
 /// A journal's lines, read; those of messages with their payload.

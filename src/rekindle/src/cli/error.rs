@@ -17,7 +17,7 @@ use super::init::InitError;
 use super::load::FileLoadError;
 use super::reload::ReloadCommandError;
 use super::secret::SecretFileError;
-use super::{explain, fit, growth, terminal};
+use super::{backtest, explain, fit, growth, terminal};
 use crate::api::ApiError;
 use crate::collecting::CollectStartError;
 use crate::daemon::DaemonError;
@@ -58,6 +58,9 @@ pub enum CliError {
     /// A user's history can't be told.
     #[error("error: {0}")]
     History(#[from] rekindle_runtime::history::HistoryError),
+    /// Rules can't be tried on the past.
+    #[error("error: {0}")]
+    Backtest(#[from] backtest::BacktestCommandError),
     /// A model cannot be fitted.
     #[error("error: {0}")]
     Fit(#[from] fit::FitError),

@@ -116,6 +116,11 @@ fn wrong(path: &Path, text: &str, problems: &[Diagnostic], colour: bool) -> File
     FileLoadError::Wrong(drawn)
 }
 
+/// Mistakes of rules that were read before.
+pub(super) fn wrong_rules(path: &Path, text: &str, problems: &[Diagnostic]) -> FileLoadError {
+    wrong(path, text, problems, in_colour())
+}
+
 pub(super) fn wrong_settings(path: &Path, mistakes: &SettingsErrors, colour: bool) -> FileLoadError {
     let mut drawn = diagnostics::render(&path.display().to_string(), &mistakes.text, &mistakes.in_file, colour);
     for VariableError { variable, message, help } in &mistakes.in_variables {

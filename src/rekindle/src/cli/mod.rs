@@ -1,5 +1,6 @@
 //! The command line: the commands, one module each.
 
+pub mod backtest;
 pub mod check;
 mod check_against;
 pub mod checkpoint;
@@ -74,6 +75,7 @@ enum Command {
     Fit(Box<fit::FitArgs>),
     Explain(Box<explain::ExplainArgs>),
     Timeline(Box<timeline::TimelineArgs>),
+    Backtest(Box<backtest::BacktestArgs>),
     Init(Box<init::InitArgs>),
     Reload(reload::ReloadArgs),
     Check(check::CheckArgs),
@@ -109,6 +111,7 @@ pub fn run() -> ExitCode {
         Command::Fit(args) => fit::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Timeline(args) => timeline::run(&args),
+        Command::Backtest(args) => backtest::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Check(args) => match check::run(&args) {

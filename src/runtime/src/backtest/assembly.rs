@@ -1,29 +1,29 @@
 //! Puts the result together when the log has ended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::differences::{DifferenceCounts, DifferenceExample, DifferenceKind, DifferenceTally};
 use super::matching::SubjectKind;
+use super::members::{MemberCounts, members};
+use super::message_figures::message_figures;
 use super::names::{RulesSide, SharedNames};
 use super::people::{PeopleSample, PersonTable};
 use super::reasons::{change_name, outcome_name, reason};
 use super::report::*;
 use super::series::{SeriesSteps, StepSeries};
-use super::tally::{AmountCount, OutcomeCounts, RulesTally, SegmentSeries};
+use super::tally::{AmountCount, DecisionStep, RulesTally, SegmentSeries};
 use super::{Backtest, BacktestCounts};
 use crate::pipeline::Pipeline;
 use rekindle_core::budgets::BudgetChangeKind;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::decimal::Decimal;
 use rekindle_core::json::JsonText;
-use rekindle_core::partition::{PointsChange, User};
+use rekindle_core::partition::PointsChange;
 use rekindle_core::rules::edits::RuleEdits;
 use rekindle_core::time::Timestamp;
 use rekindle_core::value::Value;
 
-/// The most rows of the distribution of messages; the last one has all who got more.
-const DISTRIBUTION_ROWS: u32 = 30;
 /// The most periods of a budget that are listed, the last ones.
 const BUDGET_PERIODS: usize = 400;
 
@@ -84,7 +84,7 @@ impl ResultAssembly<'_> {
     }
 
     fn segments(&self, tallies: &mut BothTallies) -> Vec<SegmentResult> {
-        let mut members = self.members();
+        let mut members = members(self.names, self.pipelines);
         let segment = |(number, id): (u16, &String)| {
             let mut series = tallies.each_mut().map(|tally| {
                 let tally = tally.as_mut().filter(|tally| self.names.segments.own(tally.side, number).is_some())?;
@@ -129,29 +129,6 @@ impl ResultAssembly<'_> {
         curve
     }
 
-    /// Who is in which segment at the end.
-    fn members(&self) -> BTreeMap<u16, MemberCounts> {
-        let mut counts: BTreeMap<u16, MemberCounts> = BTreeMap::new();
-        let &[new, old] = self.pipelines else { return counts };
-        for user in new.users() {
-            let mut segments = [self.segments_of(RulesSide::New, &user), BTreeSet::new()];
-            if let Some(user) = old.user(&user.id) {
-                segments[1] = self.segments_of(RulesSide::Old, &user);
-            }
-            count_members(&mut counts, &user.id, &segments);
-        }
-        // Who has state by the old rules only has expired by the new ones, which have other timers.
-        for user in old.users().filter(|user| new.user(&user.id).is_none()) {
-            let segments = [BTreeSet::new(), self.segments_of(RulesSide::Old, &user)];
-            count_members(&mut counts, &user.id, &segments);
-        }
-        counts
-    }
-
-    fn segments_of(&self, side: RulesSide, user: &User) -> BTreeSet<u16> {
-        user.memberships().map(|segment| self.names.segments.number(side, segment.0)).collect()
-    }
-
     fn campaigns(&self, tallies: &mut BothTallies) -> Vec<CampaignResult> {
         let campaign = |(number, id): (u16, &String)| {
             let series = tallies.each_mut().map(|tally| {
@@ -170,7 +147,7 @@ impl ResultAssembly<'_> {
         (0..).zip(&self.names.campaigns.ids).map(campaign).collect()
     }
 
-    fn by_outcome(&self, series: StepSeries<OutcomeCounts>) -> BTreeMap<&'static str, Vec<u64>> {
+    fn by_outcome(&self, series: StepSeries<DecisionStep>) -> BTreeMap<&'static str, Vec<u64>> {
         let by_step = series.finish(&self.steps);
         let occurs = |outcome: &usize| by_step.values().any(|counts| counts[*outcome] > 0);
         let curve = |outcome: usize| {
@@ -331,47 +308,6 @@ struct SegmentCurve {
     left: Vec<u64>,
 }
 
-/// Who is in a segment.
-#[derive(Default)]
-struct MemberCounts {
-    both: u64,
-    only_new: u64,
-    only_old: u64,
-    people_only_new: PeopleSample<()>,
-    people_only_old: PeopleSample<()>,
-}
-
-/// Counts a person who is in some segments by the new and by the old rules.
-fn count_members(counts: &mut BTreeMap<u16, MemberCounts>, id: &str, [new, old]: &[BTreeSet<u16>; 2]) {
-    for segment in new {
-        let counts = counts.entry(*segment).or_default();
-        if old.contains(segment) {
-            counts.both += 1;
-        } else {
-            counts.only_new += 1;
-            counts.people_only_new.add(id, || ());
-        }
-    }
-    for segment in old.difference(new) {
-        let counts = counts.entry(*segment).or_default();
-        counts.only_old += 1;
-        counts.people_only_old.add(id, || ());
-    }
-}
-
-impl MemberCounts {
-    fn into_result(self) -> MembersComparison {
-        let users = |sample: PeopleSample<()>| sample.into_people().map(|(user, ())| user).collect();
-        MembersComparison {
-            both: self.both,
-            only_new: self.only_new,
-            only_old: self.only_old,
-            people_only_new: users(self.people_only_new),
-            people_only_old: users(self.people_only_old),
-        }
-    }
-}
-
 /// The sum of all balances of each ledger. (The engine's own counter stops at 64 bits.)
 fn balances(pipeline: &Pipeline) -> Vec<i128> {
     let mut sums = vec![0; pipeline.plan().rules.ledgers.len()];
@@ -390,63 +326,10 @@ fn examples(sample: PeopleSample<DifferenceExample>) -> Vec<PersonExample> {
     sample.into_people().map(example).collect()
 }
 
-/// How many people got how many messages.
-fn message_figures(people_by_messages: &BTreeMap<u32, u64>, over_time: Vec<u64>) -> MessageFigures {
-    let people: u64 = people_by_messages.values().sum();
-    let messages: u64 = people_by_messages.iter().map(|(messages, people)| u64::from(*messages) * people).sum();
-    // The least number of messages that so many hundredths of the people got no more than.
-    let percentile = |hundredths: u64| {
-        let wanted = (u128::from(people) * u128::from(hundredths)).div_ceil(100);
-        let mut covered = 0;
-        let reached = people_by_messages.iter().find(|(_, people)| {
-            covered += u128::from(**people);
-            covered >= wanted
-        });
-        reached.map_or(0, |(messages, _)| *messages)
-    };
-    let mut distribution: Vec<MessageRow> = Vec::new();
-    for (messages, people) in people_by_messages {
-        match distribution.last_mut().filter(|last| last.messages >= DISTRIBUTION_ROWS) {
-            Some(last) => (last.people, last.or_more) = (last.people + people, true),
-            None => distribution.push(MessageRow { messages: *messages, people: *people, or_more: false }),
-        }
-    }
-    #[expect(clippy::cast_precision_loss, reason = "a mean for people to read")]
-    let mean = if people == 0 { 0.0 } else { messages as f64 / people as f64 };
-    MessageFigures {
-        messages,
-        people,
-        mean: (mean * 1_000.0).round() / 1_000.0,
-        median: percentile(50),
-        p90: percentile(90),
-        p99: percentile(99),
-        max: people_by_messages.last_key_value().map_or(0, |(messages, _)| *messages),
-        distribution,
-        over_time,
-    }
-}
-
 fn number(amount: Decimal) -> JsonText {
     Value::Number(amount).to_json()
 }
 
 fn millionths(amount: i128) -> JsonText {
     number(Decimal::from_millionths(amount))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_those_of_people_who_got_any() {
-        let figures = message_figures(&BTreeMap::from([(1, 90), (2, 8), (50, 2)]), Vec::new());
-        assert_eq!((figures.people, figures.messages), (100, 206));
-        assert_eq!((figures.median, figures.p90, figures.p99, figures.max), (1, 1, 50, 50));
-        let more = message_figures(&BTreeMap::from([(1, 90), (30, 1), (31, 2), (700, 3)]), Vec::new());
-        let last = MessageRow { messages: 30, people: 6, or_more: true };
-        assert_eq!(more.distribution.last(), Some(&last));
-        let none = message_figures(&BTreeMap::new(), Vec::new());
-        assert_eq!((none.people, none.p99, none.mean.to_bits()), (0, 0, 0.0_f64.to_bits()));
-    }
 }

@@ -11,6 +11,7 @@
 //! | `people` | what is kept of each person: messages, and whether something differed |
 //! | `matching`, `differences` | which outputs are the same; what differs, and how far that is exact |
 //! | `tally`, `series` | what one rule set did |
+//! | `members`, `message_figures` | who is in which segment at the end; how many messages people get |
 //! | `report`, `assembly`, `reasons` | the result as it is serialized, how it is put together, differences in words |
 //!
 //! # Invariants
@@ -26,6 +27,8 @@ mod assembly;
 mod contender;
 mod differences;
 mod matching;
+mod members;
+mod message_figures;
 mod names;
 mod people;
 mod reasons;
@@ -39,7 +42,7 @@ use thiserror::Error;
 
 use crate::files::source::{FileItem, FileSourceError};
 use crate::log::{LogRecord, RecordKind};
-use crate::pipeline::{InputEntry, ParallelDecoder, PipelineOptions, ReadAhead};
+use crate::pipeline::{InputEntry, ParallelDecoder, PipelineOptions, PipelineTotals, ReadAhead};
 use crate::replay::DecodedItem;
 use contender::Contender;
 use differences::DifferenceCounts;
@@ -98,9 +101,6 @@ pub enum BacktestError {
     /// The workers can't be started.
     #[error("could not start the worker threads: {0}")]
     Workers(#[from] rayon::ThreadPoolBuildError),
-    /// The events can't be read.
-    #[error(transparent)]
-    Source(#[from] FileSourceError),
 }
 
 /// A backtest in progress: it is fed the log, then finished.
@@ -162,9 +162,9 @@ impl Backtest {
         })
     }
 
-    /// The new rules, and those that they are compared with.
-    pub fn rules(&self) -> impl Iterator<Item = &Ruleset> {
-        self.contenders.iter().map(|contender| &contender.pipeline.plan().rules)
+    /// The new rules.
+    pub fn rules(&self) -> &Ruleset {
+        &self.contenders[0].pipeline.plan().rules
     }
 
     /// The longest message, or line of a file, that is decoded, in bytes.
@@ -173,7 +173,7 @@ impl Backtest {
     }
 
     /// What was counted of events by the new rules.
-    pub fn totals(&self) -> crate::pipeline::PipelineTotals {
+    pub fn totals(&self) -> PipelineTotals {
         self.contenders[0].pipeline.totals()
     }
 
@@ -202,6 +202,24 @@ impl Backtest {
             }
         }
         self.advance();
+    }
+
+    /// Takes in everything that a source of files yields.
+    ///
+    /// # Errors
+    /// The source fails.
+    pub fn feed_files(
+        &mut self,
+        mut source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
+    ) -> Result<(), FileSourceError> {
+        let decoder = self.decoder.clone();
+        let mut next = source.next().transpose()?.map(|item| DecodedItem::of(item, &decoder));
+        while let Some(current) = next {
+            let following = source.next().transpose()?;
+            let decode = || following.map(|item| DecodedItem::of(item, &decoder));
+            (next, ()) = decoder.join(decode, || self.feed_item(&current));
+        }
+        Ok(())
     }
 
     fn feed_decoded(&mut self, decoded: &ReadAhead<'_>) {
@@ -302,23 +320,4 @@ fn take_while<'o, T>(rest: &mut &'o [T], is_meant: impl Fn(&T) -> bool) -> &'o [
     let (taken, after) = rest.split_at(count);
     *rest = after;
     taken
-}
-
-/// Tries rules on everything that a source of files yields. `watch` gets the totals of the new rules at the end.
-///
-/// # Errors
-/// Those of [`Backtest::new`], or the source fails.
-pub fn backtest_files(
-    mut backtest: Backtest,
-    source: impl Iterator<Item = Result<FileItem, FileSourceError>>,
-) -> Result<BacktestReport, BacktestError> {
-    let decoder = backtest.decoder.clone();
-    let mut source = source;
-    let mut next = source.next().transpose()?.map(|item| DecodedItem::of(item, &decoder));
-    while let Some(current) = next {
-        let following = source.next().transpose()?;
-        let decode = || following.map(|item| DecodedItem::of(item, &decoder));
-        (next, ()) = decoder.join(decode, || backtest.feed_item(&current));
-    }
-    Ok(backtest.finish())
 }

@@ -7,7 +7,7 @@ mod explain;
 mod inputs;
 mod numbers;
 mod report;
-mod report_page;
+pub(super) mod report_page;
 mod uplift;
 
 use clap::Subcommand;

@@ -12,10 +12,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use strum::VariantArray;
 
-const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
+/// The frame of a page.
+pub(in crate::cli) const PAGE: &str = include_str!("page.html");
+/// How pages look.
+pub(in crate::cli) const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
-const ECHARTS: &str = include_str!("echarts.common.min.js");
+/// The library that draws charts.
+pub(in crate::cli) const ECHARTS: &str = include_str!("echarts.common.min.js");
 
 /// The hours of a trend that are shown, the last ones.
 const TREND_HOURS: usize = 14 * 24;
@@ -74,22 +77,9 @@ impl ReportPage<'_> {
         // In a script, `</` and `<!--` would be HTML.
         let json = self.json()?.replace('<', "\\u003c");
         let title = self.title.replace('&', "&amp;").replace('<', "&lt;");
-        let mut page = String::with_capacity(PAGE.len() + STYLE.len() + SCRIPT.len() + ECHARTS.len() + json.len());
-        let mut rest = PAGE;
-        while let Some((before, from)) = rest.split_once("{{") {
-            let (name, after) = from.split_once("}}").unwrap_or((from, ""));
-            page.push_str(before);
-            page.push_str(match name {
-                "title" => &title,
-                "style" => STYLE,
-                "echarts" => ECHARTS,
-                "data" => &json,
-                _ => SCRIPT,
-            });
-            rest = after;
-        }
-        page.push_str(rest);
-        Ok(page)
+        let parts =
+            [("title", title.as_str()), ("style", STYLE), ("echarts", ECHARTS), ("data", &json), ("script", SCRIPT)];
+        Ok(filled(PAGE, &parts))
     }
 
     fn json(&self) -> Result<String, PageError> {
@@ -112,6 +102,20 @@ impl ReportPage<'_> {
             uplift: &self.uplift,
         })?)
     }
+}
+
+/// A page with its `{{names}}` replaced.
+pub(in crate::cli) fn filled(page: &str, parts: &[(&str, &str)]) -> String {
+    let mut filled = String::with_capacity(page.len() + parts.iter().map(|(_, part)| part.len()).sum::<usize>());
+    let mut rest = page;
+    while let Some((before, from)) = rest.split_once("{{") {
+        let (name, after) = from.split_once("}}").unwrap_or((from, ""));
+        filled.push_str(before);
+        filled.push_str(parts.iter().find(|(other, _)| *other == name).map_or("", |(_, part)| part));
+        rest = after;
+    }
+    filled.push_str(rest);
+    filled
 }
 
 /// The report without the numbers that the page does not show: hours, and cohorts by channel.
