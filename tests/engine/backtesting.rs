@@ -51,7 +51,7 @@ fn attempt(
     let lines: Vec<&[u8]> = events.split_inclusive(|byte| *byte == b'\n').collect();
     let place = LinePosition { file: "events.jsonl".into(), line: 1 };
     let blocks = lines.chunks(machine.batch).map(|lines| {
-        Ok(FileItem::Block(LineBlock { lines: lines.concat(), is_document: false, place: place.clone() }))
+        Ok(FileItem::Block(LineBlock { lines: lines.concat(), is_document: false, place: place.clone(), offset: 0 }))
     });
     let mut backtest = Backtest::new(&setup)?;
     backtest.feed_files(blocks).expect("there is nothing to read");
