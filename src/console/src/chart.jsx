@@ -27,7 +27,7 @@ function options({ series, format, days, width, height, kind }) {
     cursor: { points: { size: 7 }, drag: { x: false, y: false } },
     legend: { live: true },
     axes: [
-      { ...axis, space: 70, values: [
+      { ...axis, space: 90, values: [
         [86_400 * 365, '{YYYY}', null, null, null, null, null, null, 1],
         [86_400 * 28, '{MMM}', '\n{YYYY}', null, null, null, null, null, 1],
         [86_400, '{D} {MMM}', '\n{YYYY}', null, null, null, null, null, 1],

@@ -1,7 +1,7 @@
 // One person: what is known, what they are in and why, what happens next, and what happened.
 import { useState } from 'preact/hooks';
 import { path, request } from './api.js';
-import { instant, number, value } from './format.js';
+import { instant, number, plural, value } from './format.js';
 import { useData } from './hooks.js';
 import { Decisions } from './decisions.jsx';
 import { Memberships } from './memberships.jsx';
@@ -44,7 +44,7 @@ export function Person({ user }) {
                 <Figure name="First seen" value={<At at={found.first_event} />} />
                 <Figure name="Latest event" value={<At at={found.latest_event} />} />
                 {found.points?.map((one) => <Figure name={`Points: ${one.ledger}`} value={number(one.balance)} note={one.debt > 0 ? `${number(one.debt)} owed` : one.lots?.[0] && `next expire ${instant(one.lots[0].expires)}`} />)}
-                {found.models?.map((one) => <Figure name={`Still a customer (${one.model})`} value={one.p_alive == null ? '–' : `${Math.round(one.p_alive * 100)} %`} note={`${one.x + 1} purchases counted`} />)}
+                {found.models?.map((one) => <Figure name={`Still a customer (${one.model})`} value={one.p_alive == null ? '–' : `${Math.round(one.p_alive * 100)} %`} note={`${plural(one.x + 1, 'purchase')} counted`} />)}
               </div>
               <Tabs label="About this person" tabs={TABS} chosen={tab} onChoose={setTab} />
               {tab === 'why' && <Loaded of={why} what="why">{(data) => <Memberships explained={data.segments} />}</Loaded>}
@@ -64,7 +64,7 @@ export function Person({ user }) {
 function describe(found) {
   const traits = found.traits ?? {};
   const name = [traits.first_name, traits.last_name].filter(Boolean).join(' ') || traits.name;
-  return [name, traits.email, traits.country].filter((part) => typeof part === 'string').join(' · ') || 'A visitor without traits';
+  return [name, traits.email, traits.country].filter((part) => typeof part === 'string').join(' · ') || 'No name, address or country known';
 }
 
 /** What time alone will change: segments, messages that wait, points that expire. */
