@@ -34,6 +34,17 @@ fn the_demo_shows_actions_serves_metrics_and_ends_with_a_summary() {
     let first_action = lines.next().expect("an action");
     let metrics = get(&address, "/metrics");
     assert!(get(&address, "/healthz").ends_with("ok\n"));
+    assert!(opening.contains(&format!("console at http://{address}/,")), "{opening}");
+    assert!(get(&address, "/").contains("content-security-policy: default-src 'none'"));
+    let json = |path: &str| -> serde_json::Value {
+        let answer = get(&address, path);
+        serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("JSON")
+    };
+    let segments = json("/v1/segments")["segments"].as_array().expect("segments").clone();
+    assert!(segments.iter().any(|segment| segment["users"].as_u64() > Some(0)));
+    let points = json("/v1/segments/new_visitor/history")["points"].as_array().expect("hours").clone();
+    assert!(points.len() > 100 && points.iter().any(|hour| hour["entered"].as_u64() > Some(0)), "{}", points.len());
+    assert_eq!(json("/v1/session"), serde_json::json!({"role": "operator", "sign_in": false}));
     let rest: Vec<String> = lines.collect();
     assert!(demo.wait().expect("it ends").success());
 

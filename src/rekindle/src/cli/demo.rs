@@ -1,5 +1,7 @@
 //! `rekindle demo`: a simulated storefront, the real engine, no server.
 
+mod browser;
+mod rules;
 mod screen;
 #[cfg(test)]
 mod tests;
@@ -14,25 +16,29 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::load::FileLoadError;
+use super::CliError;
+use super::load::{FileLoadError, load_settled_rules};
 use super::secret::LoadedSecret;
 use super::summary::{RunInfo, Summary};
-use super::{CliError, load_rules};
-use crate::api::{MetricsCache, Routes};
+use crate::api::{ApiServices, MetricsCache, Routes};
 use crate::metrics::{MetricsPage, MetricsRegistry};
 use rekindle_core::budgets::BudgetBook;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
-use rekindle_core::rules::{self, ruleset::Ruleset};
+use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::files::sink::OutputFile;
-use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, PipelineTotals};
-use rekindle_settings::Secret;
+use rekindle_runtime::health::Health;
+use rekindle_runtime::live::{EngineHandle, SteppedEngine};
+use rekindle_runtime::log::RecordKind;
+use rekindle_runtime::pipeline::{InputEntry, Pipeline, PipelineOptions, PipelineTotals};
+use rekindle_settings::{HttpSettings, Secret};
 use rekindle_simulator::messages::{MessageCoupon, STEP_MAX, ShopMessage};
 use rekindle_simulator::{Simulator, SimulatorOptions};
 use rekindle_web::{BindError, HttpServer};
+use rules::{DemoForgetRequests, DemoRules};
 use screen::Screen;
 
 /// The default rules of the demo.
@@ -58,8 +64,8 @@ const FRAME_INTERVAL: Duration = Duration::from_millis(50);
 /// Two thousand shoppers come, browse, fill carts, buy, go cold and come back, in accelerated time: days pass in seconds.
 /// The shop ships their orders, some late, and answers their tickets; members check in every day.
 /// Messages make some of them buy: of those who get one by e-mail 10 %, by push 5 %, with the code of a coupon 25 %.
-/// The engine is the one that `replay` runs, with the starter pack of rules; every action it decides on is printed. Ctrl-C
-/// ends the demo with a summary.
+/// The engine is the one that `replay` runs, with the starter pack of rules; every action it decides on is printed. The console
+/// shows people, segments, campaigns and rules in the browser. Ctrl-C ends the demo with a summary.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// End after this many seconds
@@ -90,39 +96,56 @@ pub struct DemoArgs {
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
 
-    /// The address of /metrics and /healthz; by default 127.0.0.1:9464, or another port where that one is in use
+    /// The address of the console, the API and /metrics; by default 127.0.0.1:9464, or another port where that one is in use. On an
+    /// address that other machines reach there are only /metrics and /healthz
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+
+    /// Do not open the console in the browser
+    #[arg(long)]
+    no_open: bool,
 }
 
 fn starter_pack() -> Result<Ruleset, FileLoadError> {
-    rules::compile(STARTER_PACK).map_err(|problems| {
+    rekindle_core::rules::compile(STARTER_PACK).map_err(|problems| {
         FileLoadError::Wrong(rekindle_core::diagnostics::render("starter pack", STARTER_PACK, &problems, false))
     })
 }
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
-    let rules = match &args.rules {
-        Some(path) => load_rules(path)?,
-        None => starter_pack()?,
+    let (rules, text) = match &args.rules {
+        Some(path) => load_settled_rules(path)?,
+        None => (starter_pack()?, STARTER_PACK.to_owned()),
     };
     let stop = Arc::new(AtomicBool::new(false));
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::system("start the runtime"))?;
     let plan = Arc::new(ExecutionPlan::new(rules));
-    let board = Arc::new(DemoMetrics { plan: Arc::clone(&plan), counted: Mutex::default() });
-    let address = runtime.block_on(serve(args.listen, Arc::clone(&board)))?;
+    let board = Arc::new(DemoMetrics::default());
+    let (live, demo) = Demo::open(args, plan, Arc::clone(&board))?;
+    let services = ApiServices {
+        rules: Arc::new(DemoRules::new(live.clone(), args.rules.clone(), text)),
+        live,
+        health: Health::default(),
+        forget: Arc::clone(&demo.forget) as _,
+        started: Instant::now(),
+        clock: None,
+    };
+    let address = runtime.block_on(serve(args.listen, board, services))?;
     let stopping = Arc::clone(&stop);
     runtime.spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             stopping.store(true, Ordering::Relaxed);
         }
     });
-    Demo::open(args, plan, board)?.run(args, address, &stop)
+    let ended = demo.run(args, address, &stop);
+    // Somebody may be watching, without an end.
+    runtime.shutdown_background();
+    ended
 }
 
 /// The counters of the demo, for scrapes.
+#[derive(Default)]
 struct DemoMetrics {
-    plan: Arc<ExecutionPlan>,
     /// Nothing until the history was simulated.
     counted: Mutex<Option<DemoTotals>>,
 }
@@ -130,6 +153,7 @@ struct DemoMetrics {
 /// The totals of the engine, what is counted of goals, the budgets, and the growth numbers if the rules ask for them.
 #[derive(Clone)]
 struct DemoTotals {
+    plan: Arc<ExecutionPlan>,
     totals: PipelineTotals,
     watermark: Timestamp,
     growth: Option<Arc<GrowthReport>>,
@@ -144,10 +168,10 @@ impl DemoMetrics {
 
     fn collect(&self, page: &mut MetricsPage) {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(DemoTotals { totals, watermark, growth, uplift, budgets }) = counted {
-            page.totals(&self.plan.rules, &totals, watermark);
-            page.uplift(&self.plan.rules, &uplift);
-            budgets.iter().for_each(|book| page.budgets(&self.plan.rules, book, watermark));
+        if let Some(DemoTotals { plan, totals, watermark, growth, uplift, budgets }) = counted {
+            page.totals(&plan.rules, &totals, watermark);
+            page.uplift(&plan.rules, &uplift);
+            budgets.iter().for_each(|book| page.budgets(&plan.rules, book, watermark));
             growth.iter().for_each(|report| page.growth(report));
         }
         page.build();
@@ -155,8 +179,13 @@ impl DemoMetrics {
     }
 }
 
-/// Serves metrics at the given address; without one at the default address, or on another port if that is in use.
-async fn serve(wanted: Option<SocketAddr>, board: Arc<DemoMetrics>) -> Result<SocketAddr, CliError> {
+/// Serves the console, the API and metrics at the given address; without one at the default address, or on another port if that is
+/// in use. Only metrics, where others can reach the address.
+async fn serve(
+    wanted: Option<SocketAddr>,
+    board: Arc<DemoMetrics>,
+    services: ApiServices,
+) -> Result<SocketAddr, CliError> {
     let server = match HttpServer::bind(wanted.unwrap_or(LISTEN)).await {
         Err(BindError::Bind { source, .. }) if wanted.is_none() && source.kind() == std::io::ErrorKind::AddrInUse => {
             HttpServer::bind(SocketAddr::new(LISTEN.ip(), 0)).await
@@ -168,16 +197,25 @@ async fn serve(wanted: Option<SocketAddr>, board: Arc<DemoMetrics>) -> Result<So
     let registry = MetricsRegistry::default();
     registry.add_collector(move |page| board.collect(page));
     let metrics = MetricsCache::new(move |format| registry.page().written(format));
-    let routes = Routes::metrics_only(metrics, address);
+    let routes = match has_api(address) {
+        true => Routes::new(services, metrics, &HttpSettings { listen: address, ..HttpSettings::default() })?,
+        false => Routes::metrics_only(metrics, address),
+    };
     tokio::spawn(routes.serve(server, std::future::pending()));
     Ok(address)
 }
 
+/// Whether there is an API without a token at that address.
+fn has_api(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
 /// The storefront and the engine behind it.
 struct Demo {
-    plan: Arc<ExecutionPlan>,
     simulator: Simulator,
-    pipeline: Pipeline,
+    engine: SteppedEngine,
+    /// Requests to forget shoppers.
+    forget: Arc<DemoForgetRequests>,
     board: Arc<DemoMetrics>,
     lines: Vec<u8>,
     /// Where the events are written to as well.
@@ -189,45 +227,66 @@ struct Demo {
 }
 
 impl Demo {
-    fn open(args: &DemoArgs, plan: Arc<ExecutionPlan>, board: Arc<DemoMetrics>) -> Result<Demo, CliError> {
+    fn open(
+        args: &DemoArgs,
+        plan: Arc<ExecutionPlan>,
+        board: Arc<DemoMetrics>,
+    ) -> Result<(EngineHandle, Demo), CliError> {
         let secret = LoadedSecret::of_command(args.secret_file.clone().map(Secret::File).as_ref())?;
-        let pipeline = Pipeline::new(Arc::clone(&plan), PipelineOptions { secret, ..PipelineOptions::default() })?;
+        let pipeline = Pipeline::new(plan, PipelineOptions { secret, ..PipelineOptions::default() })?;
         let options = SimulatorOptions { seed: args.seed, shoppers: args.shoppers, start: OPENING };
         let frames_per_second = 1_000 / FRAME_INTERVAL.as_millis() as i64;
         let step = Span((args.speed.0 / frames_per_second).clamp(1, STEP_MAX.0));
         let events = args.events.as_deref().map(|path| OutputFile::create("the events", Some(path))).transpose()?;
         let simulator = Simulator::new(options);
-        Ok(Demo { plan, simulator, pipeline, board, lines: Vec::new(), events, step, now: OPENING })
+        let (live, engine) = SteppedEngine::new(pipeline);
+        let (forget, lines) = (Arc::default(), Vec::new());
+        Ok((live, Demo { simulator, engine, forget, board, lines, events, step, now: OPENING }))
     }
 
     fn run(mut self, args: &DemoArgs, address: SocketAddr, stop: &AtomicBool) -> Result<(), CliError> {
-        let mut screen = Screen::new(Arc::clone(&self.plan));
+        let mut screen = Screen::new(self.plan());
+        let served = match has_api(address) {
+            true => format!("console at http://{address}/, metrics at http://{address}/metrics"),
+            false => format!("metrics at http://{address}/metrics"),
+        };
         screen.say(&format!(
-            "{} shoppers, {} passes in a second; metrics at http://{address}/metrics; Ctrl-C ends the show",
+            "{} shoppers, {} passes in a second; {served}; Ctrl-C ends the show",
             args.shoppers, args.speed
         ))?;
         let warmed_up_at = OPENING + WARM_UP;
         while self.now < warmed_up_at && !stop.load(Ordering::Relaxed) {
             self.advance_by(STEP_MAX)?;
+            self.engine.answer();
+        }
+        if !args.no_open && has_api(address) {
+            browser::open(&format!("http://{address}/"));
         }
         screen.say(&format!("75 days of history simulated; it is {} in the shop", self.now))?;
         let started = Instant::now();
         let end = args.seconds.map(|seconds| started + Duration::from_secs(seconds));
-        let (mut growth, mut reported) = (self.pipeline.growth(None).map(Arc::new), started);
+        let (mut growth, mut reported) = (self.engine.pipeline().growth(None).map(Arc::new), started);
         while !stop.load(Ordering::Relaxed) && end.is_none_or(|end| Instant::now() < end) {
             let frame_started = Instant::now();
             let elapsed_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
             let virtual_ms = i64::try_from(i128::from(elapsed_ms) * i128::from(args.speed.0) / 1_000);
             let outputs = self.advance(warmed_up_at + Span(virtual_ms.unwrap_or(i64::MAX / 8)))?;
-            let totals = self.pipeline.totals();
+            self.engine.answer();
+            let pipeline = self.engine.pipeline();
+            let totals = pipeline.totals();
             if reported.elapsed() >= GROWTH_REPORT_INTERVAL {
-                (growth, reported) = (self.pipeline.growth(None).map(Arc::new), Instant::now());
+                (growth, reported) = (pipeline.growth(None).map(Arc::new), Instant::now());
             }
-            let (watermark, growth) = (self.pipeline.watermark(), growth.clone());
-            let uplift = self.pipeline.uplift();
-            let budgets = self.pipeline.budgets().cloned();
-            self.board.put(DemoTotals { totals: totals.clone(), watermark, growth, uplift, budgets });
+            self.board.put(DemoTotals {
+                plan: Arc::clone(pipeline.plan()),
+                totals: totals.clone(),
+                watermark: pipeline.watermark(),
+                growth: growth.clone(),
+                uplift: pipeline.uplift(),
+                budgets: pipeline.budgets().cloned(),
+            });
             screen.show(&outputs)?;
+            screen.follow(pipeline.plan());
             screen.status(self.now, &totals)?;
             thread::sleep(FRAME_INTERVAL.saturating_sub(frame_started.elapsed()));
         }
@@ -236,8 +295,13 @@ impl Demo {
             events.finish()?;
         }
         let run = RunInfo { took: started.elapsed(), until: self.now, at_full_speed: false };
-        screen.say(Summary::new(&self.plan.rules, &self.pipeline.totals(), run).to_string().trim_end())?;
+        screen.say(Summary::new(&self.plan().rules, &self.engine.pipeline().totals(), run).to_string().trim_end())?;
         Ok(())
+    }
+
+    /// The rules in force.
+    fn plan(&self) -> Arc<ExecutionPlan> {
+        Arc::clone(self.engine.pipeline().plan())
     }
 
     /// Advances the shop and the engine by whole steps, to `to` or a little before.
@@ -251,16 +315,19 @@ impl Demo {
 
     /// Advances the shop and the engine, and hands what is sent to the shoppers.
     fn advance_by(&mut self, step: Span) -> Result<Vec<Output>, CliError> {
-        let (to, mut outputs) = (self.now + step, Vec::new());
+        let to = self.now + step;
         self.lines.clear();
         self.simulator.advance(to, &mut self.lines);
         if let Some(events) = &mut self.events {
             events.write(|file| file.write_all(&self.lines))?;
         }
-        self.pipeline.feed(&self.lines, &mut |_| {}, &mut outputs);
-        self.pipeline.advance_to(to, &mut outputs);
-        outputs.sort_by_key(|output| output.at);
-        for message in outputs.iter().filter_map(|output| message_of(&self.plan.rules, output)) {
+        let forget = self.forget.take();
+        let entry = |kind, lines| InputEntry { kind, lines, received: None, is_whole: false };
+        let mut entries = vec![entry(RecordKind::Events, self.lines.as_slice())];
+        entries.extend((!forget.is_empty()).then(|| entry(RecordKind::Forget, forget.as_slice())));
+        let outputs = self.engine.step(&entries, to);
+        let plan = self.plan();
+        for message in outputs.iter().filter_map(|output| message_of(&plan.rules, output)) {
             self.simulator.receive(message);
         }
         self.now = to;

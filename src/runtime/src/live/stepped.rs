@@ -22,6 +22,9 @@ use rekindle_core::time::Timestamp;
 /// The statistics are published at most this often.
 const STATISTICS_INTERVAL: Duration = Duration::from_millis(200);
 
+/// An hour.
+const HOUR_MS: i64 = 3_600_000;
+
 /// An engine without a thread.
 pub struct SteppedEngine {
     pipeline: Pipeline,
@@ -30,6 +33,8 @@ pub struct SteppedEngine {
     state_size: StateSizeCount,
     growth: GrowthReportSchedule,
     published: Option<Instant>,
+    /// The latest hour in the history.
+    hour: i64,
 }
 
 impl SteppedEngine {
@@ -39,8 +44,15 @@ impl SteppedEngine {
         shared.is_live.send_replace(true);
         let (sender, requests) = mpsc::channel(REQUEST_QUEUE_CAPACITY);
         let (state_size, growth) = (StateSizeCount::default(), GrowthReportSchedule::default());
-        let engine =
-            SteppedEngine { pipeline, shared: Arc::clone(&shared), requests, state_size, growth, published: None };
+        let engine = SteppedEngine {
+            pipeline,
+            shared: Arc::clone(&shared),
+            requests,
+            state_size,
+            growth,
+            published: None,
+            hour: i64::MIN,
+        };
         (EngineHandle { shared, requests: sender }, engine)
     }
 
@@ -59,6 +71,13 @@ impl SteppedEngine {
         self.shared.note(&self.pipeline, &fired);
         outputs.append(&mut fired);
         outputs.sort_by_key(|output| output.at);
+        // Many hours may pass between two publications of the statistics.
+        let hour = self.pipeline.watermark().0.div_euclid(HOUR_MS);
+        if hour != self.hour {
+            let plan = self.pipeline.plan();
+            self.shared.history.update(&plan.rules, &self.pipeline.totals(), self.pipeline.watermark());
+            self.hour = hour;
+        }
         self.shared.feed.offer(self.pipeline.plan(), &outputs);
         outputs
     }

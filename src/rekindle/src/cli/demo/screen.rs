@@ -45,6 +45,11 @@ impl Screen {
         Screen { plan, bar, second: now, shown: 0, skipped: 0, last_status: now }
     }
 
+    /// From here on the outputs are those of these rules.
+    pub(super) fn follow(&mut self, plan: &Arc<ExecutionPlan>) {
+        self.plan = Arc::clone(plan);
+    }
+
     /// Prints a line.
     ///
     /// # Errors

@@ -37,8 +37,7 @@ struct Watched {
 fn watch(rules: Ruleset) -> Watched {
     let DefaultDemo { args } = DefaultDemo::parse_from(["demo"]);
     let plan = Arc::new(ExecutionPlan::new(rules));
-    let board = Arc::new(DemoMetrics { plan: Arc::clone(&plan), counted: Mutex::default() });
-    let mut demo = Demo::open(&args, Arc::clone(&plan), board).expect("it opens");
+    let (_, mut demo) = Demo::open(&args, Arc::clone(&plan), Arc::default()).expect("it opens");
     let shown_from = OPENING + WARM_UP;
     while demo.now < shown_from {
         demo.advance_by(STEP_MAX).expect("no file is written");
@@ -83,7 +82,7 @@ fn within_two_minutes_everything_in_the_starter_pack_occurs_and_promotions_wait_
     let without = STARTER_PACK.replace(by_count, "true").replace(by_segment, "true");
     let paused_by = |text: &str| STARTER_PACK.matches(text).count();
     assert!(paused_by(by_count) >= 3 && paused_by(by_segment) >= 2, "promotions ask for open tickets");
-    let unpaused = watch(rules::compile(&without).expect("sound as well"));
+    let unpaused = watch(rekindle_core::rules::compile(&without).expect("sound as well"));
     let paused: Vec<_> = decided[&false].intersection(&unpaused.decided[&true]).collect();
     assert!(paused.len() >= 2, "{paused:?} are all promotions that open tickets stopped");
     eprintln!("{entered:#?}\n{sent:#?}\n{paused:#?}");
@@ -122,9 +121,8 @@ within = "7d"
 
 fn demo_of(rules: &str, options: &[&str]) -> Demo {
     let DefaultDemo { args } = DefaultDemo::parse_from(["demo"].iter().chain(options));
-    let plan = Arc::new(ExecutionPlan::new(rules::compile(rules).expect("sound rules")));
-    let board = Arc::new(DemoMetrics { plan: Arc::clone(&plan), counted: Mutex::default() });
-    Demo::open(&args, plan, board).expect("it opens")
+    let plan = Arc::new(ExecutionPlan::new(rekindle_core::rules::compile(rules).expect("sound rules")));
+    Demo::open(&args, plan, Arc::default()).expect("it opens").1
 }
 
 #[test]
@@ -133,7 +131,7 @@ fn uplift_finds_what_messages_do_and_nothing_where_they_do_nothing() {
     while demo.now < OPENING + WARM_UP {
         demo.advance_by(STEP_MAX).expect("no file is written");
     }
-    let report = UpliftReport::new(&demo.plan.rules, &demo.pipeline.uplift());
+    let report = UpliftReport::new(&demo.plan().rules, &demo.engine.pipeline().uplift());
     let of = |campaign: &str| {
         let goal = report.goals.iter().find(|goal| &*goal.campaign == campaign).expect("it has a goal");
         let comparison = goal.comparisons.iter().find(|comparison| comparison.measure == Measure::Users);
