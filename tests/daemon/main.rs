@@ -12,6 +12,7 @@ mod equality;
 mod faults;
 mod forgetting;
 mod from_log;
+mod history;
 mod letters;
 mod mapped;
 mod recovery;

@@ -12,8 +12,11 @@ use rekindle_core::rules;
 use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::files::source::EventFiles;
-use rekindle_runtime::history::{HistoryRequest, IndexUse, IndexedFiles};
-use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
+use rekindle_runtime::history::{
+    HistoryRecord, HistoryRequest, IndexUse, IndexedFiles, OwnRecords, StreamIndex, UserReplay,
+};
+use rekindle_runtime::log::{LogRecord, RecordKind};
+use rekindle_runtime::pipeline::{InputEntry, Pipeline, PipelineOptions};
 use rekindle_runtime::replay::story_of;
 use rekindle_test_kit::generator::{LanguageParts, Scenario, scenario_of};
 
@@ -64,6 +67,31 @@ fn in_batches(events: &[u8], size: usize) -> Vec<u8> {
     batches.collect::<String>().into_bytes()
 }
 
+/// The log as records of a stream: each received some time after the one before, with requests to forget among them.
+fn records_of(events: &[u8], gaps_ms: &[i64], forgotten: &[(usize, usize)]) -> Vec<LogRecord> {
+    let mut records = Vec::new();
+    let mut received = Timestamp::parse_rfc3339("2026-03-05T00:00:00Z").expect("a time");
+    for (number, line) in events.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        received = received + Span(gaps_ms[number % gaps_ms.len()]);
+        let mut add = |kind, lines: Vec<u8>| {
+            let sequence = 3 * (records.len() as u64) + 7;
+            records.push(LogRecord { sequence, received, kind, lines: lines.into() });
+        };
+        for (_, id) in forgotten.iter().filter(|(before, _)| *before == number) {
+            add(RecordKind::Forget, format!("{{\"user\":\"{}\"}}", IDS[*id]).into_bytes());
+        }
+        if number % 5 == 4 {
+            add(RecordKind::Tick, Vec::new());
+        }
+        add(RecordKind::Events, line.to_vec());
+    }
+    records
+}
+
+fn entry(record: &LogRecord) -> InputEntry<'_> {
+    InputEntry { kind: record.kind, lines: &record.lines, received: Some(record.received), is_whole: true }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -107,5 +135,70 @@ proptest! {
                 prop_assert_eq!(of_index, of_log, "{} until {:?}", user, until);
             }
         }
+    }
+
+    #[test]
+    fn a_history_from_the_index_of_a_stream_is_that_of_the_stream_as_it_was_then(
+        scenario in scenario_without_budgets(),
+        gaps_ms in prop::collection::vec(0..400_000_i64, 1..5),
+        forgotten in prop::collection::vec((0..30_usize, 0..IDS.len()), 0..3),
+        asked in prop::collection::vec(0..60_usize, 1..4),
+        expires in any::<bool>(),
+    ) {
+        let plan = Arc::new(ExecutionPlan::new(rules::compile(&scenario.rules_toml()).expect("the rules compile")));
+        let options = PipelineOptions {
+            partitions: 3,
+            workers: 1,
+            max_disorder: Span(scenario.max_disorder_ms()),
+            secret: DrawSecret::of_file(scenario.secret().as_bytes()),
+            state_ttl: expires.then_some(Span(86_400_000)),
+            ..PipelineOptions::default()
+        };
+        let records = records_of(&scenario.events_jsonl(), &gaps_ms, &forgotten);
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = || StreamIndex::open(folder.path(), "EVENTS", 1, &options).expect("the index");
+        let mut index = open();
+        let (first, second) = records.split_at(records.len() / 2);
+        index.add(first).expect("entries");
+        index.write().expect("the index is written");
+        index.add(second).expect("entries");
+        for asked in asked {
+            let until = records.get(asked).map_or(Timestamp(scenario.until_ms()), |record| record.received);
+            let mut whole = Pipeline::new(Arc::clone(&plan), options.clone()).expect("threads start");
+            let mut outputs = Vec::new();
+            let known: Vec<InputEntry<'_>> = records.iter().filter(|record| record.received <= until).map(entry).collect();
+            known.iter().for_each(|entry| whole.feed_entries(&[*entry], &mut |_| {}, &mut outputs));
+            whole.advance_to(until, &mut outputs);
+            whole.end_log(&mut outputs);
+            for user in IDS {
+                let mut own = OwnRecords::new(user, &options, Some(until), index.has_forgets());
+                loop {
+                    let wanted = index.wanted(&mut own, Some(until)).expect("the index");
+                    if wanted.is_empty() {
+                        break;
+                    }
+                    for place in wanted {
+                        let record = records.iter().find(|record| record.sequence == place.0).expect("a record");
+                        if record.received > until {
+                            own.add_later(place);
+                            continue;
+                        }
+                        let (kind, lines, received) = (record.kind, record.lines.clone(), Some(record.received));
+                        own.add(place, HistoryRecord { kind, lines, received }).expect("few bytes");
+                    }
+                }
+                let mut replay = UserReplay::new(Arc::clone(&plan), &options, Some(until), user).expect("threads start");
+                own.into_records().for_each(|(_, latest_read, record)| replay.feed(latest_read, &record));
+                let story = replay.finish(Some(until));
+                let of_user: Vec<Output> = outputs.iter().filter(|output| &*output.user == *user).cloned().collect();
+                prop_assert_eq!(
+                    told(&plan, &story.pipeline, &story.outputs, user),
+                    told(&plan, &whole, &of_user, user),
+                    "{} at {}", user, until
+                );
+            }
+        }
+        drop(index);
+        prop_assert_eq!(open().covered(), first.last().map_or(0, |record| record.sequence), "what was not written is read again");
     }
 }

@@ -13,6 +13,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rekindle::api::{ApiServices, Routes, RulesProvider};
 use rekindle::api::{ForgetError, ForgetRequests, LoggedPosition, MetricsCache};
+use rekindle::api::{HistoryRequests, HistoryUnavailable, LoggedStory, StoryRequest};
 use rekindle::metrics::ExpositionFormat;
 use rekindle::reload::{ActiveRules, FromLogEnd, FromLogReload, ReloadError, ReloadOutcome};
 use rekindle_core::checkpoint::{ColdStart, RulesComparison, WarmUp};
@@ -140,6 +141,13 @@ impl ForgetRequests for Log {
     }
 }
 
+/// The log of this server is not kept.
+impl HistoryRequests for Log {
+    fn story(&self, _: StoryRequest) -> BoxFuture<'_, Result<LoggedStory, HistoryUnavailable>> {
+        async { Err(HistoryUnavailable::NoLog) }.boxed()
+    }
+}
+
 impl RulesProvider for RulesFile {
     fn active(&self) -> ActiveRules {
         assert!(!self.broken.load(Ordering::Relaxed), "broken for a test");
@@ -240,6 +248,7 @@ impl Api {
             health: health.clone(),
             rules: Arc::<RulesFile>::clone(&rules),
             forget: Arc::<Log>::clone(&log),
+            history: Arc::<Log>::clone(&log),
             started: Instant::now(),
             clock: None,
         };

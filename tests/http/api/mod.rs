@@ -10,6 +10,7 @@ mod limits;
 mod live;
 mod points;
 mod rules_editor;
+mod search;
 mod segments;
 mod session;
 mod uplift;

@@ -20,6 +20,7 @@ mod packed_users;
 mod points_counters;
 mod recomputed;
 mod report;
+mod search;
 pub(crate) mod sections;
 mod snapshot;
 mod steps;
@@ -45,6 +46,7 @@ pub use report::{
     AskReport, DeferredDecisionReport, ExposureReport, FeatureReport, GoalExposureReport, KeyExposureReport,
     KeyInstanceReport, LedgerReport, LotReport, ReservationReport, UserReport,
 };
+pub use search::{SearchBounds, UserMatch};
 pub use timer_mark::TimerMark;
 pub use user::User;
 

@@ -294,7 +294,8 @@ impl UserTable {
             + self.found.capacity() * size_of::<u32>()
     }
 
-    fn id_of(&self, slot: u32) -> &str {
+    /// The id of the user in a slot; empty: nobody is.
+    pub(super) fn id_of(&self, slot: u32) -> &str {
         id_of(&self.slots, &self.chunks, &self.residents, slot)
     }
 

@@ -149,7 +149,7 @@ impl CoreNatsReader {
 
     fn record(&mut self, message: async_nats::Message) -> LogRecord {
         self.sequence += 1;
-        let kind = self.source.kind_of(&message);
+        let kind = self.source.kind_of(&message.subject);
         if kind == RecordKind::Tick {
             add(&self.source.status.ticks_received, 1);
             self.ticker.came_back();
@@ -157,7 +157,7 @@ impl CoreNatsReader {
                 info!("reading {}; ticks come back", self.source.settings.subjects.join(", "));
             }
         }
-        let (kind, lines) = self.source.content(kind, message);
+        let (kind, lines) = self.source.content(kind, &message.subject, message.payload);
         LogRecord { sequence: self.sequence, received: now(), kind, lines }
     }
 

@@ -233,7 +233,7 @@ impl JetStreamReader {
 
     fn record(&mut self, metadata: &MessageMetadata, message: async_nats::Message) -> LogRecord {
         self.pending = metadata.pending;
-        let kind = self.source.kind_of(&message);
+        let kind = self.source.kind_of(&message.subject);
         if kind == RecordKind::Tick {
             add(&self.source.status.ticks_received, 1);
             self.ticker.came_back();
@@ -241,7 +241,7 @@ impl JetStreamReader {
                 info!("ticks come back from stream {} again", self.stream());
             }
         }
-        let (kind, lines) = self.source.content(kind, message);
+        let (kind, lines) = self.source.content(kind, &message.subject, message.payload);
         LogRecord { sequence: metadata.stream_sequence, received: metadata.received, kind, lines }
     }
 }

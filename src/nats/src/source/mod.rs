@@ -29,7 +29,7 @@ use async_nats::Subscriber;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 
-use crate::NatsConnection;
+use crate::{JetStreamError, NatsConnection};
 use rekindle_core::time::Span;
 use rekindle_mapping::MappingTable;
 use rekindle_runtime::compression::decompressed;
@@ -141,23 +141,35 @@ impl NatsSource {
         }
     }
 
+    /// The record of the stream with this sequence, as it is read from the log; `None`: the stream does not have it any more.
+    ///
+    /// # Errors
+    /// JetStream does not say.
+    pub async fn record(&self, sequence: u64) -> Result<Option<LogRecord>, JetStreamError> {
+        let message = self.connection.message(&self.settings.stream, sequence).await?;
+        Ok(message.and_then(|message| {
+            let kind = self.kind_of(&message.subject);
+            let (kind, lines) = self.content(kind, &message.subject, message.payload.into());
+            Some(LogRecord { sequence, received: message.time?, kind, lines })
+        }))
+    }
+
     /// The kind and the content of a message; no content, if it is a tick. That depends on nothing but the message and the settings.
-    fn content(&self, kind: RecordKind, message: async_nats::Message) -> (RecordKind, bytes::Bytes) {
+    fn content(&self, kind: RecordKind, subject: &str, payload: bytes::Bytes) -> (RecordKind, bytes::Bytes) {
         let table = match kind {
             RecordKind::Tick => return (kind, bytes::Bytes::new()),
-            RecordKind::Events => mapped::table_of(&self.mappings, &message.subject),
+            RecordKind::Events => mapped::table_of(&self.mappings, subject),
             RecordKind::Forget | RecordKind::Mapped => None,
         };
-        let body = decompressed(message.payload, self.max_unpacked_bytes);
+        let body = decompressed(payload, self.max_unpacked_bytes);
         match table {
             Some(table) => (RecordKind::Mapped, mapped::lines_of(table, &body, self.max_unpacked_bytes)),
             None => (kind, body),
         }
     }
 
-    /// The kind of a message, by its subject.
-    fn kind_of(&self, message: &async_nats::Message) -> RecordKind {
-        let subject = message.subject.as_str();
+    /// The kind of a message on a subject.
+    fn kind_of(&self, subject: &str) -> RecordKind {
         if subject == self.settings.tick_subject {
             RecordKind::Tick
         } else if subject == self.settings.forget_subject {

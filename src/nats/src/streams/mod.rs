@@ -112,6 +112,27 @@ pub async fn ensure_stream(
     Ok(VerifiedStream { info, created: false, notes })
 }
 
+/// What a stream has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamContents {
+    /// When it was created, in milliseconds since 1970.
+    pub created_ms: i64,
+    /// Its first sequence.
+    pub first: u64,
+    /// Its last sequence.
+    pub last: u64,
+}
+
+/// What a stream has now.
+///
+/// # Errors
+/// JetStream does not say.
+pub async fn stream_contents(connection: &NatsConnection, stream: &str) -> Result<StreamContents, JetStreamError> {
+    let info = connection.stream_info(stream).await?.info;
+    let (first, last) = (info.state.first_sequence, info.state.last_sequence);
+    Ok(StreamContents { created_ms: created_ms(&info), first, last })
+}
+
 /// When the stream was created, in milliseconds since 1970.
 pub fn created_ms(info: &Info) -> i64 {
     i64::try_from(info.created.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)

@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::history::{LoggedStory, StoryRequest};
 use super::params::{ExplainedSegment, PathId};
 use super::problem::ProblemDocument;
 use super::routes::ApiServices;
@@ -20,6 +21,9 @@ use rekindle_runtime::pipeline::UserCopy;
 struct UserExplanation<'e> {
     user: &'e str,
     segments: Vec<SegmentExplanationDocument<'e>>,
+    /// Of `at`: what the log does not tell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 /// Why a user is in segments, or is not
@@ -31,7 +35,8 @@ struct UserExplanation<'e> {
 #[utoipa::path(get, path = "/v1/users/{id}/explain", tag = "users",
     params(
         ("id" = String, Path, description = "The user's id, percent-encoded", example = "u42"),
-        ("segment" = Option<String>, Query, description = "Only this segment")
+        ("segment" = Option<String>, Query, description = "Only this segment"),
+        ("at" = Option<String>, Query, description = "As of this time (RFC 3339, or a date), from the user's own events in the log")
     ),
     responses(
         (status = 200, description = "Every segment that was asked for", body = Object),
@@ -41,10 +46,17 @@ struct UserExplanation<'e> {
 pub(super) async fn explain(
     State(services): State<Arc<ApiServices>>,
     PathId(id): PathId,
-    ExplainedSegment(segment): ExplainedSegment,
+    ExplainedSegment { segment, at }: ExplainedSegment,
 ) -> Result<Response, ProblemDocument> {
     let busy = |busy: EngineBusy| ProblemDocument::unavailable(busy.to_string());
-    let copy = services.live.copy_of(&id).await.map_err(busy)?;
+    let (copy, notes) = match at {
+        None => (services.live.copy_of(&id).await.map_err(busy)?, Vec::new()),
+        Some(_) => {
+            let request = StoryRequest { user: id.clone(), until: at, with_texts: false };
+            let LoggedStory { story, notes, .. } = services.history.story(request).await?;
+            (story.pipeline.copy_of(&id), notes)
+        }
+    };
     let UserCopy { plan, user, at } =
         copy.ok_or_else(|| ProblemDocument::not_found("nothing is known of this user"))?;
     if let Some(segment) = &segment
@@ -57,7 +69,7 @@ pub(super) async fn explain(
         let is_asked = |of: &str| segment.as_ref().is_none_or(|asked| asked == of);
         let explained = SegmentExplanation::of_user(&plan, &user, at, |segment| is_asked(&segment.id));
         let segments = explained.iter().map(SegmentExplanation::document).collect();
-        serde_json::to_vec(&UserExplanation { user: &user.id, segments })
+        serde_json::to_vec(&UserExplanation { user: &user.id, segments, notes })
     });
     let body = written.await.map_err(|_| failed())?.map_err(|_| failed())?;
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())

@@ -11,7 +11,7 @@ use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
 use super::access::{self, ApiAccess};
 use super::{budgets, campaigns, explain, forget, from_log, growth, live, observe, problem, rules, rules_check};
-use super::{segment_history, segments, session, stats, uplift, users};
+use super::{search, segment_history, segments, session, stats, timeline, uplift, users};
 
 /// Where the document is.
 pub(super) const PATH: &str = "/v1/openapi.json";
@@ -41,10 +41,12 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         observe::metrics,
         observe::healthz,
         observe::readyz,
+        search::search,
         users::user,
         forget::forget,
         users::user_segments,
         explain::explain,
+        timeline::timeline,
         segments::segments,
         segments::segment_users,
         segment_history::history,

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::ProblemDocument;
+use crate::timeline::TimelinePlace;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::live::feed::{FeedFilter, FeedKind};
 
@@ -85,20 +86,30 @@ impl<S: Send + Sync> FromRequestParts<S> for UserDetail {
     }
 }
 
-/// Which segment is to be explained; `None`: all of them.
-pub(super) struct ExplainedSegment(pub(super) Option<String>);
+/// Which segment is to be explained, and as of when.
+pub(super) struct ExplainedSegment {
+    /// `None`: all of them.
+    pub(super) segment: Option<String>,
+    /// `None`: now.
+    pub(super) at: Option<Timestamp>,
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExplainQuery {
     segment: Option<String>,
+    at: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for ExplainedSegment {
     type Rejection = ProblemDocument;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<ExplainedSegment, ProblemDocument> {
-        query(parts, state).await.map(|ExplainQuery { segment }| ExplainedSegment(segment))
+        let ExplainQuery { segment, at } = query(parts, state).await?;
+        let wrong =
+            || ProblemDocument::bad_request("`at` must be a time as RFC 3339 (2026-03-09T10:00:00Z), or a date");
+        let at = at.map(|text| Timestamp::parse_moment(&text).ok_or_else(wrong)).transpose()?;
+        Ok(ExplainedSegment { segment, at })
     }
 }
 
@@ -160,6 +171,65 @@ impl<S: Send + Sync> FromRequestParts<S> for TimeRange {
         };
         Ok(TimeRange { from: instant(from, Timestamp(i64::MIN))?, to: instant(to, Timestamp(i64::MAX))? })
     }
+}
+
+/// Which page of a timeline is requested.
+pub(super) struct TimelineRequest {
+    /// Where it begins; `None`: with the newest entry.
+    pub(super) before: Option<TimelinePlace>,
+    /// How many entries it has at most.
+    pub(super) limit: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TimelineQuery {
+    before: Option<String>,
+    limit: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for TimelineRequest {
+    type Rejection = ProblemDocument;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<TimelineRequest, ProblemDocument> {
+        let TimelineQuery { before, limit } = query(parts, state).await?;
+        let wrong = || ProblemDocument::bad_request("`before` must be a time as RFC 3339, or the `next` of a page");
+        let before = before.map(|text| TimelinePlace::parse(&text).ok_or_else(wrong)).transpose()?;
+        Ok(TimelineRequest { before, limit: limited(limit.as_deref(), 100, 1_000)? })
+    }
+}
+
+/// Which users are searched for.
+pub(super) struct SearchRequest {
+    /// The text.
+    pub(super) query: String,
+    /// How many are found at most.
+    pub(super) limit: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SearchQuery {
+    query: Option<String>,
+    limit: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for SearchRequest {
+    type Rejection = ProblemDocument;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<SearchRequest, ProblemDocument> {
+        let SearchQuery { query: text, limit } = query(parts, state).await?;
+        let query = text.filter(|text| !text.is_empty());
+        let query = query.ok_or_else(|| ProblemDocument::bad_request("`query` must say what to look for"))?;
+        Ok(SearchRequest { query, limit: limited(limit.as_deref(), 20, 100)? })
+    }
+}
+
+/// A limit from 1 to `max`.
+fn limited(text: Option<&str>, default: usize, max: usize) -> Result<usize, ProblemDocument> {
+    let limit = text.map_or(Some(default), |text| text.parse().ok());
+    let limit = limit.filter(|limit| (1..=max).contains(limit));
+    limit.ok_or_else(|| ProblemDocument::bad_request(format!("`limit` must be 1 to {max}")))
 }
 
 /// Which rules may take effect.

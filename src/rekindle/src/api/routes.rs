@@ -12,12 +12,15 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::access::{self, ApiAccess};
 use super::error::ApiError;
 use super::forget::{self, ForgetRequests};
+use super::history::HistoryRequests;
 use super::limits::{self, RequestLimits};
 use super::observe::{self, MetricsCache};
 use super::problem::ProblemDocument;
 use super::rules::{self, RulesProvider};
-use super::{budgets, campaigns, console, explain, from_log, growth, live, openapi, problem, roles, rules_check};
-use super::{segment_history, segments, session, stats, uplift, users};
+use super::{
+    budgets, campaigns, console, explain, from_log, growth, live, openapi, problem, roles, rules_check, search,
+};
+use super::{segment_history, segments, session, stats, timeline, uplift, users};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::EngineHandle;
@@ -34,6 +37,8 @@ pub struct ApiServices {
     pub rules: Arc<dyn RulesProvider>,
     /// Where requests to forget a user go.
     pub forget: Arc<dyn ForgetRequests>,
+    /// What the log says of one user.
+    pub history: Arc<dyn HistoryRequests>,
     /// When it started.
     pub started: Instant,
     /// The clock that the log's time is that of; `None`: the log's time is its own.
@@ -138,11 +143,13 @@ impl fmt::Debug for Routes {
 }
 
 /// The routes of the API, which are answered within limits.
-pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 17] {
+pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 19] {
     [
+        ("/v1/users", get(search::search)),
         ("/v1/users/{id}", get(users::user).delete(forget::forget)),
         ("/v1/users/{id}/segments", get(users::user_segments)),
         ("/v1/users/{id}/explain", get(explain::explain)),
+        ("/v1/users/{id}/timeline", get(timeline::timeline)),
         ("/v1/segments", get(segments::segments)),
         ("/v1/segments/{id}/users", get(segments::segment_users)),
         ("/v1/segments/{id}/history", get(segment_history::history)),

@@ -102,6 +102,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
             health: instruments.health.clone(),
             rules: instruments.reloader.clone(),
             forget: instruments.forgetter.clone(),
+            history: instruments.history.clone(),
             started: instruments.started,
             clock: Some(wall_clock),
         };

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::{ForgetPublisher, MissingNamesStatus, RulesReloader};
+use super::{ForgetPublisher, MissingNamesStatus, RulesReloader, StreamHistory};
 use crate::metrics::CheckpointMetrics;
 use rekindle_nats::NatsConnection;
 use rekindle_nats::sink::SinkStatus;
@@ -30,6 +30,8 @@ pub struct Instruments {
     pub missing_names: Arc<MissingNamesStatus>,
     /// Requests to forget a user.
     pub forgetter: Arc<ForgetPublisher>,
+    /// What the log says of one user.
+    pub history: Arc<StreamHistory>,
     /// The metrics of checkpoints.
     pub checkpoints: Arc<CheckpointMetrics>,
     /// When the daemon started.

@@ -14,6 +14,7 @@ mod collectors;
 mod error;
 mod forget;
 mod from_log;
+mod history;
 mod instruments;
 mod missing_names;
 mod reload;
@@ -27,6 +28,7 @@ mod tasks;
 
 pub use error::DaemonError;
 pub use forget::ForgetPublisher;
+pub use history::StreamHistory;
 pub use instruments::{ConnectedBroker, Instruments};
 pub use missing_names::MissingNamesStatus;
 pub use reload::RulesReloader;
@@ -129,7 +131,7 @@ impl Daemon {
             health.note("checkpoint", note);
         }
         let configured = plan.rules.version.clone();
-        let pipeline_options = options.clone();
+        let (pipeline_options, options_of_history) = (options.clone(), options.clone());
         let inputs = StartInputs {
             checkpoints: checkpoints.clone(),
             pipeline: options,
@@ -157,7 +159,13 @@ impl Daemon {
             health,
             sink: Arc::default(),
             connected: is_connected.clone(),
-            forgetter: Arc::new(ForgetPublisher::new(settings.source.clone(), is_connected)),
+            forgetter: Arc::new(ForgetPublisher::new(settings.source.clone(), is_connected.clone())),
+            history: Arc::new(StreamHistory::new(
+                settings.clone(),
+                options_of_history,
+                endpoints.live.clone(),
+                is_connected,
+            )),
             missing_names: Arc::default(),
             checkpoints: Arc::new(CheckpointMetrics::register(&metrics)),
             started: Instant::now(),

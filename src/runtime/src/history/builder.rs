@@ -41,9 +41,19 @@ impl IndexBuilder {
         &mut self.entries
     }
 
+    /// The entries that are in no run yet.
+    pub(super) fn unwritten(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are enough entries for a run.
+    pub(super) fn is_full(&self) -> bool {
+        self.entries.len() >= self.in_memory
+    }
+
     /// Writes a run if there are enough entries for one.
     pub(super) fn write_if_full(&mut self) -> Result<(), HistoryError> {
-        if self.entries.len() >= self.in_memory { self.write_run() } else { Ok(()) }
+        if self.is_full() { self.write_run() } else { Ok(()) }
     }
 
     fn write_run(&mut self) -> Result<(), HistoryError> {

@@ -26,6 +26,7 @@ mod own_records;
 mod run;
 mod scan;
 mod source_identity;
+mod stream_index;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ pub use folder::{EventIndex, IndexManifest};
 pub use one_user::{StoryEvent, StoryItem, UserReplay, UserStory};
 pub use own_records::{HistoryRecord, OwnRecords, RecordPlace};
 pub use scan::LogScanner;
+pub use stream_index::StreamIndex;
 
 use std::io;
 

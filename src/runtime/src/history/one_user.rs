@@ -114,6 +114,9 @@ impl UserReplay {
             self.items.entry(owner).or_default().push(StoryItem::Event(event));
         }
         self.keep(caused);
+        for forgotten in self.pipeline.forgotten() {
+            self.items.remove(&forgotten.user);
+        }
     }
 
     /// Advances time to the end.

@@ -58,6 +58,10 @@ pub struct OwnRecords {
     /// The greatest time read before each wanted record.
     wanted: BTreeMap<RecordPlace, Timestamp>,
     records: BTreeMap<RecordPlace, (HistoryRecord, Vec<CallIds>)>,
+    /// Wanted records that can't be handed in.
+    gone: HashSet<RecordPlace>,
+    /// How many of them were removed from it.
+    removed: usize,
     bytes: usize,
 }
 
@@ -82,6 +86,8 @@ impl OwnRecords {
             visitors: HashMap::new(),
             wanted: BTreeMap::new(),
             records: BTreeMap::new(),
+            gone: HashSet::new(),
+            removed: 0,
             bytes: 0,
         }
     }
@@ -94,7 +100,7 @@ impl OwnRecords {
         loop {
             for id in std::mem::take(&mut self.new) {
                 for entry in entries_of(&id)? {
-                    self.wanted.insert(RecordPlace(entry.place), entry.latest_read);
+                    self.want(&entry);
                 }
             }
             if self.wanted.len() > RECORDS_MAX || self.included.len() + self.visitors.len() > IDS_MAX {
@@ -142,7 +148,19 @@ impl OwnRecords {
 
     /// A wanted record is not in the log any more.
     pub fn add_removed(&mut self, place: RecordPlace) {
+        self.removed += 1;
+        self.add_later(place);
+    }
+
+    /// A wanted record is from after the time that is asked about.
+    pub fn add_later(&mut self, place: RecordPlace) {
         self.wanted.remove(&place);
+        self.gone.insert(place);
+    }
+
+    /// How many wanted records are not in the log any more.
+    pub fn removed(&self) -> usize {
+        self.removed
     }
 
     /// All of them in the order of the log, each with the greatest time read before it.
@@ -154,6 +172,13 @@ impl OwnRecords {
     /// The greatest times read before the records, to be corrected.
     pub(super) fn times(&mut self) -> impl Iterator<Item = (RecordPlace, &mut Timestamp)> {
         self.wanted.iter_mut().map(|(place, read)| (*place, read))
+    }
+
+    fn want(&mut self, entry: &IndexEntry) {
+        let place = RecordPlace(entry.place);
+        if !self.gone.contains(&place) {
+            self.wanted.insert(place, entry.latest_read);
+        }
     }
 
     fn include(&mut self, id: &str) {
@@ -199,6 +224,10 @@ impl OwnRecords {
     /// Goes through the records that are there.
     fn resolved(&mut self, visitor: &str, mut link: VisitorLink) -> VisitorLink {
         while let VisitorLink::In(rest, place) = link {
+            if self.gone.contains(&place) {
+                link = self.next_place(rest);
+                continue;
+            }
             let Some((_, calls)) = self.records.get(&place) else { return VisitorLink::In(rest, place) };
             let is_accepted = |at: Timestamp| self.until.is_none_or(|until| at <= until);
             let mut links =
@@ -213,7 +242,7 @@ impl OwnRecords {
 
     fn next_place(&mut self, mut entries: std::vec::IntoIter<IndexEntry>) -> VisitorLink {
         let Some(next) = entries.next() else { return VisitorLink::To(None) };
-        self.wanted.insert(RecordPlace(next.place), next.latest_read);
+        self.want(&next);
         VisitorLink::In(entries, RecordPlace(next.place))
     }
 }

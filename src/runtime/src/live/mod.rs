@@ -37,7 +37,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::log::RecordBatch;
 use crate::output::batch::{OutputItem, RulesActivation};
-use crate::pipeline::{ExpiredLink, ForgottenUser, Pipeline, PipelineTotals, UserCopy, UserExport};
+use crate::pipeline::{ExpiredLink, ForgottenUser, FoundUsers, Pipeline, PipelineTotals, UserCopy, UserExport};
 use engine::{Engine, EngineChannels};
 use feed::{FeedFilter, FeedLines, LiveFeed, TooManyWatchers};
 use membership_view::MembershipView;
@@ -291,6 +291,14 @@ impl EngineHandle {
     /// The engine does not answer.
     pub async fn export(&self, user: &str) -> Result<Option<UserExport>, EngineBusy> {
         self.ask(|reply| EngineRequest::Export { user: user.to_owned(), reply }).await
+    }
+
+    /// Finds at most `limit` users by id, the id of a visitor, or the value of a trait.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn search(&self, text: &str, limit: usize) -> Result<FoundUsers, EngineBusy> {
+        self.ask(|reply| EngineRequest::SearchUsers { text: text.to_owned(), limit, reply }).await
     }
 
     /// The users that forgetting an id would delete now: the one with this id, and the one that it is linked to as a visitor's.

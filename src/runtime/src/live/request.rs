@@ -10,7 +10,7 @@ use super::EngineBusy;
 use super::recovery::Recovery;
 use super::snapshot::{CompletedSnapshot, SnapshotError, SnapshotStart};
 use crate::output::batch::RulesActivation;
-use crate::pipeline::{Pipeline, UserCopy, UserExport};
+use crate::pipeline::{FoundUsers, Pipeline, UserCopy, UserExport};
 use crate::store::StoreError;
 use rekindle_core::identity::LinksSnapshot;
 use rekindle_core::partition::{ExecutionPlan, UserReport};
@@ -37,6 +37,15 @@ pub(super) enum EngineRequest {
         user: String,
         /// Receives the answer.
         reply: oneshot::Sender<Option<UserExport>>,
+    },
+    /// Finds users by a text.
+    SearchUsers {
+        /// The text.
+        text: String,
+        /// The most users that are found.
+        limit: usize,
+        /// Receives the answer.
+        reply: oneshot::Sender<FoundUsers>,
     },
     /// Finds the users that forgetting an id would delete.
     AffectedUsers {
@@ -92,6 +101,7 @@ impl EngineRequest {
             EngineRequest::Describe { user, reply } => drop(reply.send(pipeline.report(&user))),
             EngineRequest::CopyUser { user, reply } => drop(reply.send(pipeline.copy_of(&user))),
             EngineRequest::Export { user, reply } => drop(reply.send(pipeline.export(&user))),
+            EngineRequest::SearchUsers { text, limit, reply } => drop(reply.send(pipeline.search(&text, limit))),
             EngineRequest::AffectedUsers { id, reply } => drop(reply.send(pipeline.affected_users(&id))),
             other => return Some(other),
         }

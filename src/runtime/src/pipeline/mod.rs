@@ -48,6 +48,7 @@ mod queries;
 mod read_ahead;
 mod restore;
 mod rules_change;
+mod search;
 mod sequencer;
 mod snapshot;
 #[cfg(test)]
@@ -78,6 +79,7 @@ use rekindle_core::identity::IdentityLinks;
 use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, Partition, TimerMark};
 use rekindle_core::time::Timestamp;
 pub use restore::{RestoreError, RestoredPipeline};
+pub use search::{FoundUser, FoundUsers, UserMatch};
 use sequencer::DecodedEntries;
 pub use snapshot::SnapshotHeader;
 use snapshot::SnapshotProgress;

@@ -11,7 +11,10 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::super::{ApiServices, ForgetError, ForgetRequests, LoggedPosition, MetricsCache, Routes, RulesProvider};
+use super::super::{
+    ApiServices, ForgetError, ForgetRequests, HistoryRequests, HistoryUnavailable, LoggedPosition, LoggedStory,
+    MetricsCache, Routes, RulesProvider, StoryRequest,
+};
 use super::{ApiAccess, PATH, document};
 use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome};
 use rekindle_core::partition::ExecutionPlan;
@@ -54,6 +57,12 @@ impl ForgetRequests for NoLog {
     }
 }
 
+impl HistoryRequests for NoLog {
+    fn story(&self, _: StoryRequest) -> BoxFuture<'_, Result<LoggedStory, HistoryUnavailable>> {
+        async { Err(HistoryUnavailable::NoLog) }.boxed()
+    }
+}
+
 /// Without a token, with one, and with one for metrics too.
 fn json_documents() -> [Value; 3] {
     let token = Some(Secret::Environment("a-token-of-some-length".to_owned()));
@@ -82,6 +91,7 @@ fn routes() -> Routes {
         health: Health::default(),
         rules: Arc::new(NoRules),
         forget: Arc::new(NoLog),
+        history: Arc::new(NoLog),
         started: Instant::now(),
         clock: None,
     };
