@@ -137,6 +137,7 @@ fn services(api: &Api) -> ApiServices {
         health: api.health.clone(),
         rules: api.rules.clone(),
         forget: api.log.clone(),
+        history: api.log.clone(),
         started: Instant::now(),
         clock: None,
     }
