@@ -22,7 +22,7 @@ pub(super) struct FoundUsersResponse {
     users: Vec<FoundUserEntry>,
     /// There are others.
     more: bool,
-    /// There are so many users that not all were compared: only the whole id of a user or visitor finds everybody.
+    /// There are too many users to compare all of them: only the whole id of a user or visitor finds everybody.
     cut_off: bool,
 }
 

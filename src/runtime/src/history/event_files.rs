@@ -24,7 +24,7 @@ pub enum IndexUse {
     Build,
 }
 
-/// What is to be told of a user.
+/// What is asked about a user.
 #[derive(Clone, Copy, Debug)]
 pub struct HistoryRequest<'r> {
     /// The user.

@@ -72,7 +72,7 @@ impl FileIndex {
         FileIndex::with(path, &folder, manifest)
     }
 
-    /// The same, built anew from the whole file.
+    /// The same, built again from the whole file.
     pub(super) fn rebuilt(
         path: &Path,
         indexes: Option<&Path>,

@@ -54,7 +54,7 @@ pub struct OwnRecords {
     /// Users and the visitors that occur beside them.
     beside: BTreeSet<(String, String)>,
     /// Visitors, and what is known of their links.
-    visitors: HashMap<String, VisitorLink>,
+    visitors: HashMap<String, FirstLink>,
     /// The greatest time read before each wanted record.
     wanted: BTreeMap<RecordPlace, Timestamp>,
     records: BTreeMap<RecordPlace, (HistoryRecord, Vec<CallIds>)>,
@@ -66,7 +66,7 @@ pub struct OwnRecords {
 }
 
 /// What is known of a visitor's link.
-enum VisitorLink {
+enum FirstLink {
     /// It is in one of these records, the first of which that has one.
     In(std::vec::IntoIter<IndexEntry>, RecordPlace),
     /// It leads to this user; `None`: there is none.
@@ -213,7 +213,7 @@ impl OwnRecords {
                 }
             };
             let link = self.resolved(&visitor, link);
-            if matches!(&link, VisitorLink::To(Some(to)) if self.included.contains(to)) {
+            if matches!(&link, FirstLink::To(Some(to)) if self.included.contains(to)) {
                 self.include(&visitor);
             }
             self.visitors.insert(visitor, link);
@@ -222,27 +222,27 @@ impl OwnRecords {
     }
 
     /// Goes through the records that are there.
-    fn resolved(&mut self, visitor: &str, mut link: VisitorLink) -> VisitorLink {
-        while let VisitorLink::In(rest, place) = link {
+    fn resolved(&mut self, visitor: &str, mut link: FirstLink) -> FirstLink {
+        while let FirstLink::In(rest, place) = link {
             if self.gone.contains(&place) {
                 link = self.next_place(rest);
                 continue;
             }
-            let Some((_, calls)) = self.records.get(&place) else { return VisitorLink::In(rest, place) };
+            let Some((_, calls)) = self.records.get(&place) else { return FirstLink::In(rest, place) };
             let is_accepted = |at: Timestamp| self.until.is_none_or(|until| at <= until);
             let mut links =
                 calls.iter().filter(|call| call.anonymous.as_deref() == Some(visitor) && is_accepted(call.at));
             link = match links.find_map(|call| call.user.clone()) {
-                Some(user) => VisitorLink::To(Some(user)),
+                Some(user) => FirstLink::To(Some(user)),
                 None => self.next_place(rest),
             };
         }
         link
     }
 
-    fn next_place(&mut self, mut entries: std::vec::IntoIter<IndexEntry>) -> VisitorLink {
-        let Some(next) = entries.next() else { return VisitorLink::To(None) };
+    fn next_place(&mut self, mut entries: std::vec::IntoIter<IndexEntry>) -> FirstLink {
+        let Some(next) = entries.next() else { return FirstLink::To(None) };
         self.want(&next);
-        VisitorLink::In(entries, RecordPlace(next.place))
+        FirstLink::In(entries, RecordPlace(next.place))
     }
 }
