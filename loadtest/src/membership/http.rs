@@ -77,6 +77,7 @@ pub(super) async fn serve(live: EngineHandle) -> Result<ServedApi, Error> {
         health: Health::default(),
         rules: Arc::new(UnsupportedServices),
         forget: Arc::new(UnsupportedServices),
+        history: Arc::new(rekindle::api::NoHistory),
         started: Instant::now(),
         clock: None,
     };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
@@ -43,7 +44,9 @@ pub enum HistoryUnavailable {
         last: u64,
     },
     /// There is no stream.
-    #[error("events are read from plain NATS, which keeps none: the past of a user is not known")]
+    #[error(
+        "the past of a user is not known: there is no stream that keeps events (the demo has none, nor has plain NATS)"
+    )]
     NoLog,
     /// Something does not work.
     #[error("the user's events could not be read from the log: {0}")]
@@ -65,4 +68,14 @@ impl From<HistoryUnavailable> for ProblemDocument {
 pub trait HistoryRequests: Send + Sync + 'static {
     /// What the log says of a user.
     fn story(&self, request: StoryRequest) -> BoxFuture<'_, Result<LoggedStory, HistoryUnavailable>>;
+}
+
+/// Where no stream keeps events.
+#[derive(Clone, Copy, Debug)]
+pub struct NoHistory;
+
+impl HistoryRequests for NoHistory {
+    fn story(&self, _: StoryRequest) -> BoxFuture<'_, Result<LoggedStory, HistoryUnavailable>> {
+        async { Err(HistoryUnavailable::NoLog) }.boxed()
+    }
 }

@@ -50,7 +50,7 @@ mod users;
 
 pub use error::ApiError;
 pub use forget::{ForgetError, ForgetRequests, LoggedPosition};
-pub use history::{HistoryRequests, HistoryUnavailable, LoggedStory, StoryRequest};
+pub use history::{HistoryRequests, HistoryUnavailable, LoggedStory, NoHistory, StoryRequest};
 pub use observe::MetricsCache;
 pub use routes::{ApiServices, Routes};
 pub use rules::{RulesProblem, RulesProvider};

@@ -127,6 +127,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
         live,
         health: Health::default(),
         forget: Arc::clone(&demo.forget) as _,
+        history: Arc::new(crate::api::NoHistory),
         started: Instant::now(),
         clock: None,
     };
