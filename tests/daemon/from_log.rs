@@ -1,6 +1,7 @@
 //! Reloads from the log: the rules know the past when they take effect, what happened stays, and no kill changes what is published.
 
 use std::fs;
+use std::process::Command;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -59,6 +60,17 @@ fn write_rules(daemon: &TestDaemon, rules: &str) {
 
 fn reload(daemon: &TestDaemon) -> Value {
     serde_json::from_str(&daemon.ask("GET", PATH).1).expect("JSON")
+}
+
+/// Whether `rekindle reload` succeeds, and what it says.
+fn command(daemon: &TestDaemon, options: &[&str]) -> (bool, String) {
+    let output = Command::new(rekindle_test_kit::binary("rekindle"))
+        .args(["reload", "--url", &format!("http://{}/", daemon.address())])
+        .args(options)
+        .output()
+        .expect("the binary starts");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
 
 fn wait_for_state(daemon: &TestDaemon, state: &str) -> Value {
@@ -133,8 +145,17 @@ async fn rules_that_are_reloaded_from_the_log_know_it_and_set_off_no_campaign() 
     .await;
     broker.wait_for_subject("rekindle.actions.email.hello").await;
     // The same rules once more: nothing changes, and it is told.
-    let again = reload_from_log(&daemon, &after());
-    assert_eq!(again["previous"], again["version"]);
+    let (worked, said) = command(&daemon, &["--from-log"]);
+    assert!(worked && said.contains("and know the past"), "{said}");
+    let again = reload(&daemon);
+    assert_eq!((&again["state"], &again["previous"]), (&Value::from("applied"), &again["version"]));
+    let (worked, said) = command(&daemon, &[]);
+    assert!(worked && said.contains("nothing changes"), "{said}");
+    let (worked, said) = command(&daemon, &["--cancel"]);
+    assert!(!worked && said.contains("no reload from the log is running"), "{said}");
+    write_rules(&daemon, &after().replace("total(view)", "totl(view)"));
+    let (worked, said) = command(&daemon, &["--from-log"]);
+    assert!(!worked && said.contains("there is no function `totl`"), "{said}");
     daemon.stop();
     let stored = published(&broker).await;
     let lines: Vec<String> = stored.iter().map(line).collect();
