@@ -60,7 +60,7 @@ fn a_damaged_past_is_found_and_not_used() {
     fs::write(&object, bytes).expect("there is room");
     let findings = wait(stored.checkpoints.verify()).expect("the manifest is intact");
     assert!(findings.iter().any(|finding| finding.object == entry.object && finding.damage.is_some()), "{findings:?}");
-    let refused = wait(stored.checkpoints.load_past(entry, plan())).err().expect("it is damaged");
+    let refused = wait(stored.checkpoints.load_past(entry, plan())).expect_err("it is damaged");
     assert!(
         matches!(refused, StoreError::Failed { .. }) && refused.to_string().contains("is not what was written"),
         "{refused}"
