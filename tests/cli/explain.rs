@@ -44,17 +44,19 @@ fn what_lacks_and_what_comes_next_is_told() {
     let folder = views(&["10:00:00", "10:10:00"]);
     let (succeeded, said) = explain(&folder, &["--user", "u1", "--at", "2026-03-01T10:12:00Z"]);
     assert!(succeeded, "{said}");
+    let said = said.replace("01T10:00:00.000userId:u1Viewed", "m1").replace("01T10:10:00.000userId:u1Viewed", "m2");
     let expected = "\
 hot: not in
   no    count(view, 30m) >= 3 && total(order) == 0
     no    count(view, 30m) >= 3                      2
+            made of 2: m2 at 2026-03-01T10:10:00.000Z, m1 at 2026-03-01T10:00:00.000Z
     (yes) total(order) == 0                          0
-  if nothing happens: stays so for the next 400 days
-  1 more `view` at once would be enough
+  nearest: 2 of 3 `view` within 30m; stays so for 400 days if nothing happens; one `view` would be enough
 
 cold: not in
   no    idle() >= 30d                                2m   until 2026-03-31T10:10:00.000Z at least
-  if nothing happens: enters at 2026-03-31T10:10:00.000Z
+          made of 1: m2 at 2026-03-01T10:10:00.000Z
+  nearest: 29d23h too early (idle() is 2m of 30d); enters at 2026-03-31T10:10:00.000Z if nothing happens
 
 no campaign was considered
 ";
@@ -68,10 +70,18 @@ fn since_when_and_by_what_and_every_decision_is_told() {
     assert!(succeeded, "{said}");
     let first = said.lines().next().unwrap_or_default();
     assert!(first.starts_with("hot: in, since 2026-03-01T11:02:00.000Z (event "), "{said}");
-    assert!(said.contains("  if nothing happens: leaves at 2026-03-01T11:30:00.000Z\n"), "{said}");
-    let (_, decisions) = said.split_once("campaigns, as they were considered\n").expect("decisions");
+    let nearest = "  nearest: leaves at 2026-03-01T11:30:00.000Z if nothing happens; one `order` would end it\n";
+    assert!(said.contains(nearest), "{said}");
+    let (_, decisions) = said.split_once("campaigns, each time they were considered\n").expect("decisions");
     let decisions: Vec<&str> = decisions.lines().map(|line| line.split(" (").next().unwrap_or_default()).collect();
-    assert_eq!(decisions, ["  2026-03-01T10:20:00.000Z offer: sent", "  2026-03-01T11:02:00.000Z offer: cooldown"]);
+    let expected = [
+        "  2026-03-01T10:20:00.000Z offer: sent",
+        "      sent by push",
+        "      passed: no cooldown",
+        "  2026-03-01T11:02:00.000Z offer: cooldown",
+        "      it fired last at 2026-03-01T10:20:00.000Z; its cooldown of 7d lasts until 2026-03-08T10:20:00.000Z",
+    ];
+    assert_eq!(decisions, expected);
 }
 
 #[test]
@@ -83,6 +93,27 @@ fn json_has_the_tree_and_the_lines_of_the_journal() {
     assert_eq!(document["segments"], json!([]));
     let line = &document["journal"][0];
     assert_eq!((&line["kind"], &line["outcome"]), (&json!("decision"), &json!("sent")), "{document}");
+    let decision = &document["campaigns"][0];
+    assert_eq!((&decision["outcome"], &decision["on"]), (&json!("sent"), &json!("enter:hot")), "{document}");
+    assert_eq!(decision["steps"][0]["step"], "cooldown");
+    assert_eq!(decision["action"]["channel"], "push");
+}
+
+#[test]
+fn events_of_a_visitor_stand_behind_the_users_values() {
+    let lines = [
+        event("01T10:00:00.000", "\"anonymousId\":\"a\"", "Viewed", ""),
+        event("01T10:05:00.000", "\"anonymousId\":\"a\",\"userId\":\"u1\"", "Viewed", ""),
+    ];
+    let folder = folder_with(RULES, &lines);
+    let (succeeded, said) = explain(&folder, &["--user", "u1", "--segment", "hot", "--json"]);
+    assert!(succeeded, "{said}");
+    let document: Value = serde_json::from_str(&said).expect("JSON");
+    let events = &document["segments"][0]["condition"]["parts"][0]["operands"][0]["events"];
+    assert_eq!((&events["matches"], &events["is_complete"]), (&json!(2), &json!(true)), "{document}");
+    let positions: Vec<_> =
+        events["latest"].as_array().expect("events").iter().map(|event| &event["position"]).collect();
+    assert_eq!(positions, [&json!(1), &json!(0)]);
 }
 
 #[test]

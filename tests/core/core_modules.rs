@@ -31,7 +31,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ("identity", &["time", "event"]),
     ("route", &[]),
     ("statistics", &[]),
-    ("engine", &["time", "decimal", "event", "encoding", "compact", "value", "models", "features", "rules", "points"]),
+    (
+        "engine",
+        &["time", "decimal", "json", "event", "encoding", "compact", "value", "models", "features", "rules", "points"],
+    ),
     ("survey", &["time", "decimal", "event", "rules", "engine"]),
     ("budgets", &["time", "decimal", "json", "secret", "encoding", "rules"]),
     (
@@ -62,12 +65,26 @@ const MODULES: &[(&str, &[&str])] = &[
             "growth",
         ],
     ),
-    (
-        "explanation",
-        &["budgets", "time", "json", "event", "value", "rules", "engine", "campaigns", "goals", "partition"],
-    ),
     ("action", &["time", "json", "rules", "campaigns", "partition"]),
     ("journal", &["time", "json", "rules", "campaigns", "partition", "action"]),
+    (
+        "explanation",
+        &[
+            "budgets",
+            "time",
+            "decimal",
+            "json",
+            "event",
+            "encoding",
+            "rules",
+            "points",
+            "engine",
+            "campaigns",
+            "goals",
+            "partition",
+            "action",
+        ],
+    ),
     (
         "checkpoint",
         &[

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use rekindle_core::campaigns::{DecisionStep, Outcome, StepRecording};
 use rekindle_core::explanation::{ConditionExplanation, SegmentExplanation};
-use rekindle_core::partition::{ExecutionPlan, OutputKind};
+use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
 use rekindle_core::rules;
 use rekindle_core::rules::ruleset::TransitionKind;
 use rekindle_core::secret::DrawSecret;
@@ -24,15 +25,20 @@ fn unpriced_scenario() -> impl Strategy<Value = Scenario> {
     scenario_of(LanguageParts { prices: false, ..LanguageParts::ALL })
 }
 
-fn pipeline_at_the_end(scenario: &Scenario, plan: &Arc<ExecutionPlan>) -> Pipeline {
+fn pipeline_of(scenario: &Scenario, plan: &Arc<ExecutionPlan>, decision_steps: StepRecording) -> Pipeline {
     let options = PipelineOptions {
         partitions: 3,
         workers: 1,
         max_disorder: Span(scenario.max_disorder_ms()),
         secret: DrawSecret::of_file(scenario.secret().as_bytes()),
+        decision_steps,
         ..PipelineOptions::default()
     };
-    let mut pipeline = Pipeline::new(Arc::clone(plan), options).expect("threads start");
+    Pipeline::new(Arc::clone(plan), options).expect("threads start")
+}
+
+fn pipeline_at_the_end(scenario: &Scenario, plan: &Arc<ExecutionPlan>) -> Pipeline {
+    let mut pipeline = pipeline_of(scenario, plan, StepRecording::Off);
     let mut outputs = Vec::new();
     pipeline.feed(&scenario.events_jsonl(), &mut |_| {}, &mut outputs);
     pipeline.advance_to(Timestamp(scenario.until_ms()), &mut outputs);
@@ -57,8 +63,58 @@ fn check_parts(condition: &ConditionExplanation) -> Result<(), TestCaseError> {
     condition.parts.iter().try_for_each(check_parts)
 }
 
+fn outputs_with_steps(scenario: &Scenario, plan: &Arc<ExecutionPlan>) -> Vec<Output> {
+    let mut pipeline = pipeline_of(scenario, plan, StepRecording::Conditions);
+    let mut outputs = Vec::new();
+    pipeline.feed(&scenario.events_jsonl(), &mut |_| {}, &mut outputs);
+    pipeline.advance_to(Timestamp(scenario.until_ms()), &mut outputs);
+    pipeline.end_log(&mut outputs);
+    outputs
+}
+
+/// The outcomes that a step can lead to where it is not passed.
+fn outcomes_of(step: &DecisionStep) -> &'static [&'static str] {
+    match step {
+        DecisionStep::Trigger { .. } => &["stale"],
+        DecisionStep::Age { .. } => &["too_late"],
+        DecisionStep::Condition { .. } => &["condition"],
+        DecisionStep::MaxPerUser { .. } => &["max_per_user"],
+        DecisionStep::MaxPerKey { .. } => &["max_per_key"],
+        DecisionStep::Cooldown { .. } => &["cooldown"],
+        DecisionStep::QuietHours { .. } => &["deferred"],
+        DecisionStep::Pending { .. } => &["pending"],
+        DecisionStep::Cap { .. } => &["capped"],
+        DecisionStep::Price { .. } => &["insufficient"],
+        DecisionStep::Budget(_) => &["budget"],
+        DecisionStep::Draw { .. } => &["no_luck"],
+        DecisionStep::Control { .. } => &["control"],
+        DecisionStep::Holdout { .. } => &["holdout"],
+        DecisionStep::Variant { .. } => &[],
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_numbers_of_a_decisions_steps_lead_to_its_outcome(scenario in scenario_of(LanguageParts::ALL)) {
+        let plan = Arc::new(ExecutionPlan::new(rules::compile(&scenario.rules_toml()).expect("the rules compile")));
+        for output in outputs_with_steps(&scenario, &plan) {
+            let OutputKind::Decision(decision) = &output.decided else { continue };
+            let Some((last, before)) = decision.steps.split_last() else {
+                let campaign = &plan.rules.campaigns[usize::from(decision.campaign.0)];
+                let has_no_steps = matches!(decision.outcome, Outcome::Sent { .. } | Outcome::Stale);
+                prop_assert!(has_no_steps, "{} of {}", decision.outcome.name(), campaign.id);
+                continue;
+            };
+            let is_sent = matches!(decision.outcome, Outcome::Sent { .. });
+            for step in before {
+                prop_assert!(step.is_passed(output.at), "{step:?} of {decision:?}");
+            }
+            prop_assert_eq!(last.is_passed(output.at), is_sent, "{:?} of {:?}", last, decision);
+            prop_assert!(is_sent || outcomes_of(last).contains(&decision.outcome.name()), "{:?} of {:?}", last, decision);
+        }
+    }
 
     #[test]
     fn what_is_explained_is_what_the_engine_does(scenario in unpriced_scenario()) {

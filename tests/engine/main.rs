@@ -2,6 +2,7 @@
 
 mod backtesting;
 mod conformance;
+mod explained_causes;
 mod explaining;
 mod forgetting;
 mod generator_covers;

@@ -134,7 +134,7 @@ fn object<S: Serializer>(payload: &Option<&BTreeMap<String, JsonText>>, serializ
 /// The action of an output, if it is one. `source` names the emitter.
 pub fn action<'a>(rules: &'a Ruleset, output: &'a Output, source: &'a str) -> Option<Action<'a>> {
     let OutputKind::Decision(decision) = &output.decided else { return None };
-    let DecisionOutput { campaign, outcome, trigger, cause, payload } = &**decision;
+    let DecisionOutput { campaign, outcome, trigger, cause, payload, .. } = &**decision;
     let Outcome::Sent { variant, ordinal } = outcome else { return None };
     let campaign = &rules.campaigns[usize::from(campaign.0)];
     let data = ActionData {

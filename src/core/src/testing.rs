@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use crate::campaigns::StepRecording;
 use crate::decode::Decoder;
 use crate::partition::{ExecutionPlan, LogInstant, Output, OutputKind, Partition, PartitionInput, TimerMark, User};
 use crate::rules;
@@ -51,6 +52,12 @@ impl Story {
     /// Draws go by this secret.
     pub(crate) fn with_secret(self, secret: DrawSecret) -> Story {
         Story { partition: Partition::new(&self.plan).with_secret(secret), ..self }
+    }
+
+    /// Outputs say what the steps of decisions were.
+    pub(crate) fn with_decision_steps(self) -> Story {
+        let partition = Partition::new(&self.plan).with_decision_steps(StepRecording::Conditions);
+        Story { partition, ..self }
     }
 
     /// Under rules whose only segment `s` has this condition.

@@ -54,6 +54,7 @@ pub(crate) fn decision(user: &str, number: u64, outcome: Outcome) -> Output {
         }),
         cause: Cause::Event(Some(format!("m{number}").into())),
         payload: Some(Box::new(payload.into())),
+        steps: Vec::new(),
     }));
     Output { at: Timestamp(START.0 + number as i64), user: user.into(), position: number, decided }
 }

@@ -109,6 +109,11 @@ impl Asks {
 }
 
 impl<'b> Funds<'b> {
+    /// The book as it was when it was asked.
+    pub(super) fn book(&self) -> &BudgetBook {
+        self.book
+    }
+
     /// Nothing asked yet.
     pub fn new(book: &'b BudgetBook) -> Funds<'b> {
         Funds { book, costs: Vec::new(), refused: None }

@@ -8,6 +8,7 @@ mod deferred_codec;
 pub mod groups;
 pub mod quiet_hours;
 pub mod state;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod trigger;
@@ -24,6 +25,7 @@ use crate::time::Timestamp;
 pub use ask::{Ask, Asks, Funds};
 pub(crate) use state::TriggerLookup;
 pub use state::{CampaignState, DeferredDecision};
+pub use steps::{BudgetStanding, DecisionPath, DecisionStep, StepRecording};
 pub use trigger::{MatchTrigger, TransitionTrigger, Trigger, TriggerOrigin};
 
 /// The outcome of a triggered campaign.

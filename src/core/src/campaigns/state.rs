@@ -99,6 +99,12 @@ impl CampaignState {
             .any(|(cap, index)| cap.counts(channel) && self.sent_within(index, cap, now) >= cap.max as usize)
     }
 
+    /// When the latest actions that a cap counts went out, within its `per`.
+    pub(super) fn times_within(&self, index: u16, cap: &Cap, now: Timestamp) -> Vec<Timestamp> {
+        let times = self.cap_times.iter().find(|(other, _)| *other == index).map_or(&[][..], |(_, times)| times);
+        times.iter().copied().filter(|at| *at > now - cap.per).collect()
+    }
+
     fn sent_within(&self, index: u16, cap: &Cap, now: Timestamp) -> usize {
         let times = self.cap_times.iter().find(|(other, _)| *other == index).map_or(&[][..], |(_, times)| times);
         times.iter().filter(|at| **at > now - cap.per).count()

@@ -11,6 +11,7 @@ mod dates;
 pub mod dedup;
 pub mod dispatch;
 pub mod evaluate;
+pub mod explained_condition;
 pub(crate) mod feature_set;
 pub mod instances;
 mod instances_codec;

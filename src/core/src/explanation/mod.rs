@@ -2,14 +2,26 @@
 //! when it stands; what comes next if nothing happens, and which event would change it. Pure: it reads the state that the engine
 //! decides by, and costs nothing until somebody asks.
 
-mod condition;
+mod decision;
+mod decision_document;
+#[cfg(test)]
+mod decision_tests;
 mod document;
+mod evidence;
+mod nearest;
+mod numbers;
 mod outlook;
 mod segment;
+mod step;
 #[cfg(test)]
 mod tests;
 
-pub use condition::{ConditionExplanation, OperandExplanation};
+pub use crate::engine::explained_condition::{ConditionExplanation, EventReference, OperandEvents, OperandExplanation};
+pub use decision::{ActionCost, DecisionExplanation, GoalStanding, PaidPrice, SentAction};
+pub use decision_document::DecisionExplanationDocument;
 pub use document::SegmentExplanationDocument;
+pub use evidence::EventHistory;
+pub use nearest::{ClauseDistance, NearestChange};
 pub use outlook::{SegmentOutlook, SufficientEvents};
-pub use segment::SegmentExplanation;
+pub use segment::{MembershipOrigin, SegmentExplanation, UserHistory};
+pub use step::StepExplanation;

@@ -92,3 +92,34 @@ fn a_segment_of_keys_is_told_key_by_key_latest_first() {
     let told: Vec<_> = all.iter().map(|it| (it.key.as_deref(), it.is_in, it.condition.holds)).collect();
     assert_eq!(told, [(Some("b"), true, true), (Some("a"), false, false)]);
 }
+
+#[test]
+fn what_is_nearest_to_change_it_is_told_in_a_sentence() {
+    let mut story = Story::of("count(view, '1d') >= 3 && since(view) >= duration('1h') && total(order) == 0");
+    story.track(0, "View", "").track(10 * MINUTE, "View", "").wait(29 * MINUTE);
+    let nearest = explained(&story, 29 * MINUTE).nearest;
+    let expected =
+        "2 of 3 `view` within 1d; 41m too early (since(view) is 19m of 1h); stays so for 400 days if nothing happens";
+    assert_eq!(nearest.sentence, expected);
+    let clauses: Vec<_> = nearest.clauses.iter().map(|clause| (clause.text.as_str(), clause.holds)).collect();
+    assert_eq!(clauses, [("count(view, 1d) >= 3", false), ("since(view) >= 1h", false)]);
+    story.track(30 * MINUTE, "View", "").wait(31 * MINUTE);
+    let nearest = explained(&story, 31 * MINUTE).nearest;
+    let expected = "59m too early (since(view) is 1m of 1h); enters at 2026-03-02T01:30:00.000Z if nothing happens";
+    assert_eq!(nearest.sentence, expected);
+    story.wait(95 * MINUTE);
+    let nearest = explained(&story, 95 * MINUTE).nearest;
+    assert_eq!(
+        nearest.sentence,
+        "leaves at 2026-03-03T00:00:00.000Z if nothing happens; one `view` or `order` would end it"
+    );
+}
+
+#[test]
+fn of_alternatives_the_one_with_the_fewest_clauses_is_nearest() {
+    let mut story = Story::of("(total(view) > 5 && total(order) > 0) || traits.tier == 'gold'");
+    story.identify(0, "\"tier\":\"silver\"");
+    let nearest = explained(&story, 0).nearest;
+    assert_eq!(nearest.clauses.len(), 1);
+    assert_eq!(nearest.clauses[0].distance, "traits.tier is \"silver\", and \"gold\" is asked for");
+}

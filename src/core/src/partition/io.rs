@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::TimerMark;
 use super::points_counters::LedgerCounters;
 use crate::budgets::BudgetChangeKind;
-use crate::campaigns::{Outcome, TriggerOrigin};
+use crate::campaigns::{DecisionStep, Outcome, TriggerOrigin};
 use crate::decimal::Decimal;
 use crate::event::Event;
 use crate::goals::ExposureGroup;
@@ -127,6 +127,8 @@ pub struct DecisionOutput {
     pub cause: Cause,
     /// The action's payload, if one is sent.
     pub payload: Option<Box<BTreeMap<String, JsonText>>>,
+    /// The steps up to the one that decided; empty if they are not [recorded](crate::campaigns::StepRecording).
+    pub steps: Vec<DecisionStep>,
 }
 
 /// A change of a user's points in a ledger.

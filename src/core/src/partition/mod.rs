@@ -19,6 +19,7 @@ mod packed;
 mod packed_users;
 mod points_counters;
 mod recomputed;
+mod recorder;
 mod report;
 mod search;
 pub(crate) mod sections;
@@ -42,6 +43,7 @@ pub use model_report::ModelReport;
 pub use packed::PackedUser;
 pub use points_counters::LedgerCounters;
 pub use recomputed::LiveAndRecomputed;
+pub use recorder::{EventRecording, RecordedEvent, RecordedMatch};
 pub use report::{
     AskReport, DeferredDecisionReport, ExposureReport, FeatureReport, GoalExposureReport, KeyExposureReport,
     KeyInstanceReport, LedgerReport, LotReport, ReservationReport, UserReport,
@@ -54,6 +56,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::campaigns::StepRecording;
 use crate::engine::dispatch::DispatchIndex;
 use crate::engine::profile::ProfileUpdate;
 use crate::goals::UpliftCounts;
@@ -62,6 +65,7 @@ use crate::rules::ruleset::Ruleset;
 use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp};
 use firing::arm;
+use recorder::EventRecorder;
 use snapshot::SnapshotTracker;
 use steps::StepContext;
 use timer_queue::TimerQueue;
@@ -141,6 +145,18 @@ impl Partition {
         self
     }
 
+    /// The same, with the steps of decisions in its outputs.
+    pub fn with_decision_steps(mut self, recording: StepRecording) -> Partition {
+        self.steps.step_recording = recording;
+        self
+    }
+
+    /// The same, recording which events are applied to these users.
+    pub fn with_recorded_events(mut self, whose: EventRecording) -> Partition {
+        self.steps.recorder = EventRecorder::new(whose);
+        self
+    }
+
     /// The same, with this number of resident users (at least 1) before one is packed into fewer bytes: this affects only
     /// memory and processing time.
     pub fn with_resident_users(mut self, resident: usize) -> Partition {
@@ -181,7 +197,7 @@ impl Partition {
 
     /// Removes a user and returns its state: an anonymous visitor on the way to the user it was linked to.
     pub fn detach(&mut self, id: &str) -> Option<Box<User>> {
-        self.remove(id).map(Box::new)
+        self.take_out(id).map(Box::new)
     }
 
     /// Forgets a user, state and all, after what is due at or before the watermark `now` has fired. The id is that of a
@@ -225,8 +241,16 @@ impl Partition {
         self.users.latest_event(self.users.find(id)?)
     }
 
-    /// Removes a user: the only way in which users are removed, for any reason.
+    /// Removes a user with all that it did.
     fn remove(&mut self, id: &str) -> Option<User> {
+        if let Some(recorder) = &mut self.steps.recorder {
+            recorder.forget(id);
+        }
+        self.take_out(id)
+    }
+
+    /// Removes a user: the only way in which users are removed, for any reason.
+    fn take_out(&mut self, id: &str) -> Option<User> {
         let user = self.users.remove(id)?;
         self.snapshots.removed_user(&user);
         self.steps.leave_segments(&user);
@@ -258,6 +282,12 @@ impl Partition {
     /// The counters.
     pub fn counts(&self) -> &PartitionCounters {
         &self.steps.counts
+    }
+
+    /// The events that were recorded, in the order of the log, and whether these are all.
+    pub fn recorded_events(&self) -> (Vec<&RecordedEvent>, bool) {
+        let recorded = self.steps.recorder.as_deref().map(EventRecorder::recorded);
+        recorded.map_or((Vec::new(), true), |(events, is_complete)| (events.collect(), is_complete))
     }
 
     /// How many users there are.
@@ -314,6 +344,8 @@ impl Partition {
         emptied.users = self.users.emptied();
         emptied.steps.counts = self.steps.counts.under(&plan.rules, &next.rules);
         emptied.steps.rules_change = self.steps.rules_change;
+        emptied.steps.step_recording = self.steps.step_recording;
+        emptied.steps.recorder = self.steps.recorder.as_ref().and_then(|recorder| recorder.emptied());
         emptied
     }
 

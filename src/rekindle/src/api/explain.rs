@@ -1,4 +1,4 @@
-//! Why a user is in a segment, or is not.
+//! Why a user is in a segment, or is not, and what became of campaigns.
 
 use std::sync::Arc;
 
@@ -9,18 +9,25 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::history::{LoggedStory, StoryRequest};
-use super::params::{ExplainedSegment, PathId};
+use super::params::{ExplainedParts, PathId};
 use super::problem::ProblemDocument;
 use super::routes::ApiServices;
-use rekindle_core::explanation::{SegmentExplanation, SegmentExplanationDocument};
+use rekindle_core::explanation::{
+    DecisionExplanation, DecisionExplanationDocument, EventHistory, SegmentExplanation, SegmentExplanationDocument,
+    UserHistory,
+};
+use rekindle_core::partition::{ExecutionPlan, Output, RecordedEvent, User};
+use rekindle_core::rules::ruleset::Segment;
 use rekindle_runtime::live::EngineBusy;
 use rekindle_runtime::pipeline::UserCopy;
 
-/// Why a user is in segments, or is not.
+/// Why a user is in segments, or is not, and what became of campaigns.
 #[derive(Debug, Serialize)]
 struct UserExplanation<'e> {
     user: &'e str,
     segments: Vec<SegmentExplanationDocument<'e>>,
+    /// The latest times that campaigns were considered for the user, oldest first.
+    campaigns: Vec<DecisionExplanationDocument<'e>>,
     /// Of `at`: what the log does not tell.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
@@ -30,47 +37,98 @@ struct UserExplanation<'e> {
 ///
 /// Each segment's condition as a tree, in the words of the rules: the values of each part, whether it holds and until when at
 /// least, and whether the answer depends on it; when the segment changes if nothing happens, and which events would change it at
-/// once. A segment with `per` once for each of the user's keys, the latest 100. As of now; the engine is asked for a copy of the
-/// user's state only.
+/// once. A segment with `per` once for each of the user's keys, the latest 100. Then the latest 10 times that a campaign was
+/// considered: the outcome, the step that decided and those before it with their numbers. As of now; the engine is asked for a
+/// copy of the user's state only.
 #[utoipa::path(get, path = "/v1/users/{id}/explain", tag = "users",
     params(
         ("id" = String, Path, description = "The user's id, percent-encoded", example = "u42"),
-        ("segment" = Option<String>, Query, description = "Only this segment"),
+        ("segment" = Option<String>, Query, description = "Only this segment, and what it set off"),
+        ("campaign" = Option<String>, Query, description = "Only this campaign, and no segment but the one that is named"),
         ("at" = Option<String>, Query, description = "As of this time (RFC 3339, or a date), from the user's own events in the log")
     ),
     responses(
-        (status = 200, description = "Every segment that was asked for", body = Object),
+        (status = 200, description = "Every segment and campaign that was asked for", body = Object),
         (status = 400, description = "The id is no percent-encoded UTF-8, or the query asks for something else", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "Nothing is known of this user, or there is no such segment", body = ProblemDocument, content_type = "application/problem+json")
+        (status = 404, description = "Nothing is known of this user, or there is no such segment or campaign", body = ProblemDocument, content_type = "application/problem+json")
     ))]
 pub(super) async fn explain(
     State(services): State<Arc<ApiServices>>,
     PathId(id): PathId,
-    ExplainedSegment { segment, at }: ExplainedSegment,
+    asked: ExplainedParts,
 ) -> Result<Response, ProblemDocument> {
     let busy = |busy: EngineBusy| ProblemDocument::unavailable(busy.to_string());
-    let (copy, notes) = match at {
-        None => (services.live.copy_of(&id).await.map_err(busy)?, Vec::new()),
+    let (copy, notes, story) = match asked.at {
+        None => (services.live.copy_of(&id).await.map_err(busy)?, Vec::new(), None),
         Some(_) => {
-            let request = StoryRequest { user: id.clone(), until: at, with_texts: false };
+            let request = StoryRequest { user: id.clone(), until: asked.at, with_texts: false };
             let LoggedStory { story, notes, .. } = services.history.story(request).await?;
-            (story.pipeline.copy_of(&id), notes)
+            (story.pipeline.copy_of(&id), notes, Some(story))
         }
     };
     let UserCopy { plan, user, at } =
         copy.ok_or_else(|| ProblemDocument::not_found("nothing is known of this user"))?;
-    if let Some(segment) = &segment
-        && !plan.rules.segments.iter().any(|known| known.id == *segment)
-    {
+    if asked.segment.as_ref().is_some_and(|asked| !plan.rules.segments.iter().any(|known| known.id == *asked)) {
         return Err(ProblemDocument::not_found("there is no such segment"));
     }
+    if asked.campaign.as_ref().is_some_and(|asked| !plan.rules.campaigns.iter().any(|known| known.id == *asked)) {
+        return Err(ProblemDocument::not_found("there is no such campaign"));
+    }
+    let decided = services.live.decisions_of(&id);
     let failed = || ProblemDocument::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written");
     let written = tokio::task::spawn_blocking(move || {
-        let is_asked = |of: &str| segment.as_ref().is_none_or(|asked| asked == of);
-        let explained = SegmentExplanation::of_user(&plan, &user, at, |segment| is_asked(&segment.id));
+        let is_asked = |segment: &Segment| asked.has_segment(&segment.id);
+        let (explained, decisions) = match &story {
+            None => (SegmentExplanation::of_user(&plan, &user, at, is_asked), recent_decisions(&decided, &plan, &user)),
+            Some(story) => {
+                let outputs: Vec<&Output> = story.outputs.iter().collect();
+                let (recorded, is_complete) = story.pipeline.recorded_events();
+                let visitors = story.pipeline.visitors_of(&user.id);
+                let is_own = |event: &&RecordedEvent| event.user == user.id || visitors.contains(&event.user);
+                let events: Vec<&RecordedEvent> = recorded.into_iter().filter(is_own).collect();
+                let events = Some(EventHistory { events: &events, is_complete });
+                let history = UserHistory { outputs: &outputs, events };
+                let explained = SegmentExplanation::with_history(&plan, &user, at, history, is_asked);
+                (explained, DecisionExplanation::of_story(&plan.rules, &outputs, Some(&user)))
+            }
+        };
+        let decisions: Vec<_> = decisions.into_iter().filter(|decision| asked.has_decision(decision)).collect();
         let segments = explained.iter().map(SegmentExplanation::document).collect();
-        serde_json::to_vec(&UserExplanation { user: &user.id, segments, notes })
+        serde_json::to_vec(&UserExplanation {
+            user: &user.id,
+            segments,
+            campaigns: decisions.iter().map(DecisionExplanation::document).collect(),
+            notes,
+        })
     });
     let body = written.await.map_err(|_| failed())?.map_err(|_| failed())?;
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// Those that the engine keeps.
+fn recent_decisions(
+    decided: &[(Arc<ExecutionPlan>, Output)],
+    plan: &Arc<ExecutionPlan>,
+    user: &User,
+) -> Vec<DecisionExplanation> {
+    let explained = decided.iter().flat_map(|(made_by, output)| {
+        // What the state knows of goals is by the rules of now.
+        let user = Arc::ptr_eq(made_by, plan).then_some(user);
+        DecisionExplanation::of_story(&made_by.rules, &[output], user)
+    });
+    explained.collect()
+}
+
+impl ExplainedParts {
+    fn has_segment(&self, id: &str) -> bool {
+        match &self.segment {
+            Some(asked) => asked == id,
+            None => self.campaign.is_none(),
+        }
+    }
+
+    fn has_decision(&self, decision: &DecisionExplanation) -> bool {
+        let segment = self.segment.as_deref().is_none_or(|asked| decision.segment() == Some(asked));
+        segment && self.campaign.as_ref().is_none_or(|asked| decision.campaign == *asked)
+    }
 }

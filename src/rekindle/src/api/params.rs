@@ -86,10 +86,12 @@ impl<S: Send + Sync> FromRequestParts<S> for UserDetail {
     }
 }
 
-/// Which segment is to be explained, and as of when.
-pub(super) struct ExplainedSegment {
-    /// `None`: all of them.
+/// What of a user is to be explained: all segments and campaigns unless one is named.
+pub(super) struct ExplainedParts {
+    /// Only this segment, and what it set off.
     pub(super) segment: Option<String>,
+    /// Only this campaign, and no segment but the one that is named.
+    pub(super) campaign: Option<String>,
     /// `None`: now.
     pub(super) at: Option<Timestamp>,
 }
@@ -98,18 +100,19 @@ pub(super) struct ExplainedSegment {
 #[serde(deny_unknown_fields)]
 struct ExplainQuery {
     segment: Option<String>,
+    campaign: Option<String>,
     at: Option<String>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for ExplainedSegment {
+impl<S: Send + Sync> FromRequestParts<S> for ExplainedParts {
     type Rejection = ProblemDocument;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<ExplainedSegment, ProblemDocument> {
-        let ExplainQuery { segment, at } = query(parts, state).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<ExplainedParts, ProblemDocument> {
+        let ExplainQuery { segment, campaign, at } = query(parts, state).await?;
         let wrong =
             || ProblemDocument::bad_request("`at` must be a time as RFC 3339 (2026-03-09T10:00:00Z), or a date");
         let at = at.map(|text| Timestamp::parse_moment(&text).ok_or_else(wrong)).transpose()?;
-        Ok(ExplainedSegment { segment, at })
+        Ok(ExplainedParts { segment, campaign, at })
     }
 }
 

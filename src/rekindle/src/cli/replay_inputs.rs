@@ -40,6 +40,11 @@ impl ReplayInputs {
         load_rules(&self.rules)
     }
 
+    /// Whether the events can be read once more.
+    pub(super) fn can_be_read_again(&self) -> bool {
+        self.events.iter().all(|path| path.is_file())
+    }
+
     /// Opens the event files. The options are those of a command, with the secret.
     pub(super) fn open(&self) -> Result<(EventFiles, PipelineOptions), CliError> {
         let options = self.options()?;

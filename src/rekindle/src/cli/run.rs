@@ -16,6 +16,7 @@ use crate::collecting::{self, RunningCollector};
 use crate::daemon::{Daemon, DaemonInputs, Signals, StartOptions, hang_up, wall_clock};
 use crate::delivery::DeliveryService;
 use crate::logging;
+use rekindle_core::campaigns::StepRecording;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_nats::NatsAccess;
@@ -82,7 +83,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
         let mut hang_ups = hang_up().map_err(CliError::system("listen for signals"))?;
         let (listen, http) = (config.http.listen, config.http.clone());
         let mappings = config.mappings_fingerprint();
-        let options = PipelineOptions { secret: secret.secret, mappings, ..pipeline_options(&config.engine) };
+        let options = PipelineOptions {
+            secret: secret.secret,
+            mappings,
+            decision_steps: StepRecording::Numbers,
+            ..pipeline_options(&config.engine)
+        };
         let plan = Arc::new(ExecutionPlan::new(ruleset));
         let rules = plan.rules.version.clone();
         let (settings, collect_access, of_delivery) = (config.clone(), access.clone(), access.clone());

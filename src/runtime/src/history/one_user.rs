@@ -10,9 +10,10 @@ use super::own_records::HistoryRecord;
 use super::scan::{ScannedRecord, decode};
 use crate::log::RecordKind;
 use crate::pipeline::{InputEntry, Pipeline, PipelineOptions, resolve_time};
+use rekindle_core::campaigns::StepRecording;
 use rekindle_core::decode::{Decoder, RejectedCall};
 use rekindle_core::event::{CallType, Event};
-use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
+use rekindle_core::partition::{EventRecording, ExecutionPlan, Output, OutputKind};
 use rekindle_core::time::Timestamp;
 
 /// The most bytes of an event's text that a story keeps.
@@ -81,7 +82,18 @@ impl UserReplay {
         until: Option<Timestamp>,
         user: &str,
     ) -> Result<UserReplay, HistoryError> {
-        let options = PipelineOptions { partitions: 1, workers: 1, until, ..options.clone() };
+        let recorded_events = match &options.recorded_events {
+            EventRecording::Off => EventRecording::All,
+            asked => asked.clone(),
+        };
+        let options = PipelineOptions {
+            partitions: 1,
+            workers: 1,
+            until,
+            decision_steps: StepRecording::Conditions,
+            recorded_events,
+            ..options.clone()
+        };
         Ok(UserReplay {
             decoder: options.decoder(&plan.rules),
             pipeline: Pipeline::new(plan, options.clone())?,

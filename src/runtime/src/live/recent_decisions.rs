@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hashbrown::HashMap;
 
+use rekindle_core::campaigns::DecisionStep;
 use rekindle_core::partition::{Cause, DecisionOutput, ExecutionPlan, Output, OutputKind};
 use rekindle_core::time::Timestamp;
 
@@ -103,7 +104,8 @@ impl RecentDecision {
         let texts = match &self.decision.decided {
             OutputKind::Decision(decision) => {
                 let cause = if let Cause::Event(Some(id)) = &decision.cause { id.len() } else { 0 };
-                size_of::<DecisionOutput>() + cause + decision.trigger.key.as_ref().map_or(0, |key| key.len())
+                let steps = decision.steps.iter().map(DecisionStep::bytes).sum::<usize>();
+                size_of::<DecisionOutput>() + steps + cause + decision.trigger.key.as_ref().map_or(0, |key| key.len())
             }
             _ => 0,
         };
@@ -115,13 +117,14 @@ impl RecentDecision {
 fn without_payload(decision: &Output) -> Output {
     let decided = match &decision.decided {
         OutputKind::Decision(decision) => {
-            let DecisionOutput { campaign, outcome, trigger, cause, payload: _ } = &**decision;
+            let DecisionOutput { campaign, outcome, trigger, cause, payload: _, steps } = &**decision;
             OutputKind::Decision(Box::new(DecisionOutput {
                 campaign: *campaign,
                 outcome: outcome.clone(),
                 trigger: trigger.clone(),
                 cause: cause.clone(),
                 payload: None,
+                steps: steps.clone(),
             }))
         }
         other => other.clone(),
@@ -172,6 +175,7 @@ mod tests {
             trigger,
             cause: Cause::Time,
             payload: None,
+            steps: Vec::new(),
         }));
         Output { at: Timestamp(at), user: user.into(), position: 0, decided }
     }

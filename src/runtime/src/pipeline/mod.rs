@@ -145,7 +145,11 @@ impl Pipeline {
     /// The system refuses to start the threads.
     pub fn new(plan: Arc<ExecutionPlan>, options: PipelineOptions) -> Result<Pipeline, rayon::ThreadPoolBuildError> {
         let partition = |_| {
-            let partition = Partition::new(&plan).with_state_ttl(options.state_ttl).with_secret(options.secret.clone());
+            let partition = Partition::new(&plan)
+                .with_state_ttl(options.state_ttl)
+                .with_secret(options.secret.clone())
+                .with_decision_steps(options.decision_steps)
+                .with_recorded_events(options.recorded_events.clone());
             match options.resident_users {
                 Some(resident) => partition.with_resident_users(resident),
                 None => partition,

@@ -2,7 +2,9 @@
 //!
 //! The options are plain values; where they come from (settings, command line) is decided elsewhere.
 
+use rekindle_core::campaigns::StepRecording;
 use rekindle_core::decode::{Decoder, PlaceholderIds};
+use rekindle_core::partition::EventRecording;
 use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Clock, Span, Timestamp};
@@ -31,6 +33,10 @@ pub struct PipelineOptions {
     pub state_ttl: Option<Span>,
     /// What draws depend on.
     pub secret: DrawSecret,
+    /// What outputs say of the steps of decisions. It changes nothing else.
+    pub decision_steps: StepRecording,
+    /// Whose events are recorded, with what they matched. It changes nothing else.
+    pub recorded_events: EventRecording,
     /// A fingerprint of the mappings that make calls of the log's messages; empty: there are none.
     pub mappings: String,
 }
@@ -77,6 +83,8 @@ impl Default for PipelineOptions {
             state_ttl: None,
             secret: DrawSecret::default(),
             resident_users: None,
+            decision_steps: StepRecording::Off,
+            recorded_events: EventRecording::Off,
             mappings: String::new(),
         }
     }

@@ -6,7 +6,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Pipeline;
-use rekindle_core::partition::{ExecutionPlan, Partition, SegmentDeparture, User, UserReport, UserStateExport};
+use rekindle_core::partition::{
+    ExecutionPlan, Partition, RecordedEvent, SegmentDeparture, User, UserReport, UserStateExport,
+};
 use rekindle_core::route::partition_of;
 use rekindle_core::time::Timestamp;
 
@@ -67,6 +69,23 @@ impl Pipeline {
         let user = self.user(user)?.into_owned();
         let at = self.fired().max(user.profile.now);
         Some(UserCopy { plan: Arc::clone(&self.plan), user, at })
+    }
+
+    /// The events that were recorded, in the order of the log, and whether these are all.
+    pub fn recorded_events(&self) -> (Vec<&RecordedEvent>, bool) {
+        let (mut events, mut is_complete) = (Vec::new(), true);
+        for partition in &self.partitions {
+            let (recorded, is_all) = partition.recorded_events();
+            events.extend(recorded);
+            is_complete &= is_all;
+        }
+        events.sort_by_key(|event| event.position);
+        (events, is_complete)
+    }
+
+    /// The anonymous visitors that are linked to a user, in no particular order.
+    pub fn visitors_of(&self, user: &str) -> &[Arc<str>] {
+        self.links.visitors_of(user)
     }
 
     /// All users with state, in no particular order.

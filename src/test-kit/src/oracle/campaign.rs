@@ -260,6 +260,9 @@ impl OracleUser {
         let shares = (outcome == "sent").then(|| self.shares(&question, rules)).flatten().unwrap_or_default();
         let OracleQuestion { campaign: index, cause, .. } = question;
         let campaign = &rules.campaigns[index];
+        let asks = rules.tells_clauses && !matches!(outcome, "too_late" | "stale");
+        let condition = campaign.condition.as_ref().filter(|_| asks);
+        let clauses = condition.map(|condition| EvaluationScope::caused(self, &cause, rules).clauses(condition));
         let fired = 1 + self.exposures.iter().filter(|one| one.campaign == index).count();
         let payload = (outcome == "sent").then(|| self.payload(index, &cause, fired, rules));
         if let Some(price) = &campaign.price
@@ -271,6 +274,9 @@ impl OracleUser {
         let mut line = json!({
             "kind": "decision", "user": self.id, "campaign": campaign.id, "outcome": outcome, "at": print_time(self.now),
         });
+        if let Some(clauses) = clauses {
+            line["clauses"] = json!(clauses);
+        }
         if let Some((_, key)) = cause.instance() {
             line["key"] = json!(key);
         }

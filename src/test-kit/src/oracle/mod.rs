@@ -12,6 +12,7 @@ mod beats;
 mod budgets;
 mod calendar;
 mod campaign;
+mod clauses;
 pub mod compare;
 mod evaluate;
 mod expression;
@@ -39,6 +40,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 pub use budgets::CouponCodes;
+pub use clauses::{SegmentClauses, clauses_at_the_end, run_with_clauses};
 
 use budgets::OracleBooks;
 use log::{OracleCall, OracleCallType};
@@ -75,9 +77,14 @@ pub struct ForgetPlan {
 
 /// The journal of a log, in order per user; the order between users is arbitrary.
 pub fn run(input: &OracleInput<'_>) -> Vec<Json> {
+    replayed(input, &OracleRules::parse(input.rules_toml, input.secret)).journal
+}
+
+/// Everybody at the end of a log.
+fn replayed<'r>(input: &OracleInput<'_>, rules: &'r OracleRules) -> OracleState<'r> {
     let (until_ms, max_disorder_ms) = (input.until_ms, input.max_disorder_ms);
     let mut state = OracleState {
-        rules: &OracleRules::parse(input.rules_toml, input.secret),
+        rules,
         users: BTreeMap::new(),
         links: BTreeMap::new(),
         watermark: BEGINNING,
@@ -98,7 +105,7 @@ pub fn run(input: &OracleInput<'_>) -> Vec<Json> {
         }
     }
     state.end();
-    state.journal
+    state
 }
 
 struct OracleState<'r> {

@@ -14,6 +14,8 @@ use crate::decoder_oracle::decimal::OracleDecimal;
 
 /// The whole file.
 pub(crate) struct OracleRules {
+    /// Decisions have the clauses of their `if`.
+    pub(crate) tells_clauses: bool,
     pub(crate) zone: OracleZone,
     pub(crate) calendar: OracleCalendar,
     /// What draws depend on.
@@ -167,6 +169,7 @@ impl OracleRules {
         let zone = string(&file, "timezone").unwrap_or_else(|| "UTC".to_owned());
         let zone = OracleZone::parse(&zone).expect("the rules' zone is known");
         OracleRules {
+            tells_clauses: false,
             calendar: OracleCalendar::new(zone.clock()),
             zone,
             secret: secret.to_vec(),

@@ -157,7 +157,7 @@ impl OracleUser {
     }
 
     /// What a segment is evaluated on: the user, or each of its instances in the order of their keys.
-    fn scopes<'a>(&'a self, per: Option<usize>, rules: &'a OracleRules) -> Vec<EvaluationScope<'a>> {
+    pub(crate) fn scopes<'a>(&'a self, per: Option<usize>, rules: &'a OracleRules) -> Vec<EvaluationScope<'a>> {
         let of_user = EvaluationScope::of_user(self, rules);
         let Some(per) = per else { return vec![of_user] };
         let instances = self.keys(per).map(|(key, instance)| Some((key.as_str(), instance)));

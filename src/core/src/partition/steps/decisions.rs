@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::points::PaidDecision;
 use super::{EvaluationPoint, MatchedEvent, PendingTrigger, StepContext, TriggeredCampaign};
 use crate::budgets::coupon::{self, CouponOwner};
-use crate::campaigns::{self, DecisionSubject, DeferredDecision, MatchTrigger, Outcome, Trigger, TriggerOrigin};
+use crate::campaigns::{
+    self, DecisionPath, DecisionStep, DecisionSubject, DeferredDecision, MatchTrigger, Outcome, Trigger, TriggerOrigin,
+};
 use crate::engine::evaluate::EvaluationContext;
 use crate::engine::key_instance::KeyInstance;
 use crate::engine::local_time::zone_of;
@@ -25,17 +27,24 @@ pub(super) struct MadeDecision<'t> {
     /// The cause of the trigger.
     cause: Cause,
     position: u64,
+    steps: Vec<DecisionStep>,
 }
 
 impl<'t> MadeDecision<'t> {
     /// Of a decision that had to wait.
-    pub(super) fn of_deferred(deferred: &'t DeferredDecision, outcome: Outcome, position: u64) -> MadeDecision<'t> {
+    pub(super) fn of_deferred(
+        deferred: &'t DeferredDecision,
+        outcome: Outcome,
+        position: u64,
+        steps: Vec<DecisionStep>,
+    ) -> MadeDecision<'t> {
         let cause = match (&deferred.trigger, &deferred.cause) {
             (Some(Trigger::Match(_)), id) => Cause::Event(id.clone()),
             (_, Some(id)) => Cause::Event(Some(Arc::clone(id))),
             (_, None) => Cause::Time,
         };
-        MadeDecision { campaign: deferred.campaign, outcome, trigger: deferred.trigger.as_ref(), cause, position }
+        let trigger = deferred.trigger.as_ref();
+        MadeDecision { campaign: deferred.campaign, outcome, trigger, cause, position, steps }
     }
 }
 
@@ -104,11 +113,16 @@ impl StepContext {
                 message_id: message_id.map(AsRef::as_ref),
                 scope,
             };
+            let before = self.step_recording.begin(&user.campaigns);
             let outcome = campaigns::decide(&subject, campaign, &mut user.campaigns);
+            let steps = before.map_or_else(Vec::new, |before| {
+                DecisionPath { campaign, outcome: &outcome, deferred: None, funds: None, before: &before }
+                    .steps(&subject, self.step_recording)
+            });
             let zone = matches!(outcome, Outcome::Deferred { .. }).then(|| zone_of(&scope).1.into());
             let (cause, position) = (cause.clone(), point.position);
             let decision =
-                MadeDecision { campaign, outcome: outcome.clone(), trigger: Some(&trigger), cause, position };
+                MadeDecision { campaign, outcome: outcome.clone(), trigger: Some(&trigger), cause, position, steps };
             self.report_decision(plan, user, decision, out);
             if let Outcome::Deferred { until } = outcome {
                 let (cause, at) = (message_id.cloned(), user.profile.now);
@@ -134,6 +148,7 @@ impl StepContext {
                 self.ask(user, deferred, Some(deferred_at), position);
                 continue;
             }
+            let mut steps = Vec::new();
             let (outcome, zone) = match &deferred.trigger {
                 None => (Outcome::Stale, None),
                 Some(trigger) => {
@@ -141,12 +156,18 @@ impl StepContext {
                     let scope = scope_of(plan, &user.profile, Some(trigger), instance.as_deref());
                     let message_id = deferred.cause.as_deref();
                     let subject = DecisionSubject { user: &user.id, secret: &self.secret, trigger, message_id, scope };
+                    let before = self.step_recording.begin(&user.campaigns);
                     let outcome = campaigns::decide_deferred(&subject, &deferred, &mut user.campaigns);
+                    if let Some(before) = before {
+                        let (campaign, deferred) = (deferred.campaign, Some(&deferred));
+                        let path = DecisionPath { campaign, outcome: &outcome, deferred, funds: None, before: &before };
+                        steps = path.steps(&subject, self.step_recording);
+                    }
                     let zone = matches!(outcome, Outcome::Deferred { .. }).then(|| zone_of(&scope).1.into());
                     (outcome, zone)
                 }
             };
-            let decision = MadeDecision::of_deferred(&deferred, outcome.clone(), position);
+            let decision = MadeDecision::of_deferred(&deferred, outcome.clone(), position, steps);
             self.report_decision(plan, user, decision, out);
             if let Outcome::Deferred { until } = outcome {
                 user.campaigns.defer(DeferredDecision { at: user.profile.now, until, zone, ..deferred });
@@ -162,7 +183,7 @@ impl StepContext {
         decision: MadeDecision<'_>,
         out: &mut Vec<Output>,
     ) -> Option<Arc<str>> {
-        let MadeDecision { campaign: id, mut outcome, trigger, cause, position } = decision;
+        let MadeDecision { campaign: id, mut outcome, trigger, cause, position, steps } = decision;
         if let Some((per, key)) = trigger.and_then(|trigger| trigger.key(&plan.rules)).filter(|_| outcome.is_exposure())
         {
             user.profile.keys.record_exposure(per, key, id);
@@ -203,7 +224,7 @@ impl StepContext {
             _ => None,
         };
         let trigger = trigger.map_or_else(|| TriggerOrigin::of(campaign.on), Trigger::origin);
-        let decided = DecisionOutput { campaign: id, outcome, trigger, cause, payload };
+        let decided = DecisionOutput { campaign: id, outcome, trigger, cause, payload, steps };
         let decided = OutputKind::Decision(Box::new(decided));
         out.push(Output { at: user.profile.now, user: Arc::clone(&user.id), position, decided });
         code

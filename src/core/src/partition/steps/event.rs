@@ -81,6 +81,9 @@ impl StepContext {
             let event = GrowthEvent { user: &user.id, event, names: &self.names, matches, ts, position, activity };
             StateUpdater::new(growth, &mut self.growth_deltas).apply(&mut user.growth, &event);
         }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.record(&plan.rules, &user.id, &arrival, &self.matches, &values);
+        }
         user.profile.record(&plan.rules, arrival);
         for name in &self.names {
             self.counts.by_name[usize::from(name.0)] += 1;

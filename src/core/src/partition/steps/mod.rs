@@ -7,7 +7,7 @@ mod event;
 mod expiry;
 mod goals;
 mod keys;
-mod matches;
+pub(super) mod matches;
 mod merging;
 mod points;
 
@@ -16,9 +16,10 @@ use std::sync::Arc;
 use super::beats::AskTicket;
 use super::departures::SegmentDeparture;
 use super::io::{Cause, ExpiredUser, PartitionCounters};
+use super::recorder::EventRecorder;
 use super::{ExecutionPlan, User};
 use crate::budgets::TimedBudgetChange;
-use crate::campaigns::TransitionTrigger;
+use crate::campaigns::{StepRecording, TransitionTrigger};
 use crate::engine::dispatch::SegmentSet;
 use crate::engine::segments::SegmentChanges;
 use crate::event::{Event, FieldId, Scalar};
@@ -46,6 +47,10 @@ pub(super) struct StepContext {
     pub(super) rules_change: Option<(Timestamp, u64)>,
     /// What draws depend on.
     pub(super) secret: DrawSecret,
+    /// What outputs say of the steps of decisions.
+    pub(super) step_recording: StepRecording,
+    /// Records which events are applied; `None`: nothing does.
+    pub(super) recorder: Option<Box<EventRecorder>>,
     /// Nothing triggers a campaign: the past is recomputed.
     pub(super) decides_nothing: bool,
     /// The log's watermark: the beats that end at or before it have ended.
@@ -138,6 +143,8 @@ impl StepContext {
             departures: None,
             rules_change: None,
             secret: DrawSecret::default(),
+            step_recording: StepRecording::default(),
+            recorder: None,
             decides_nothing: false,
             watermark: Timestamp::MIN,
             beat: Timestamp::MIN,

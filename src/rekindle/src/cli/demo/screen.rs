@@ -195,6 +195,7 @@ mod tests {
             }),
             cause: Cause::Time,
             payload: Some(Box::new(payload)),
+            steps: Vec::new(),
         }));
         let output = Output { at: Timestamp(0), user: "u\u{1b}]0;evil\u{7}\u{9b}".into(), position: 0, decided };
         let line = screen.action_in_words(&output).expect("an action");

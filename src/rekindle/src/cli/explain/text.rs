@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::cli::terminal;
-use rekindle_core::campaigns::Outcome;
-use rekindle_core::explanation::{ConditionExplanation, SegmentExplanation};
+use rekindle_core::explanation::{ConditionExplanation, DecisionExplanation, OperandEvents, SegmentExplanation};
 use rekindle_core::partition::{Cause, Output, OutputKind};
-use rekindle_core::rules::ruleset::{CampaignTrigger, Ruleset, TransitionKind};
+use rekindle_core::rules::ruleset::{CampaignTrigger, Ruleset};
 
 /// The width of a condition, before its values.
 const CONDITION_WIDTH: usize = 52;
@@ -38,40 +37,24 @@ impl<'r> Subject<'r> {
     }
 }
 
-pub(super) fn text(rules: &Ruleset, explained: &[SegmentExplanation], story: &[&Output]) -> String {
+pub(super) fn text(explained: &[SegmentExplanation], decisions: &[DecisionExplanation]) -> String {
     let mut out = String::new();
     for segment in explained {
-        explain(rules, segment, story, &mut out);
+        explain(segment, &mut out);
         out.push('\n');
     }
-    let decisions: Vec<String> = story.iter().filter_map(|output| decision(rules, output)).collect();
-    if decisions.is_empty() {
-        out.push_str("no campaign was considered");
-    } else {
-        out.push_str("campaigns, as they were considered\n");
-        decisions.iter().for_each(|line| _ = writeln!(out, "  {line}"));
-    }
+    super::decisions::text(decisions, &mut out);
     out.trim_end().to_owned()
 }
 
-fn explain(rules: &Ruleset, explained: &SegmentExplanation, story: &[&Output], out: &mut String) {
-    let SegmentExplanation { segment, key, is_in, .. } = explained;
+fn explain(explained: &SegmentExplanation, out: &mut String) {
+    let SegmentExplanation { segment, key, is_in, since, .. } = explained;
     let of_key = key.as_ref().map(|key| format!(" of key {}", terminal::field(key))).unwrap_or_default();
     let state = if *is_in { "in" } else { "not in" };
-    let since = last_change(rules, explained, story).map(|(at, cause)| format!(", since {at} ({cause})"));
+    let since = since.as_ref().map(|since| format!(", since {} ({})", since.at, in_words(&since.cause)));
     let _ = writeln!(out, "{segment}{of_key}: {state}{}", since.unwrap_or_default());
     part(&explained.condition, 1, out);
-    match &explained.next_change {
-        Some(next) => {
-            let change = if next.change == TransitionKind::Enter { "enters" } else { "leaves" };
-            let _ = writeln!(out, "  if nothing happens: {change} at {}", next.at);
-        }
-        None => out.push_str("  if nothing happens: stays so for the next 400 days\n"),
-    }
-    for events in &explained.sufficient {
-        let change = if *is_in { "end it" } else { "be enough" };
-        let _ = writeln!(out, "  {} more `{}` at once would {change}", events.count, events.name);
-    }
+    let _ = writeln!(out, "  nearest: {}", terminal::field(&explained.nearest.sentence));
 }
 
 fn part(condition: &ConditionExplanation, depth: usize, out: &mut String) {
@@ -91,31 +74,27 @@ fn part(condition: &ConditionExplanation, depth: usize, out: &mut String) {
     let text = format!("{}{mark:<5} {}", "  ".repeat(depth), terminal::field(&condition.text));
     let line = format!("{text:<CONDITION_WIDTH$} {}{until}", terminal::field(&values));
     let _ = writeln!(out, "{}", line.trim_end());
+    for behind in condition.operands.iter().filter_map(|operand| events(operand.events.as_ref()?)) {
+        let _ = writeln!(out, "{}        {behind}", "  ".repeat(depth));
+    }
     condition.parts.iter().for_each(|inner| part(inner, depth + 1, out));
 }
 
-/// When the user, or the key, entered or left the segment last, and what made it so.
-fn last_change(rules: &Ruleset, explained: &SegmentExplanation, story: &[&Output]) -> Option<(String, String)> {
-    story.iter().rev().find_map(|output| match &output.decided {
-        OutputKind::Transition { segment, key, cause, .. } => {
-            let is_same = rules.segments[usize::from(segment.0)].id == explained.segment && *key == explained.key;
-            is_same.then(|| (output.at.to_string(), in_words(cause)))
-        }
-        _ => None,
-    })
+/// The events that a value is made of, in a few words.
+fn events(events: &OperandEvents) -> Option<String> {
+    const NAMED_MAX: usize = 3;
+    let named = events.latest.iter().take(NAMED_MAX).map(|event| match &event.message_id {
+        Some(id) => format!("{} at {}", terminal::field(id), event.ts),
+        None => format!("the event at position {} at {}", event.position, event.ts),
+    });
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = events.latest.len().saturating_sub(NAMED_MAX);
+    let others = if more > 0 { ", …".to_owned() } else { String::new() };
+    let count = if events.is_complete { events.matches.to_string() } else { format!("at least {}", events.matches) };
+    (events.matches > 0).then(|| format!("made of {count}: {named}{others}"))
 }
 
-fn decision(rules: &Ruleset, output: &Output) -> Option<String> {
-    let OutputKind::Decision(decision) = &output.decided else { return None };
-    let campaign = &rules.campaigns[usize::from(decision.campaign.0)].id;
-    let until = match decision.outcome {
-        Outcome::Deferred { until } => format!(" until {until}"),
-        _ => String::new(),
-    };
-    Some(format!("{} {campaign}: {}{until} ({})", output.at, decision.outcome.name(), in_words(&decision.cause)))
-}
-
-fn in_words(cause: &Cause) -> String {
+pub(super) fn in_words(cause: &Cause) -> String {
     match cause {
         Cause::Time => "time passed".to_owned(),
         Cause::Event(Some(id)) => format!("event {}", terminal::field(id)),

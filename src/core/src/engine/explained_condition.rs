@@ -1,6 +1,8 @@
 //! A condition as a tree, with the values of each part.
 
-use crate::engine::evaluate::EvaluationContext;
+use std::sync::Arc;
+
+use super::evaluate::EvaluationContext;
 use crate::json::JsonText;
 use crate::rules::dependencies;
 use crate::rules::notation;
@@ -21,8 +23,23 @@ pub struct ConditionExplanation {
     pub is_needed: bool,
     /// What is compared, of a condition without parts; constants are left out.
     pub operands: Vec<OperandExplanation>,
+    /// How its parts are joined.
+    pub joint: ConditionJoint,
     /// The conditions that it consists of.
     pub parts: Vec<ConditionExplanation>,
+}
+
+/// How the parts of a condition are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConditionJoint {
+    /// It has none.
+    None,
+    /// `!`
+    Not,
+    /// `&&`
+    All,
+    /// `||`
+    Any,
 }
 
 /// A term with its value.
@@ -36,6 +53,30 @@ pub struct OperandExplanation {
     pub shown: String,
     /// The features that it reads.
     pub features: Vec<FeatureId>,
+    /// The events that its value is made of; `None`: that is not known.
+    pub events: Option<OperandEvents>,
+}
+
+/// The events that a value is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OperandEvents {
+    /// How many matches there are in all.
+    pub matches: u64,
+    /// The latest of the events, the latest first.
+    pub latest: Vec<EventReference>,
+    /// All matches are known that it may be made of.
+    pub is_complete: bool,
+}
+
+/// Which event, and when it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventReference {
+    /// Its messageId.
+    pub message_id: Option<Arc<str>>,
+    /// Its position in the log.
+    pub position: u64,
+    /// Its own time.
+    pub ts: Timestamp,
 }
 
 impl ConditionExplanation {
@@ -52,8 +93,27 @@ impl ConditionExplanation {
         }
     }
 
+    /// The fewest conditions without parts that would have to change, all of them together, for the whole to change.
+    pub fn deciding(&self) -> Vec<&ConditionExplanation> {
+        let parts = || self.parts.iter().filter(|part| part.holds == self.holds).map(ConditionExplanation::deciding);
+        match (self.joint, self.holds) {
+            (ConditionJoint::None, _) => vec![self],
+            (ConditionJoint::Not, _) => self.parts.iter().flat_map(ConditionExplanation::deciding).collect(),
+            (ConditionJoint::All, false) | (ConditionJoint::Any, true) => parts().flatten().collect(),
+            (ConditionJoint::All, true) | (ConditionJoint::Any, false) => {
+                parts().min_by_key(Vec::len).unwrap_or_default()
+            }
+        }
+    }
+
     fn of_part(scope: &EvaluationContext<'_>, condition: &Condition, is_needed: bool) -> ConditionExplanation {
         let outlook = scope.outlook(condition);
+        let joint = match condition {
+            Condition::Not(_) => ConditionJoint::Not,
+            Condition::All(_) => ConditionJoint::All,
+            Condition::Any(_) => ConditionJoint::Any,
+            _ => ConditionJoint::None,
+        };
         let (operands, parts) = match condition {
             Condition::Not(inner) => (Vec::new(), vec![ConditionExplanation::of_part(scope, inner, is_needed)]),
             Condition::All(parts) => (Vec::new(), joined(scope, parts, is_needed, false)),
@@ -66,6 +126,7 @@ impl ConditionExplanation {
             until: Some(outlook.until).filter(|until| *until < Timestamp::NEVER),
             is_needed,
             operands,
+            joint,
             parts,
         }
     }
@@ -88,6 +149,11 @@ fn joined(
 }
 
 fn operands(scope: &EvaluationContext<'_>, leaf: &Condition) -> Vec<OperandExplanation> {
+    operand_terms(leaf).into_iter().map(|term| OperandExplanation::new(scope, term)).collect()
+}
+
+/// What is compared, of a condition without parts, without constants: in the order of [`ConditionExplanation::operands`].
+pub(crate) fn operand_terms(leaf: &Condition) -> Vec<&Term> {
     let terms: Vec<&Term> = match leaf {
         Condition::Compare { left, right, .. } => vec![left, right],
         Condition::Text { subject, argument, .. } => vec![subject, argument],
@@ -101,7 +167,7 @@ fn operands(scope: &EvaluationContext<'_>, leaf: &Condition) -> Vec<OperandExpla
         | Condition::Any(_) => Vec::new(),
     };
     let is_constant = |term: &&Term| matches!(term, Term::Constant(_) | Term::List(_) | Term::Duration(_));
-    terms.into_iter().filter(|term| !is_constant(term)).map(|term| OperandExplanation::new(scope, term)).collect()
+    terms.into_iter().filter(|term| !is_constant(term)).collect()
 }
 
 impl OperandExplanation {
@@ -112,7 +178,7 @@ impl OperandExplanation {
         features.sort_unstable();
         features.dedup();
         let text = notation::term(scope.rules, term);
-        OperandExplanation { text, value: value.to_json(), shown: shown(&value), features }
+        OperandExplanation { text, value: value.to_json(), shown: shown(&value), features, events: None }
     }
 }
 

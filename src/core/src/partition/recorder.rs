@@ -1,0 +1,143 @@
+//! Records which events of some users were applied, with what they matched: what stands behind a value is found in it. Off unless it
+//! is asked for.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::steps::matches::{EventMatch, MatchValues};
+use crate::engine::key_instance::key_of;
+use crate::engine::profile::ProfileUpdate;
+use crate::event::{FieldId, Scalar, TraitId, field_value};
+use crate::rules::ruleset::{NameId, PerId, Ruleset};
+use crate::time::Timestamp;
+
+/// The most events that a partition keeps: the latest.
+const EVENTS_MAX: usize = 50_000;
+
+/// Whose events are recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum EventRecording {
+    /// Nobody's.
+    #[default]
+    Off,
+    /// Those of these ids.
+    Of(Arc<BTreeSet<Arc<str>>>),
+    /// Everybody's.
+    All,
+}
+
+/// An event that was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedEvent {
+    /// The user whom it was applied to.
+    pub user: Arc<str>,
+    /// Its position in the log.
+    pub position: u64,
+    /// When it happened.
+    pub ts: Timestamp,
+    /// Its messageId.
+    pub message_id: Option<Arc<str>>,
+    /// Its matches, in their order.
+    pub matches: Vec<RecordedMatch>,
+    /// The traits that it has a value, or null, for.
+    pub traits: Vec<TraitId>,
+}
+
+/// A match of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedMatch {
+    /// The name.
+    pub name: NameId,
+    /// Its keys.
+    pub keys: Vec<(PerId, Arc<str>)>,
+    /// The values that the rules read and it has, each with whether it is a number.
+    pub fields: Vec<(FieldId, bool)>,
+}
+
+/// The events that a partition has recorded.
+#[derive(Debug)]
+pub(super) struct EventRecorder {
+    whose: EventRecording,
+    events: VecDeque<RecordedEvent>,
+    /// There were more than are kept.
+    is_cut: bool,
+}
+
+impl EventRecorder {
+    /// `None`: nothing is recorded.
+    pub(super) fn new(whose: EventRecording) -> Option<Box<EventRecorder>> {
+        (whose != EventRecording::Off)
+            .then(|| Box::new(EventRecorder { whose, events: VecDeque::new(), is_cut: false }))
+    }
+
+    /// The same, without events.
+    pub(super) fn emptied(&self) -> Option<Box<EventRecorder>> {
+        EventRecorder::new(self.whose.clone())
+    }
+
+    /// Records an event of a user.
+    pub(super) fn record(
+        &mut self,
+        rules: &Ruleset,
+        user: &Arc<str>,
+        arrival: &ProfileUpdate<'_, '_>,
+        matches: &[EventMatch],
+        values: &MatchValues<'_>,
+    ) {
+        let is_recorded = match &self.whose {
+            EventRecording::Off => false,
+            EventRecording::Of(users) => users.contains(user),
+            EventRecording::All => true,
+        };
+        if !is_recorded {
+            return;
+        }
+        let event = arrival.event;
+        let recorded = matches.iter().map(|found| RecordedMatch::new(rules, found, found.fields(event, values)));
+        self.events.push_back(RecordedEvent {
+            user: Arc::clone(user),
+            position: arrival.position,
+            ts: arrival.ts,
+            message_id: event.message_id.as_deref().map(Arc::from),
+            matches: recorded.collect(),
+            traits: event.traits.iter().map(|(id, _)| *id).collect(),
+        });
+        if self.events.len() > EVENTS_MAX {
+            self.events.pop_front();
+            self.is_cut = true;
+        }
+    }
+
+    /// A user is gone, with all that it did.
+    pub(super) fn forget(&mut self, user: &str) {
+        self.events.retain(|event| *event.user != *user);
+    }
+
+    /// What was recorded, in the order of the log, and whether that is all.
+    pub(super) fn recorded(&self) -> (impl Iterator<Item = &RecordedEvent>, bool) {
+        (self.events.iter(), !self.is_cut)
+    }
+}
+
+impl RecordedMatch {
+    fn new(rules: &Ruleset, found: &EventMatch, fields: &[(FieldId, Scalar<'_>)]) -> RecordedMatch {
+        let keys = (0..).map(PerId).zip(&rules.pers).filter_map(|(per, definition)| {
+            let key = key_of(field_value(fields, definition.field(found.name)))?;
+            Some((per, Arc::from(&*key)))
+        });
+        RecordedMatch {
+            name: found.name,
+            keys: keys.collect(),
+            fields: fields.iter().map(|(id, value)| (*id, matches!(value, Scalar::Number(_)))).collect(),
+        }
+    }
+
+    /// Whether it has these values, and of them these as numbers.
+    pub(crate) fn has_fields(&self, fields: &[FieldId], numeric: &[FieldId]) -> bool {
+        let has = |wanted: &FieldId| {
+            let needs_number = numeric.contains(wanted);
+            self.fields.iter().any(|(id, is_number)| id == wanted && (*is_number || !needs_number))
+        };
+        fields.iter().all(has)
+    }
+}
