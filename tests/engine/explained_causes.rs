@@ -131,7 +131,9 @@ fn without(events: &[u8], message_id: &str) -> Vec<u8> {
                     out.extend_from_slice(b"{}\n");
                     continue;
                 }
-                match call.get_mut("batch").and_then(Json::as_array_mut) {
+                let is_list = call.is_array();
+                let calls = if is_list { Some(&mut call) } else { call.get_mut("batch") };
+                match calls.and_then(Json::as_array_mut) {
                     None => line.to_vec(),
                     Some(calls) => {
                         let before = calls.len();
@@ -241,6 +243,11 @@ proptest! {
         for id in some(&by_event.into_iter().collect::<Vec<_>>(), CAUSES_MAX) {
             let is_by_it = |output: &&Output| matches!(cause(output), Some(Cause::Event(Some(of))) if *of == id);
             let others = replay(&scenario, &without(&events, &id), end);
+            let (recorded, _) = others.pipeline.recorded_events();
+            if recorded.iter().any(|event| event.message_id.as_ref() == Some(&id)) {
+                // It is written so that only the engine reads it: with escapes, or twice in one call.
+                continue;
+            }
             for caused in whole.outputs.iter().filter(is_by_it) {
                 let effect_of_it = effect(&whole.plan, caused);
                 let again = others.outputs.iter().filter(|output| {

@@ -6,6 +6,7 @@
 mod ask;
 mod deferred_codec;
 pub mod groups;
+mod path;
 pub mod quiet_hours;
 pub mod state;
 mod steps;
@@ -23,9 +24,10 @@ use crate::rules::ruleset::{Campaign, CampaignId, CampaignPrice, Ruleset, Transi
 use crate::secret::DrawSecret;
 use crate::time::Timestamp;
 pub use ask::{Ask, Asks, Funds};
+pub use path::DecisionPath;
 pub(crate) use state::TriggerLookup;
 pub use state::{CampaignState, DeferredDecision};
-pub use steps::{BudgetStanding, DecisionPath, DecisionStep, StepRecording};
+pub use steps::{BudgetStanding, DecisionStep, StepRecording};
 pub use trigger::{MatchTrigger, TransitionTrigger, Trigger, TriggerOrigin};
 
 /// The outcome of a triggered campaign.

@@ -27,11 +27,11 @@ pub struct DecisionExplanationDocument<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<ActionDocument<'e>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    costs: Vec<CostDocument<'e>>,
+    costs: Vec<ActionCostDocument<'e>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     paid: Option<PaidDocument<'e>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    goals: Vec<GoalDocument<'e>>,
+    goals: Vec<GoalStandingDocument<'e>>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -56,7 +56,7 @@ struct ActionDocument<'e> {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct CostDocument<'e> {
+struct ActionCostDocument<'e> {
     budget: &'e str,
     change: &'e str,
     amount: JsonText,
@@ -70,7 +70,7 @@ struct PaidDocument<'e> {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct GoalDocument<'e> {
+struct GoalStandingDocument<'e> {
     goal: &'e str,
     reached: bool,
     count: u64,
@@ -88,7 +88,7 @@ fn number(value: &impl ToString) -> JsonText {
 impl DecisionExplanation {
     /// The same as JSON.
     pub fn document(&self) -> DecisionExplanationDocument<'_> {
-        let costs = self.costs.iter().map(|cost| CostDocument {
+        let costs = self.costs.iter().map(|cost| ActionCostDocument {
             budget: &cost.budget,
             change: cost.change.name(),
             amount: number(&cost.amount),
@@ -106,7 +106,7 @@ impl DecisionExplanation {
             action: self.action.as_ref().map(ActionDocument::new),
             costs: costs.collect(),
             paid: self.paid.as_ref().map(|paid| PaidDocument { ledger: &paid.ledger, amount: number(&paid.amount) }),
-            goals: self.goals.iter().map(GoalDocument::new).collect(),
+            goals: self.goals.iter().map(GoalStandingDocument::new).collect(),
         }
     }
 }
@@ -134,9 +134,9 @@ impl<'e> ActionDocument<'e> {
     }
 }
 
-impl<'e> GoalDocument<'e> {
-    fn new(standing: &'e GoalStanding) -> GoalDocument<'e> {
-        GoalDocument {
+impl<'e> GoalStandingDocument<'e> {
+    fn new(standing: &'e GoalStanding) -> GoalStandingDocument<'e> {
+        GoalStandingDocument {
             goal: &standing.goal,
             reached: standing.count > 0,
             count: standing.count,

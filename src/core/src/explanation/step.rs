@@ -26,20 +26,20 @@ pub struct StepExplanation {
 }
 
 /// The numbers of a step, as they are collected.
-struct StepNumbers(BTreeMap<&'static str, JsonText>);
+struct DecisionNumbers(BTreeMap<&'static str, JsonText>);
 
-impl StepNumbers {
-    fn text(mut self, name: &'static str, value: &str) -> StepNumbers {
+impl DecisionNumbers {
+    fn text(mut self, name: &'static str, value: &str) -> DecisionNumbers {
         self.0.insert(name, JsonText::of(value));
         self
     }
 
-    fn time(self, name: &'static str, value: Timestamp) -> StepNumbers {
+    fn time(self, name: &'static str, value: Timestamp) -> DecisionNumbers {
         self.text(name, &value.to_string())
     }
 
     /// A number as it is written.
-    fn number(mut self, name: &'static str, value: &impl ToString) -> StepNumbers {
+    fn number(mut self, name: &'static str, value: &impl ToString) -> DecisionNumbers {
         self.0.insert(name, JsonText::from_text(&value.to_string()).unwrap_or_else(JsonText::null));
         self
     }
@@ -58,8 +58,8 @@ impl StepExplanation {
     }
 }
 
-fn told(rules: &Ruleset, campaign: &Campaign, step: &DecisionStep, is_passed: bool) -> (String, StepNumbers) {
-    let none = StepNumbers(BTreeMap::new());
+fn told(rules: &Ruleset, campaign: &Campaign, step: &DecisionStep, is_passed: bool) -> (String, DecisionNumbers) {
+    let none = DecisionNumbers(BTreeMap::new());
     match step {
         DecisionStep::Trigger { .. } => {
             let sentence =
@@ -162,7 +162,7 @@ fn condition(explained: Option<&ConditionExplanation>, holds: bool) -> String {
     format!("its `if` {verb}: {}", values.collect::<Vec<_>>().join("; "))
 }
 
-fn budget(rules: &Ruleset, standing: &BudgetStanding, numbers: StepNumbers) -> (String, StepNumbers) {
+fn budget(rules: &Ruleset, standing: &BudgetStanding, numbers: DecisionNumbers) -> (String, DecisionNumbers) {
     let BudgetStanding { budget, period, used, limit, cost } = standing;
     let budget = &rules.budgets[usize::from(budget.0)].id;
     let since = if *period == Timestamp::MIN { String::new() } else { format!(" since {period}") };

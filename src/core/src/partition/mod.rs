@@ -56,7 +56,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::campaigns::StepRecording;
 use crate::engine::dispatch::DispatchIndex;
 use crate::engine::profile::ProfileUpdate;
 use crate::goals::UpliftCounts;
@@ -65,7 +64,6 @@ use crate::rules::ruleset::Ruleset;
 use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp};
 use firing::arm;
-use recorder::EventRecorder;
 use snapshot::SnapshotTracker;
 use steps::StepContext;
 use timer_queue::TimerQueue;
@@ -142,18 +140,6 @@ impl Partition {
     /// The same, with this secret for draws; without, it is empty.
     pub fn with_secret(mut self, secret: DrawSecret) -> Partition {
         self.steps.secret = secret;
-        self
-    }
-
-    /// The same, with the steps of decisions in its outputs.
-    pub fn with_decision_steps(mut self, recording: StepRecording) -> Partition {
-        self.steps.step_recording = recording;
-        self
-    }
-
-    /// The same, recording which events are applied to these users.
-    pub fn with_recorded_events(mut self, whose: EventRecording) -> Partition {
-        self.steps.recorder = EventRecorder::new(whose);
         self
     }
 
@@ -243,9 +229,7 @@ impl Partition {
 
     /// Removes a user with all that it did.
     fn remove(&mut self, id: &str) -> Option<User> {
-        if let Some(recorder) = &mut self.steps.recorder {
-            recorder.forget(id);
-        }
+        self.steps.forget_events(id);
         self.take_out(id)
     }
 
@@ -282,12 +266,6 @@ impl Partition {
     /// The counters.
     pub fn counts(&self) -> &PartitionCounters {
         &self.steps.counts
-    }
-
-    /// The events that were recorded, in the order of the log, and whether these are all.
-    pub fn recorded_events(&self) -> (Vec<&RecordedEvent>, bool) {
-        let recorded = self.steps.recorder.as_deref().map(EventRecorder::recorded);
-        recorded.map_or((Vec::new(), true), |(events, is_complete)| (events.collect(), is_complete))
     }
 
     /// How many users there are.
@@ -344,8 +322,7 @@ impl Partition {
         emptied.users = self.users.emptied();
         emptied.steps.counts = self.steps.counts.under(&plan.rules, &next.rules);
         emptied.steps.rules_change = self.steps.rules_change;
-        emptied.steps.step_recording = self.steps.step_recording;
-        emptied.steps.recorder = self.steps.recorder.as_ref().and_then(|recorder| recorder.emptied());
+        emptied.steps.record_as(&self.steps);
         emptied
     }
 

@@ -4,7 +4,10 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::Partition;
+use super::steps::StepContext;
 use super::steps::matches::{EventMatch, MatchValues};
+use crate::campaigns::StepRecording;
 use crate::engine::key_instance::key_of;
 use crate::engine::profile::ProfileUpdate;
 use crate::event::{FieldId, Scalar, TraitId, field_value};
@@ -61,6 +64,41 @@ pub(super) struct EventRecorder {
     events: VecDeque<RecordedEvent>,
     /// There were more than are kept.
     is_cut: bool,
+}
+
+impl Partition {
+    /// The same, with the steps of decisions in its outputs.
+    pub fn with_decision_steps(mut self, recording: StepRecording) -> Partition {
+        self.steps.step_recording = recording;
+        self
+    }
+
+    /// The same, recording which events are applied to these users.
+    pub fn with_recorded_events(mut self, whose: EventRecording) -> Partition {
+        self.steps.recorder = EventRecorder::new(whose);
+        self
+    }
+
+    /// The events that were recorded, in the order of the log, and whether these are all.
+    pub fn recorded_events(&self) -> (Vec<&RecordedEvent>, bool) {
+        let recorded = self.steps.recorder.as_deref().map(EventRecorder::recorded);
+        recorded.map_or((Vec::new(), true), |(events, is_complete)| (events.collect(), is_complete))
+    }
+}
+
+impl StepContext {
+    /// A user is gone, with all that it did.
+    pub(super) fn forget_events(&mut self, user: &str) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.forget(user);
+        }
+    }
+
+    /// Records what another does.
+    pub(super) fn record_as(&mut self, other: &StepContext) {
+        self.step_recording = other.step_recording;
+        self.recorder = other.recorder.as_ref().and_then(|recorder| recorder.emptied());
+    }
 }
 
 impl EventRecorder {

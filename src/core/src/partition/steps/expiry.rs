@@ -61,9 +61,7 @@ impl StepContext {
         if let Some(at) = self.fire_due(plan, user, to, out) {
             self.note_renewed(plan, user, at);
             self.leave_segments(user);
-            if let Some(recorder) = &mut self.recorder {
-                recorder.forget(&user.id);
-            }
+            self.forget_events(&user.id);
             // The timers and the snapshot epoch of the slot stay.
             *user = User {
                 armed: user.armed,
