@@ -111,9 +111,8 @@ fn events_of_a_visitor_stand_behind_the_users_values() {
     let document: Value = serde_json::from_str(&said).expect("JSON");
     let events = &document["segments"][0]["condition"]["parts"][0]["operands"][0]["events"];
     assert_eq!((&events["matches"], &events["is_complete"]), (&json!(2), &json!(true)), "{document}");
-    let positions: Vec<_> =
-        events["latest"].as_array().expect("events").iter().map(|event| &event["position"]).collect();
-    assert_eq!(positions, [&json!(1), &json!(0)]);
+    let times: Vec<_> = events["latest"].as_array().expect("events").iter().map(|event| &event["at"]).collect();
+    assert_eq!(times, [&json!("2026-03-01T10:05:00.000Z"), &json!("2026-03-01T10:00:00.000Z")]);
 }
 
 #[test]

@@ -73,8 +73,6 @@ pub struct OperandEvents {
 pub struct EventReference {
     /// Its messageId.
     pub message_id: Option<Arc<str>>,
-    /// Its position in the log.
-    pub position: u64,
     /// Its own time.
     pub ts: Timestamp,
 }

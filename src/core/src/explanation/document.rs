@@ -41,8 +41,6 @@ struct SinceDocument<'e> {
 struct EventDocument<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     message_id: Option<&'e str>,
-    /// Its place among all accepted events, from 0.
-    position: u64,
     at: String,
 }
 
@@ -135,7 +133,7 @@ impl SegmentExplanation {
 
 impl<'e> EventDocument<'e> {
     fn new(event: &'e EventReference) -> EventDocument<'e> {
-        EventDocument { message_id: event.message_id.as_deref(), position: event.position, at: event.ts.to_string() }
+        EventDocument { message_id: event.message_id.as_deref(), at: event.ts.to_string() }
     }
 }
 

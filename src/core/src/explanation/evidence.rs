@@ -164,11 +164,12 @@ impl<'h> FoundEvents<'h> {
         self.found.sort_by_key(|(event, _)| (event.ts, event.position));
         self.found.dedup_by_key(|(event, _)| event.position);
         let matches = self.found.iter().map(|(_, count)| count).sum();
-        let latest = self.found.iter().rev().take(EVENTS_MAX).map(|(event, _)| EventReference {
-            message_id: event.message_id.clone(),
-            position: event.position,
-            ts: event.ts,
-        });
+        let latest = self
+            .found
+            .iter()
+            .rev()
+            .take(EVENTS_MAX)
+            .map(|(event, _)| EventReference { message_id: event.message_id.clone(), ts: event.ts });
         OperandEvents { matches, latest: latest.collect(), is_complete }
     }
 }

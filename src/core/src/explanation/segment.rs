@@ -155,11 +155,7 @@ impl MembershipOrigin {
         let (output, cause) = latest?;
         let recorded = history.events.map_or(&[][..], |history| history.events);
         let by_event = recorded.iter().find(|event| is_by_event(cause) && event.position == output.position);
-        let event = by_event.map(|event| EventReference {
-            message_id: event.message_id.clone(),
-            position: event.position,
-            ts: event.ts,
-        });
+        let event = by_event.map(|event| EventReference { message_id: event.message_id.clone(), ts: event.ts });
         Some(MembershipOrigin { at: output.at, cause: cause.clone(), event })
     }
 }

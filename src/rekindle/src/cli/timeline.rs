@@ -18,9 +18,9 @@ use rekindle_runtime::pipeline::PipelineOptions;
 /// The keys of an entry that are not repeated behind it.
 const SHOWN_FIRST: [&str; 3] = ["at", "kind", "user"];
 
-/// Tells what happened to a user, newest first: events, transitions, decisions, points, deliveries, merged visitors
+/// Tells what happened to a user, newest first
 ///
-/// Reads event files up to an instant, and shows a page; the events of visitors who became the user are among them. With an index
+/// That is events, transitions, decisions, points, deliveries, and visitors who became the user. Reads event files up to an instant, and shows a page; the events of visitors who became the user are among them. With an index
 /// of the files (--index) only the user's own events are read; without, the files are gone through once more for it.
 #[derive(Debug, clap::Args)]
 pub struct TimelineArgs {

@@ -23,7 +23,7 @@ use rekindle_runtime::pipeline::PipelineOptions;
 use rekindle_runtime::replay::ReplayError;
 use rekindle_settings::{EngineSettings, Secret};
 
-/// Tries rules on the past: what they would have done, and what they would have done otherwise than other rules
+/// Tries rules on the past: what they, or a change of them, would have done
 ///
 /// Runs the rules, and those of --against beside them, over the same events in one pass. Says who would be in which segment, what
 /// campaigns would have decided, how many messages people would have got, what would have been spent; and every difference, with its

@@ -85,7 +85,7 @@ fn events(events: &OperandEvents) -> Option<String> {
     const NAMED_MAX: usize = 3;
     let named = events.latest.iter().take(NAMED_MAX).map(|event| match &event.message_id {
         Some(id) => format!("{} at {}", terminal::field(id), event.ts),
-        None => format!("the event at position {} at {}", event.position, event.ts),
+        None => format!("the event at {}", event.ts),
     });
     let named = named.collect::<Vec<_>>().join(", ");
     let more = events.latest.len().saturating_sub(NAMED_MAX);
