@@ -76,6 +76,8 @@ const MODULES: &[(&str, &[&str])] = &[
             "json",
             "event",
             "encoding",
+            "value",
+            "features",
             "rules",
             "points",
             "engine",

@@ -88,6 +88,17 @@ fn records_of(events: &[u8], gaps_ms: &[i64], forgotten: &[(usize, usize)]) -> V
     records
 }
 
+fn options_of(scenario: &Scenario, expires: bool) -> PipelineOptions {
+    PipelineOptions {
+        partitions: 3,
+        workers: 1,
+        max_disorder: Span(scenario.max_disorder_ms()),
+        secret: DrawSecret::of_file(scenario.secret().as_bytes()),
+        state_ttl: expires.then_some(Span(86_400_000)),
+        ..PipelineOptions::default()
+    }
+}
+
 fn entry(record: &LogRecord) -> InputEntry<'_> {
     InputEntry { kind: record.kind, lines: &record.lines, received: Some(record.received), is_whole: true }
 }
@@ -104,14 +115,7 @@ proptest! {
         expires in any::<bool>(),
     ) {
         let plan = Arc::new(ExecutionPlan::new(rules::compile(&scenario.rules_toml()).expect("the rules compile")));
-        let options = PipelineOptions {
-            partitions: 3,
-            workers: 1,
-            max_disorder: Span(scenario.max_disorder_ms()),
-            secret: DrawSecret::of_file(scenario.secret().as_bytes()),
-            state_ttl: expires.then_some(Span(86_400_000)),
-            ..PipelineOptions::default()
-        };
+        let options = options_of(&scenario, expires);
         let folder = tempfile::tempdir().expect("a folder");
         let paths = files_of(folder.path(), &in_batches(&scenario.events_jsonl(), batch), &divided);
         let mut indexed = IndexedFiles::open(&paths, None, IndexUse::Build, &options).expect("the files can be indexed");
@@ -146,14 +150,7 @@ proptest! {
         expires in any::<bool>(),
     ) {
         let plan = Arc::new(ExecutionPlan::new(rules::compile(&scenario.rules_toml()).expect("the rules compile")));
-        let options = PipelineOptions {
-            partitions: 3,
-            workers: 1,
-            max_disorder: Span(scenario.max_disorder_ms()),
-            secret: DrawSecret::of_file(scenario.secret().as_bytes()),
-            state_ttl: expires.then_some(Span(86_400_000)),
-            ..PipelineOptions::default()
-        };
+        let options = options_of(&scenario, expires);
         let records = records_of(&scenario.events_jsonl(), &gaps_ms, &forgotten);
         let folder = tempfile::tempdir().expect("a folder");
         let open = || StreamIndex::open(folder.path(), "EVENTS", 1, &options).expect("the index");

@@ -33,6 +33,8 @@ const NOT_IN_THE_DEMO: &[&str] = &[
     "rekindle_rules_reloads",
     "rekindle_rules_unseen",
     "rekindle_rules_loaded",
+    // The demo keeps no log.
+    "rekindle_rules_reload_",
     // It needs a hundred users of the control group.
     "rekindle_uplift_low",
     "rekindle_uplift_high",

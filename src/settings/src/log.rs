@@ -58,7 +58,7 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// Every module that can be named: a misspelt one would silence its lines.
-const TARGETS: [&str; 79] = [
+const TARGETS: [&str; 82] = [
     "rekindle",
     "rekindle::api",
     "rekindle::cli",
@@ -68,6 +68,7 @@ const TARGETS: [&str; 79] = [
     "rekindle::logging",
     "rekindle::metrics",
     "rekindle::reload",
+    "rekindle::timeline",
     "rekindle_collect",
     "rekindle_collect::adapters",
     "rekindle_collect::answer",
@@ -124,10 +125,12 @@ const TARGETS: [&str; 79] = [
     "rekindle_nats::subjects",
     "rekindle_nats::tls",
     "rekindle_runtime",
+    "rekindle_runtime::backtest",
     "rekindle_runtime::checksummed_json",
     "rekindle_runtime::compression",
     "rekindle_runtime::files",
     "rekindle_runtime::health",
+    "rekindle_runtime::history",
     "rekindle_runtime::live",
     "rekindle_runtime::log",
     "rekindle_runtime::output",

@@ -186,7 +186,7 @@ fn sentence(outcome: &Outcome, action: Option<&SentAction>, steps: &[StepExplana
 
 fn costs(rules: &Ruleset, output: &Output, decision: &DecisionOutput, story: &[&Output]) -> Vec<ActionCost> {
     let Outcome::Sent { ordinal, .. } = decision.outcome else { return Vec::new() };
-    // A change of rules adds to what is told of the ordinal.
+    // A change of rules adds to the reported part of the ordinal.
     let is_of_it = |(at, of): (Timestamp, u64)| (at, of & 0xffff_ffff) == (output.at, ordinal & 0xffff_ffff);
     let cost = |other: &&Output| match &other.decided {
         OutputKind::Budget(cost) if cost.campaign == decision.campaign && is_of_it(cost.action) => Some(ActionCost {

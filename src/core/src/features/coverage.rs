@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 pub(crate) enum CoveredMatches {
     /// All of them.
     All,
-    /// So many with the latest times.
+    /// This number of them, with the latest times.
     Latest(usize),
     /// The one with the earliest time.
     Earliest,

@@ -165,7 +165,7 @@ impl<S: Send + Sync> FromRequestParts<S> for TimeRange {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<TimeRange, ProblemDocument> {
         let TimeRangeQuery { from, to } = query(parts, state).await?;
-        let instant = |text: Option<String>, other: Timestamp| match text.filter(|text| !text.is_empty()) {
+        let instant = |text: Option<String>, other: Timestamp| match text {
             None => Ok(other),
             Some(text) => match text.parse::<jiff::Timestamp>() {
                 Ok(instant) => Ok(Timestamp(instant.as_millisecond())),

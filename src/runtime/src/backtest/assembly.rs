@@ -12,7 +12,7 @@ use super::people::{PeopleSample, PersonTable};
 use super::reasons::{change_name, outcome_name, reason};
 use super::report::*;
 use super::series::{SeriesSteps, StepSeries};
-use super::tally::{AmountCount, DecisionStep, RulesTally, SegmentSeries};
+use super::tally::{AmountCount, OutcomeStep, RulesTally, SegmentSeries};
 use super::{Backtest, BacktestCounts};
 use crate::pipeline::Pipeline;
 use rekindle_core::budgets::BudgetChangeKind;
@@ -147,7 +147,7 @@ impl ResultAssembly<'_> {
         (0..).zip(&self.names.campaigns.ids).map(campaign).collect()
     }
 
-    fn by_outcome(&self, series: StepSeries<DecisionStep>) -> BTreeMap<&'static str, Vec<u64>> {
+    fn by_outcome(&self, series: StepSeries<OutcomeStep>) -> BTreeMap<&'static str, Vec<u64>> {
         let by_step = series.finish(&self.steps);
         let occurs = |outcome: &usize| by_step.values().any(|counts| counts[*outcome] > 0);
         let curve = |outcome: usize| {

@@ -6,11 +6,12 @@ use super::report::{MessageFigures, MessageRow};
 
 /// The most rows of the distribution of messages; the last one has all who got more.
 const DISTRIBUTION_ROWS: u32 = 30;
-/// The figures of so many people with so many messages.
+
+/// The figures of people by the number of messages that they got.
 pub(super) fn message_figures(people_by_messages: &BTreeMap<u32, u64>, over_time: Vec<u64>) -> MessageFigures {
     let people: u64 = people_by_messages.values().sum();
     let messages: u64 = people_by_messages.iter().map(|(messages, people)| u64::from(*messages) * people).sum();
-    // The least number of messages that so many hundredths of the people got no more than.
+    // The least number of messages that this share of the people got no more than.
     let percentile = |hundredths: u64| {
         let wanted = (u128::from(people) * u128::from(hundredths)).div_ceil(100);
         let mut covered = 0;

@@ -130,15 +130,15 @@ pub struct MessageFigures {
     pub people: u64,
     /// How many a person got of those who got any: the mean.
     pub mean: f64,
-    /// Half of them got at most so many.
+    /// Half of them got no more than this.
     pub median: u32,
-    /// Nine in ten got at most so many.
+    /// Nine in ten got no more than this.
     pub p90: u32,
-    /// 99 in 100 got at most so many.
+    /// 99 in 100 got no more than this.
     pub p99: u32,
     /// The most that a person got.
     pub max: u32,
-    /// How many people got how many; the last row has all who got at least so many.
+    /// How many people got how many; the last row has all who got at least that.
     pub distribution: Vec<MessageRow>,
     /// How many went out in each step.
     pub over_time: Vec<u64>,
@@ -147,9 +147,9 @@ pub struct MessageFigures {
 /// A row of the distribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct MessageRow {
-    /// So many messages.
+    /// The number of messages.
     pub messages: u32,
-    /// So many people.
+    /// How many people got it.
     pub people: u64,
     /// Or more messages.
     pub or_more: bool,

@@ -13,7 +13,7 @@ use rekindle_core::rules::ruleset::TransitionKind;
 use rekindle_core::time::Timestamp;
 
 /// Outcomes by their number.
-pub(super) type DecisionStep = [u64; Outcome::NAMES.len()];
+pub(super) type OutcomeStep = [u64; Outcome::NAMES.len()];
 
 /// What happened to a segment in a step.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,8 +32,8 @@ impl StepCounts for SegmentStep {
     }
 }
 
-impl StepCounts for DecisionStep {
-    fn add(&mut self, other: DecisionStep) {
+impl StepCounts for OutcomeStep {
+    fn add(&mut self, other: OutcomeStep) {
         self.iter_mut().zip(other).for_each(|(ours, theirs)| *ours += theirs);
     }
 }
@@ -70,7 +70,7 @@ pub(super) struct RulesTally {
     pub(super) side: RulesSide,
     from: Timestamp,
     pub(super) segments: Vec<SegmentSeries>,
-    pub(super) campaigns: Vec<StepSeries<DecisionStep>>,
+    pub(super) campaigns: Vec<StepSeries<OutcomeStep>>,
     pub(super) ledgers: Vec<[AmountCount; PointsChange::ALL.len()]>,
     pub(super) budgets: Vec<[AmountCount; 4]>,
     pub(super) goals: BTreeMap<(u16, u16, &'static str), GoalCount>,

@@ -12,7 +12,7 @@ use super::run::{IndexRun, RunWriter, merge};
 /// The entries that are sorted in memory: 40 MiB.
 const ENTRIES_IN_MEMORY: usize = 1 << 20;
 
-/// So many runs are merged into one.
+/// The number of runs that are merged into one.
 const RUNS_MAX: usize = 8;
 
 /// An index that is being built in a folder.
