@@ -201,7 +201,7 @@ impl RulesProvider for RulesFile {
         .boxed()
     }
 
-    fn from_log(&self) -> Option<FromLogReload> {
+    fn latest_from_log(&self) -> Option<FromLogReload> {
         self.from_log.lock().expect("not poisoned").clone()
     }
 

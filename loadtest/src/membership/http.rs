@@ -51,7 +51,7 @@ impl RulesProvider for UnsupportedServices {
         async { Err(ReloadError::NoLog) }.boxed()
     }
 
-    fn from_log(&self) -> Option<FromLogReload> {
+    fn latest_from_log(&self) -> Option<FromLogReload> {
         None
     }
 

@@ -63,7 +63,7 @@ impl RuleEdits {
                     found.edits.extend(changed.map(|key| edit(key, old.get(key), new.get(key))));
                 }
                 (old, new) => {
-                    let whole = |keys: Option<&RuleKeys>| keys.map(|keys| joined(keys));
+                    let whole = |keys: Option<&RuleKeys>| keys.map(joined);
                     found.edits.push(edit("", whole(old).as_ref(), whole(new).as_ref()));
                 }
             }

@@ -116,7 +116,7 @@ impl From<FromLogReload> for FromLogResponse {
 pub(super) async fn from_log(
     State(services): State<Arc<ApiServices>>,
 ) -> Result<Json<FromLogResponse>, ProblemDocument> {
-    match services.rules.from_log() {
+    match services.rules.latest_from_log() {
         Some(reload) => Ok(Json(reload.into())),
         None => {
             let detail = "no reload from the log has begun since the daemon started: POST /v1/rules/reload?from=log";
@@ -136,7 +136,7 @@ pub(super) async fn cancel(
     State(services): State<Arc<ApiServices>>,
 ) -> Result<(StatusCode, Json<FromLogResponse>), ProblemDocument> {
     let is_running = services.rules.cancel_from_log();
-    match services.rules.from_log().filter(|_| is_running) {
+    match services.rules.latest_from_log().filter(|_| is_running) {
         Some(reload) => Ok((StatusCode::ACCEPTED, Json(reload.into()))),
         None => Err(ProblemDocument::new(StatusCode::CONFLICT, "no reload from the log is running")),
     }

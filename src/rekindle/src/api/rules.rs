@@ -34,7 +34,7 @@ pub trait RulesProvider: Send + Sync + 'static {
     fn reload_from_log(&self, allow_empty: bool) -> BoxFuture<'_, Result<FromLogReload, ReloadError>>;
 
     /// The reload from the log that is running, or else the latest; `None`: there was none since the start.
-    fn from_log(&self) -> Option<FromLogReload>;
+    fn latest_from_log(&self) -> Option<FromLogReload>;
 
     /// Cancels the reload from the log that is running; false: none is.
     fn cancel_from_log(&self) -> bool;
@@ -146,7 +146,7 @@ pub(super) struct RulesErrorsResponse {
 ))]
 pub(super) async fn rules(State(services): State<Arc<ApiServices>>) -> Json<RulesResponse> {
     let ActiveRules { path, text, version, since } = services.rules.active();
-    let reload = services.rules.from_log().map(FromLogResponse::from);
+    let reload = services.rules.latest_from_log().map(FromLogResponse::from);
     Json(RulesResponse { version, path: path.display().to_string(), loaded_at: since.to_string(), text, reload })
 }
 

@@ -271,7 +271,7 @@ impl RulesProvider for RulesReloader {
         RulesReloader::reload_from_log(self, allow_empty).boxed()
     }
 
-    fn from_log(&self) -> Option<FromLogReload> {
+    fn latest_from_log(&self) -> Option<FromLogReload> {
         self.from_log.latest()
     }
 

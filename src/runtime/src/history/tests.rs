@@ -59,8 +59,8 @@ fn every_entry_is_found_however_many_runs_there_are() {
         let entry = |place: u64| IndexEntry {
             id: number_of(&format!("u{}", place % 13)),
             place,
-            links: place % 5 == 0,
-            forgets: place % 7 == 0,
+            links: place.is_multiple_of(5),
+            forgets: place.is_multiple_of(7),
             latest_read: Timestamp(place as i64 - 100),
         };
         for place in 1..=entries {
@@ -101,7 +101,7 @@ fn an_index_is_used_only_while_it_is_that_of_the_file() {
     assert_eq!(events_of_u(&mut open(&path, IndexUse::Build).expect("the index")), 60);
 
     let other = PipelineOptions { max_event_bytes: 200, ..PipelineOptions::default() };
-    let opened = IndexedFiles::open(&[path.clone()], None, IndexUse::Existing, &other);
+    let opened = IndexedFiles::open(std::slice::from_ref(&path), None, IndexUse::Existing, &other);
     assert!(matches!(opened, Err(HistoryError::NoIndex { .. })), "other settings accept other calls");
 }
 
@@ -122,7 +122,9 @@ fn a_damaged_index_is_found_out_and_built_again() {
     let path = folder.path().join("events.jsonl");
     fs::write(&path, log(0..30)).expect("the file");
     let index = PathBuf::from(format!("{}.index", path.display()));
-    let damages: [(&str, fn(&Path, &Path)); 5] = [
+    /// Damages a run or the manifest.
+    type Damage = fn(&Path, &Path);
+    let damages: [(&str, Damage); 5] = [
         ("a byte", |run, _| {
             let mut bytes = fs::read(run).expect("the run");
             bytes[30] ^= 1;

@@ -103,11 +103,10 @@ mod tests {
     }
 
     fn totals(rules: &Ruleset, counts: &[(u64, [u64; 2])]) -> PipelineTotals {
-        let mut totals = PipelineTotals::default();
-        totals.counts = rekindle_core::partition::PartitionCounters::new(rules);
-        totals.counts.sizes = counts.iter().map(|(size, _)| *size).collect();
-        totals.counts.transitions = counts.iter().map(|(_, transitions)| *transitions).collect();
-        totals
+        let mut of_all = rekindle_core::partition::PartitionCounters::new(rules);
+        of_all.sizes = counts.iter().map(|(size, _)| *size).collect();
+        of_all.transitions = counts.iter().map(|(_, transitions)| *transitions).collect();
+        PipelineTotals { counts: of_all, ..PipelineTotals::default() }
     }
 
     fn hour(number: i64, size: u64, entered: u64, left: u64) -> SegmentHour {

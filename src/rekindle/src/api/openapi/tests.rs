@@ -40,7 +40,7 @@ impl RulesProvider for NoRules {
         async { Err(ReloadError::NoLog) }.boxed()
     }
 
-    fn from_log(&self) -> Option<FromLogReload> {
+    fn latest_from_log(&self) -> Option<FromLogReload> {
         None
     }
 

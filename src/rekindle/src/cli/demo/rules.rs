@@ -75,7 +75,7 @@ impl RulesProvider for DemoRules {
         async { Err(ReloadError::NoLog) }.boxed()
     }
 
-    fn from_log(&self) -> Option<FromLogReload> {
+    fn latest_from_log(&self) -> Option<FromLogReload> {
         None
     }
 
