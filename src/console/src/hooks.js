@@ -50,6 +50,8 @@ export function useRoute() {
   useEffect(() => {
     const changed = () => setHash(location.hash);
     addEventListener('hashchange', changed);
+    // An effect runs after the first frame: what the address became before it was not heard.
+    changed();
     return () => removeEventListener('hashchange', changed);
   }, []);
   const [path, search] = hash.replace(/^#\/?/, '').split('?');
