@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 /// What becomes of a mail.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +34,16 @@ impl ReceivedMail {
     }
 }
 
+/// How connections are encrypted.
+#[derive(Clone)]
+pub(crate) enum Encryption {
+    None,
+    /// From the first byte.
+    Implicit(TlsAcceptor),
+    /// When the client asks for it; nothing is taken before.
+    StartTls(TlsAcceptor),
+}
+
 type MailScript = dyn Fn(usize) -> MailReply + Send + Sync;
 
 /// A mail server on a port of this machine.
@@ -52,15 +63,22 @@ struct MailRoom {
 impl MailServer {
     /// Replies as the script says, which is told how many mails were begun before.
     pub(crate) async fn start(script: impl Fn(usize) -> MailReply + Send + Sync + 'static) -> MailServer {
+        MailServer::encrypted(Encryption::None, script).await
+    }
+
+    pub(crate) async fn encrypted(
+        encryption: Encryption,
+        script: impl Fn(usize) -> MailReply + Send + Sync + 'static,
+    ) -> MailServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("its address").port();
         let mails = Arc::new(Mutex::new(Vec::new()));
         let room = Arc::new(MailRoom { script: Box::new(script), named: Mutex::default(), mails: Arc::clone(&mails) });
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let room = Arc::clone(&room);
+                let (room, encryption) = (Arc::clone(&room), encryption.clone());
                 tokio::spawn(async move {
-                    let _ = serve(stream, &room).await;
+                    let _ = accept(stream, encryption, &room).await;
                 });
             }
         });
@@ -72,9 +90,41 @@ impl MailServer {
     }
 }
 
-async fn serve(stream: TcpStream, room: &MailRoom) -> std::io::Result<()> {
-    let mut stream = BufReader::new(stream);
-    stream.write_all(b"220 mail.test\r\n").await?;
+async fn accept(stream: TcpStream, encryption: Encryption, room: &MailRoom) -> std::io::Result<()> {
+    match encryption {
+        Encryption::None => serve(BufReader::new(stream), true, room).await,
+        Encryption::Implicit(acceptor) => serve(BufReader::new(acceptor.accept(stream).await?), true, room).await,
+        Encryption::StartTls(acceptor) => {
+            let mut plain = BufReader::new(stream);
+            plain.write_all(b"220 mail.test\r\n").await?;
+            let mut line = String::new();
+            while !line.starts_with("STARTTLS") {
+                if !line.is_empty() {
+                    let answer = match line.starts_with("EHLO") {
+                        true => "250-mail.test\r\n250 STARTTLS\r\n",
+                        false => "530 Must issue a STARTTLS command first\r\n",
+                    };
+                    plain.write_all(answer.as_bytes()).await?;
+                }
+                line.clear();
+                if plain.read_line(&mut line).await? == 0 {
+                    return Ok(());
+                }
+            }
+            plain.write_all(b"220 go ahead\r\n").await?;
+            serve(BufReader::new(acceptor.accept(plain.into_inner()).await?), false, room).await
+        }
+    }
+}
+
+async fn serve<S>(mut stream: BufReader<S>, greets: bool, room: &MailRoom) -> std::io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if greets {
+        stream.write_all(b"220 mail.test\r\n").await?;
+        stream.flush().await?;
+    }
     let (mut line, mut reply, mut recipient) = (String::new(), MailReply::Take, String::new());
     loop {
         line.clear();
@@ -102,6 +152,7 @@ async fn serve(stream: TcpStream, room: &MailRoom) -> std::io::Result<()> {
             }
             "DATA" => {
                 stream.write_all(b"354 go on\r\n").await?;
+                stream.flush().await?;
                 let mut text = String::new();
                 while !text.ends_with("\r\n.\r\n") && stream.read_line(&mut text).await? > 0 {}
                 let mail = ReceivedMail { recipient: recipient.clone(), text };
@@ -118,5 +169,6 @@ async fn serve(stream: TcpStream, room: &MailRoom) -> std::io::Result<()> {
             _ => "250 fine",
         };
         stream.write_all(format!("{answer}\r\n").as_bytes()).await?;
+        stream.flush().await?;
     }
 }

@@ -1,9 +1,16 @@
 //! Mails over SMTP, to a server that misbehaves.
 
-use rekindle_deliver::status::DeliveryResult;
+use std::fs;
+use std::path::Path;
 
+use rekindle_deliver::status::DeliveryResult;
+use rekindle_test_kit::authority::Authority;
+use rstest::rstest;
+use tokio_rustls::TlsAcceptor;
+
+use crate::acceptor::acceptor;
 use crate::harness::{Harness, destination, until};
-use crate::mail_server::{MailReply, MailServer};
+use crate::mail_server::{Encryption, MailReply, MailServer};
 
 const LATER: &str = "2999-01-01T00:00:00Z";
 
@@ -103,6 +110,55 @@ async fn mail_servers_in_ones_own_network_are_refused_unless_allowed() {
     harness.publish("u", 1, LATER).await;
     until("it is given up", async || running.status.results(DeliveryResult::Failed) == 1).await;
     assert!(harness.undelivered().await[0]["reason"].as_str().is_some_and(|why| why.contains("private address")));
+    assert!(server.mails().is_empty());
+    running.stop().await;
+}
+
+/// Settings of a destination that trusts an authority.
+fn trusting(authority: &Authority, folder: &Path, scheme: &str, port: u16) -> String {
+    let path = folder.join("ca.pem");
+    fs::write(&path, authority.pem()).expect("a file");
+    let more = format!("ca_file = '{}'\ntimeout = '2s'", path.display());
+    mail_to(port, &more).replace("smtp://127.0.0.1", &format!("{scheme}://localhost"))
+}
+
+#[rstest]
+#[case::from_the_first_byte("smtps", Encryption::Implicit)]
+#[case::once_asked_for("smtp", Encryption::StartTls)]
+#[tokio::test(flavor = "multi_thread")]
+async fn mails_are_encrypted(#[case] scheme: &str, #[case] encryption: fn(TlsAcceptor) -> Encryption) {
+    let (harness, folder, authority) =
+        (Harness::start().await, tempfile::tempdir().expect("a folder"), Authority::default());
+    let server = MailServer::encrypted(encryption(acceptor(&authority, "localhost")), |_| MailReply::Take).await;
+    let settings = trusting(&authority, folder.path(), scheme, server.port);
+    let running = harness.deliver(&destination(&settings)).await;
+    for number in 0..3 {
+        harness.publish(&format!("user {number}"), number, LATER).await;
+    }
+    until("all are taken", async || running.status.results(DeliveryResult::Delivered) == 3).await;
+    assert_eq!(server.mails().len(), 3);
+    running.stop().await;
+}
+
+/// None of these servers gets a mail: it is tried again until it expires.
+#[rstest]
+#[case::of_another_authority("smtps", |_: &Authority| Encryption::Implicit(acceptor(&Authority::default(), "localhost")))]
+#[case::for_another_host("smtps", |ours: &Authority| Encryption::Implicit(acceptor(ours, "shop.example")))]
+#[case::of_another_authority_once_asked_for("smtp", |_: &Authority| Encryption::StartTls(acceptor(&Authority::default(), "localhost")))]
+#[case::without_encryption("smtp", |_: &Authority| Encryption::None)]
+#[tokio::test(flavor = "multi_thread")]
+async fn no_mail_goes_to_a_server_that_can_not_be_trusted(
+    #[case] scheme: &str,
+    #[case] encryption: fn(&Authority) -> Encryption,
+) {
+    let (harness, folder, authority) =
+        (Harness::start().await, tempfile::tempdir().expect("a folder"), Authority::default());
+    let server = MailServer::encrypted(encryption(&authority), |_| MailReply::Take).await;
+    let settings = trusting(&authority, folder.path(), scheme, server.port);
+    let running = harness.deliver(&destination(&settings)).await;
+    harness.publish("u", 1, LATER).await;
+    until("it was refused", async || running.status.retries() + running.status.results(DeliveryResult::Failed) > 0)
+        .await;
     assert!(server.mails().is_empty());
     running.stop().await;
 }

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// A request that arrived.
 #[derive(Clone, Debug)]
@@ -50,13 +51,36 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// Answers each request as the script says, which is told how many there were before.
     pub(crate) async fn start(script: impl Fn(&ReceivedRequest, usize) -> Answer + Send + Sync + 'static) -> Receiver {
+        Receiver::listen(None, script).await
+    }
+
+    /// The same, over TLS.
+    pub(crate) async fn encrypted(
+        acceptor: TlsAcceptor,
+        script: impl Fn(&ReceivedRequest, usize) -> Answer + Send + Sync + 'static,
+    ) -> Receiver {
+        Receiver::listen(Some(acceptor), script).await
+    }
+
+    async fn listen(
+        acceptor: Option<TlsAcceptor>,
+        script: impl Fn(&ReceivedRequest, usize) -> Answer + Send + Sync + 'static,
+    ) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("its address").port();
         let received = Arc::new(Mutex::new(Vec::new()));
         let (script, all): (Arc<Script>, _) = (Arc::new(script), Arc::clone(&received));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&script), Arc::clone(&all)));
+                let (script, all) = (Arc::clone(&script), Arc::clone(&all));
+                match acceptor.clone() {
+                    None => drop(tokio::spawn(serve(stream, script, all))),
+                    Some(acceptor) => drop(tokio::spawn(async move {
+                        if let Ok(stream) = acceptor.accept(stream).await {
+                            serve(stream, script, all).await;
+                        }
+                    })),
+                }
             }
         });
         Receiver { port, received }
@@ -71,7 +95,10 @@ impl Receiver {
     }
 }
 
-async fn serve(mut stream: TcpStream, script: Arc<Script>, all: Arc<Mutex<Vec<ReceivedRequest>>>) {
+async fn serve<S>(mut stream: S, script: Arc<Script>, all: Arc<Mutex<Vec<ReceivedRequest>>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     while let Some(request) = read(&mut stream).await {
         let answer = {
             let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,7 +125,7 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, all: Arc<Mutex<Vec<Re
     }
 }
 
-async fn read(stream: &mut TcpStream) -> Option<ReceivedRequest> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<ReceivedRequest> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {

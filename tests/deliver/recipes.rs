@@ -111,7 +111,7 @@ fn a_recipe_builds_the_request_that_its_vendor_documents(
 fn headers_beside_the_usual_ones_are_there() {
     assert_eq!(header(&build(&recipe("iterable"), &[sample()]), "api-key"), Some("iterable-key"));
     let klaviyo = build(&recipe("klaviyo"), &[sample()]);
-    assert_eq!(header(&klaviyo, "revision"), Some("2024-10-15"));
+    assert_eq!(header(&klaviyo, "revision"), Some("2026-07-15"));
     assert_eq!(header(&klaviyo, "content-type"), Some("application/vnd.api+json"));
     assert!(header(&build(&recipe("webhook"), &[sample()]), "webhook-signature").is_some());
 }

@@ -7,12 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use nkeys::KeyPair;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, date_time_ymd};
 use rekindle_core::time::Span;
 use rekindle_nats::streams::{StreamRequirements, ensure_stream};
 use rekindle_nats::{NatsAccess, NatsConnection};
 use rekindle_runtime::health::Health;
 use rekindle_settings::{NatsAuth, NatsSettings, OutputSettings, Secret, SourceSettings, TlsSettings};
+use rekindle_test_kit::authority::Authority;
 use rekindle_test_kit::free_port;
 use rekindle_test_kit::nats_server::NatsServer;
 use rekindle_test_kit::nats_server::proxy::Proxy;
@@ -221,32 +221,11 @@ async fn a_silent_peer_is_disconnected() {
     until("ready", || health.failing().is_empty()).await;
 }
 
-/// An authority and what it has issued, in files of the server's folder.
-struct Authority {
-    issuer: CertifiedIssuer<'static, rcgen::KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Authority {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = rcgen::KeyPair::generate().unwrap();
-        Authority { issuer: CertifiedIssuer::self_signed(params, key).unwrap() }
-    }
-
-    /// A certificate and its key, PEM.
-    fn issue(&self, name: &str, until_year: i32) -> (String, String) {
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        params.not_after = date_time_ymd(until_year, 1, 1);
-        let key = rcgen::KeyPair::generate().unwrap();
-        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
-    }
-
-    fn server(&self, name: &str, until_year: i32, more: &str) -> NatsServer {
-        let (cert, key) = self.issue(name, until_year);
-        let config = format!("tls {{ cert_file: \"{{folder}}/cert.pem\", key_file: \"{{folder}}/key.pem\" {more} }}");
-        NatsServer::with_files(&config, &[("cert.pem", &cert), ("key.pem", &key), ("ca.pem", &self.issuer.pem())])
-    }
+/// A server with a certificate of an authority's; all of it in files of its folder.
+fn server_of(authority: &Authority, host: &str, until_year: i32, more: &str) -> NatsServer {
+    let (cert, key) = authority.issue(host, until_year);
+    let config = format!("tls {{ cert_file: \"{{folder}}/cert.pem\", key_file: \"{{folder}}/key.pem\" {more} }}");
+    NatsServer::with_files(&config, &[("cert.pem", &cert), ("key.pem", &key), ("ca.pem", &authority.pem())])
 }
 
 fn trusting(server: &NatsServer) -> NatsSettings {
@@ -258,7 +237,7 @@ fn trusting(server: &NatsServer) -> NatsSettings {
 
 #[tokio::test]
 async fn tls_with_the_right_authority_connects() {
-    let server = Authority::new().server("127.0.0.1", 2100, "");
+    let server = server_of(&Authority::default(), "127.0.0.1", 2100, "");
     connects(&trusting(&server)).await;
     let servers = vec![server.url().replace("nats://", "tls://")];
     connects(&NatsSettings { servers, ..trusting(&server) }).await;
@@ -266,18 +245,18 @@ async fn tls_with_the_right_authority_connects() {
 
 #[tokio::test]
 async fn a_server_that_can_not_be_trusted_is_not_connected_to() {
-    let authority = Authority::new();
-    let server = authority.server("127.0.0.1", 2100, "");
+    let authority = Authority::default();
+    let server = server_of(&authority, "127.0.0.1", 2100, "");
     let why = is_refused(&at(&server.url()), "an authority that is not trusted").await;
     assert!(why.contains("nats.tls.ca_file"), "{why}");
     let other = server.folder().join("other.pem");
-    fs::write(&other, Authority::new().issuer.pem()).unwrap();
+    fs::write(&other, Authority::default().pem()).unwrap();
     let wrong =
         NatsSettings { tls: TlsSettings { ca_file: Some(other), ..TlsSettings::default() }, ..at(&server.url()) };
     is_refused(&wrong, "certificate").await;
-    let expired = authority.server("127.0.0.1", 2020, "");
+    let expired = server_of(&authority, "127.0.0.1", 2020, "");
     is_refused(&trusting(&expired), "has expired").await;
-    let elsewhere = authority.server("shop.example", 2100, "");
+    let elsewhere = server_of(&authority, "shop.example", 2100, "");
     is_refused(&trusting(&elsewhere), "is for another host").await;
 }
 
@@ -295,7 +274,7 @@ async fn a_server_without_tls_is_refused_where_tls_is_required() {
 async fn tls_files_require_tls_with_any_scheme_of_the_address() {
     let plain = NatsServer::start();
     let ca_file = plain.folder().join("ca.pem");
-    fs::write(&ca_file, Authority::new().issuer.pem()).unwrap();
+    fs::write(&ca_file, Authority::default().pem()).unwrap();
     let tls = TlsSettings { ca_file: Some(ca_file), ..TlsSettings::default() };
     assert!(tls.is_required() && !TlsSettings::default().is_required());
     is_refused(&NatsSettings { tls, ..at(&plain.url()) }, "the server does not speak it").await;
@@ -303,8 +282,8 @@ async fn tls_files_require_tls_with_any_scheme_of_the_address() {
 
 #[tokio::test]
 async fn a_client_certificate_is_accepted_where_one_is_required() {
-    let authority = Authority::new();
-    let server = authority.server("127.0.0.1", 2100, ", ca_file: \"{folder}/ca.pem\", verify: true");
+    let authority = Authority::default();
+    let server = server_of(&authority, "127.0.0.1", 2100, ", ca_file: \"{folder}/ca.pem\", verify: true");
     is_refused(&trusting(&server), "client certificate").await;
     let (cert, key) = authority.issue("rekindle", 2100);
     let files = ["client.pem", "client.key"].map(|name| server.folder().join(name));

@@ -42,8 +42,9 @@ const SDKS: [(&str, &[&str]); 9] = [
     ("sensors", &["looked_twenty_times", "bought_what_was_added", "gold"]),
 ];
 
-/// What browsers meet: what a fault costs is known from the SDKs for servers, so these three are enough.
-const FAULTS: [ProxyFault; 3] = [ProxyFault::Unavailable, ProxyFault::LostRequest, ProxyFault::LostAnswer];
+/// What browsers meet: a slow answer costs nobody anything, as is known from the SDKs for servers.
+const FAULTS: [ProxyFault; 4] =
+    [ProxyFault::TooMany, ProxyFault::Unavailable, ProxyFault::LostRequest, ProxyFault::LostAnswer];
 
 /// What these do not send again while the page stays open and nothing else happens on it. docs/http-api.md says so.
 const LOSSES: [(&str, &[ProxyFault]); 4] = [
@@ -76,6 +77,9 @@ pub(crate) fn trials() -> Vec<Trial> {
             tools(),
             |tools| disturbed(&tools),
         ),
+        optional::trial("a_collector_that_is_killed_meanwhile_costs_sdks_of_browsers_nothing", tools(), |tools| {
+            restarted(&tools)
+        }),
         optional::trial("each_script_that_init_writes_sends_what_happens", tools(), |tools| scripts(&tools)),
     ]
 }
@@ -144,6 +148,29 @@ fn disturbed(tools: &BrowserTools) {
     let losses: BTreeSet<(&str, ProxyFault)> = losses.into_iter().flatten().collect();
     let known = LOSSES.iter().flat_map(|(sdk, faults)| faults.iter().map(|fault| (*sdk, *fault))).collect();
     assert_eq!(losses, known);
+}
+
+/// Through a proxy that waits for the collector to be back, as a balancer does.
+fn restarted(tools: &BrowserTools) {
+    let mut shop = TestShop::open("");
+    let website = TestWebsite::open(tools.modules.clone(), BTreeMap::new());
+    let proxy = FaultyProxy::before(shop.port(), None);
+    let persistent: Vec<_> = SDKS.iter().filter(|(sdk, _)| LOSSES.iter().all(|(losing, _)| losing != sdk)).collect();
+    let page = |sdk: &str| {
+        let url = format!("{}/shop.html?sdk={sdk}&url={}&key={WEB}&user=user-{sdk}", website.url(), proxy.url());
+        tools.browser.hold(&url, &["until window.done"])
+    };
+    let first = page(persistent[0].0);
+    shop.wait_for_first(&format!("user-{}", persistent[0].0));
+    std::thread::scope(|scope| {
+        let others: Vec<_> = persistent[1..].iter().map(|(sdk, _)| scope.spawn(|| page(sdk))).collect();
+        shop.restart_collector();
+        let others: Vec<_> = others.into_iter().map(|page| page.join().expect("no panic")).collect();
+        for (sdk, segments) in persistent {
+            shop.wait_for_segments(&format!("user-{sdk}"), segments);
+        }
+        others.into_iter().chain([first]).for_each(|page| page.leave());
+    });
 }
 
 /// What a script is called with, by the SDK's name.

@@ -1,5 +1,6 @@
 //! Sends requests over HTTP, and mails by [`mail`](crate::mail): no redirects, no proxies, public addresses only, answers up to a bound.
 
+use std::fs;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,9 @@ use std::time::Duration;
 use rekindle_core::time::Timestamp;
 use rekindle_settings::{DestinationSettings, RequestMethod};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, Url, redirect};
+use reqwest::{Certificate, Client, Method, Url, redirect};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use thiserror::Error;
 
 use crate::address::{PublicResolver, is_public};
@@ -26,7 +29,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Error)]
 pub enum SendError {
     /// The client can't be made.
-    #[error("no HTTP client can be made: {0}")]
+    #[error("no client can be made: {0}")]
     Client(String),
     /// The address is private.
     #[error("{0} is a private address; allow_private = true allows it")]
@@ -56,7 +59,7 @@ impl DestinationClient {
     /// Opens no connection yet.
     ///
     /// # Errors
-    /// The system's certificates can't be used.
+    /// The system's certificates or those of `ca_file` can't be used.
     pub fn new(settings: &DestinationSettings) -> Result<DestinationClient, SendError> {
         // Another part of the process may have installed the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -71,6 +74,10 @@ impl DestinationClient {
             .pool_max_idle_per_host(usize::from(settings.concurrency));
         if !settings.allow_private {
             builder = builder.dns_resolver(Arc::new(PublicResolver)).https_only(true);
+        }
+        if let Some(pem) = read_authorities(settings)? {
+            let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| SendError::Client(causes(&error)))?;
+            builder = builder.tls_certs_merge(certificates);
         }
         let client = builder.build().map_err(|error| SendError::Client(causes(&error)))?;
         let mail = is_mail(&settings.url).then(|| MailClient::new(settings)).transpose()?;
@@ -125,6 +132,16 @@ impl DestinationClient {
         }
         // The address may hold secrets.
         SendError::Connection(causes(&error.without_url()))
+    }
+}
+
+/// The certificates of `ca_file`, PEM: at least one.
+pub(crate) fn read_authorities(settings: &DestinationSettings) -> Result<Option<Vec<u8>>, SendError> {
+    let Some(path) = &settings.ca_file else { return Ok(None) };
+    let pem = fs::read(path).map_err(|error| SendError::Client(format!("ca_file {}: {error}", path.display())))?;
+    match CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>() {
+        Ok(certificates) if !certificates.is_empty() => Ok(Some(pem)),
+        _ => Err(SendError::Client(format!("ca_file {} holds no certificates in PEM", path.display()))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sends mails over SMTP. What a request says over HTTP, it says here in its own way: `body` has the fields of a mail, `headers`
 //! its further headers, and `Authorization` (Basic) the user and password.
 //!
-//! Encrypted always, unless private addresses are allowed: `smtps://` from the first byte, `smtp://` by STARTTLS. The server's
+//! Encrypted always, unless private addresses are allowed and no authorities named: `smtps://` from the first byte, `smtp://` by STARTTLS. The server's
 //! addresses are resolved and checked for each connection, as for HTTP. A mail is sent on a thread that may wait.
 
 use std::fmt;
@@ -15,7 +15,7 @@ use lettre::address::Envelope;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{SmtpConnection, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, SmtpConnection, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, Message};
 use rekindle_settings::DestinationSettings;
@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use crate::address::is_public;
 use crate::answer::ReceiverAnswer;
-use crate::client::{SendError, causes};
+use crate::client::{SendError, causes, read_authorities};
 use crate::request::OutboundRequest;
 
 /// Headers of a request that are none of a mail.
@@ -42,6 +42,8 @@ struct MailServer {
     /// Encrypted from the first byte; else by STARTTLS.
     is_encrypted: bool,
     allow_private: bool,
+    /// Whether a server that offers no encryption is refused.
+    needs_encryption: bool,
     timeout: Duration,
     tls: TlsParameters,
     /// Connections without a mail in progress.
@@ -67,17 +69,23 @@ impl MailClient {
     /// Opens no connection yet.
     ///
     /// # Errors
-    /// The address is none, or the system's certificates can't be used.
+    /// The address is none, or the system's certificates or those of `ca_file` can't be used.
     pub fn new(settings: &DestinationSettings) -> Result<MailClient, SendError> {
         let url: Url = settings.url.parse().map_err(|_| SendError::Address("it can't be parsed".to_owned()))?;
         let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
         let is_encrypted = url.scheme() == "smtps";
-        let tls = TlsParameters::new_rustls(host.clone()).map_err(|error| SendError::Client(causes(&error)))?;
+        let unusable = |error: lettre::transport::smtp::Error| SendError::Client(causes(&error));
+        let mut tls = TlsParameters::builder(host.clone());
+        if let Some(pem) = read_authorities(settings)? {
+            tls = tls.add_root_certificate(Certificate::from_pem(&pem).map_err(unusable)?);
+        }
+        let tls = tls.build_rustls().map_err(unusable)?;
         let server = MailServer {
             host,
             port: url.port().unwrap_or(if is_encrypted { 465 } else { 587 }),
             is_encrypted,
             allow_private: settings.allow_private,
+            needs_encryption: !settings.allow_private || settings.ca_file.is_some(),
             timeout: Duration::from_millis(u64::try_from(settings.timeout.0).unwrap_or(0)),
             tls,
             idle: Mutex::default(),
@@ -156,7 +164,7 @@ impl MailServer {
                 if let Err(error) = connection.starttls(&self.tls, &hello) {
                     return of_error(&error).map(Err);
                 }
-            } else if !self.allow_private {
+            } else if self.needs_encryption {
                 return Err(SendError::Address("the server offers no encryption (STARTTLS)".to_owned()));
             }
         }

@@ -4,6 +4,8 @@
 //! What the oracle computes shares no code with the engine. Where a server cannot be had a test fails and says so: it never
 //! skips.
 
+#[cfg(feature = "tls")]
+pub mod authority;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 pub mod dashboard;

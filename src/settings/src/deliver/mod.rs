@@ -86,10 +86,14 @@ pub struct DestinationSettings {
     /// How long a request may take; 100 ms to 2 minutes.
     #[schemars(default = "timeout", with = "DurationText")]
     pub timeout: Span,
-    /// Whether the address may be a private one: of this machine or the network it is in. Only then `http://` is allowed, and a mail
-    /// server that offers no encryption.
+    /// Whether the address may be a private one: of this machine or the network it is in. Only then `http://` is allowed, and,
+    /// without `ca_file`, a mail server that offers no encryption.
     #[schemars(default)]
     pub allow_private: bool,
+    /// Certificates (PEM) of authorities that are trusted besides the system's: where the receiver's certificate is from one of
+    /// one's own.
+    #[schemars(default)]
+    pub ca_file: Option<PathBuf>,
     /// Whether what became of each message is published into the events' stream: `Message Delivered` and `Message Failed`.
     #[schemars(default)]
     pub report: bool,
@@ -135,7 +139,7 @@ fn timeout() -> Span {
 }
 
 /// Keys of a `[[deliver]]`.
-pub(super) const KEYS: [SettingKey; 21] = [
+pub(super) const KEYS: [SettingKey; 22] = [
     ("name", SettingKind::Text),
     ("channels", SettingKind::List),
     ("campaigns", SettingKind::List),
@@ -156,5 +160,6 @@ pub(super) const KEYS: [SettingKey; 21] = [
     ("concurrency", SettingKind::Number),
     ("timeout", SettingKind::Text),
     ("allow_private", SettingKind::Truth),
+    ("ca_file", SettingKind::Text),
     ("report", SettingKind::Truth),
 ];

@@ -51,6 +51,7 @@ impl DestinationSettings {
             concurrency: DEFAULT_CONCURRENCY,
             timeout: DEFAULT_TIMEOUT,
             allow_private: false,
+            ca_file: reader.file(section, "ca_file", "the authorities' certificates"),
             report: false,
         };
         use RequestMethod::{Delete, Get, Patch, Post, Put};
