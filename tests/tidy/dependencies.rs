@@ -41,6 +41,9 @@ struct Skip {
     reason: String,
 }
 
+/// What is built and tested, as in deny.toml.
+const PLATFORM: &str = "x86_64-unknown-linux-gnu";
+
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -61,9 +64,11 @@ fn policy() -> Policy {
 /// The packages that the workspace and its tests are built of on Linux. Metadata has those of features that are off, too: what is
 /// built is what `cargo tree` lists, by its `name v1.2.3`.
 fn packages() -> Vec<Package> {
-    let metadata = cargo(&["metadata", "--format-version=1"]);
+    // Of other platforms' packages a fresh machine has nothing, and here is no network.
+    let metadata = cargo(&["metadata", "--format-version=1", &format!("--filter-platform={PLATFORM}")]);
     let metadata: Metadata = serde_json::from_slice(&metadata).expect("metadata");
-    let tree = cargo(&["tree", "--workspace", "--target=x86_64-unknown-linux-gnu", "--prefix=none", "--format={p}"]);
+    let target = format!("--target={PLATFORM}");
+    let tree = cargo(&["tree", "--workspace", &target, "--prefix=none", "--format={p}"]);
     let tree = String::from_utf8(tree).expect("names");
     let name_and_version = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
     let built: BTreeSet<String> = tree.lines().map(name_and_version).collect();
