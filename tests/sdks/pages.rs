@@ -47,13 +47,17 @@ const FAULTS: [ProxyFault; 4] =
     [ProxyFault::TooMany, ProxyFault::Unavailable, ProxyFault::LostRequest, ProxyFault::LostAnswer];
 
 /// What these do not send again while the page stays open and nothing else happens on it. docs/http-api.md says so.
-const LOSSES: [(&str, &[ProxyFault]); 4] = [
-    ("jitsu", &[ProxyFault::Unavailable, ProxyFault::LostRequest]),
-    ("sensors", &[ProxyFault::Unavailable, ProxyFault::LostRequest]),
+const LOSSES: [(&str, &[ProxyFault]); 5] = [
+    ("jitsu", TRIES_ONCE),
+    ("sensors", TRIES_ONCE),
     ("mixpanel", &[ProxyFault::LostRequest]),
+    // To it, 429 is for good.
+    ("posthog", &[ProxyFault::TooMany]),
     // With the next event it does.
     ("snowplow", &FAULTS),
 ];
+
+const TRIES_ONCE: &[ProxyFault] = &[ProxyFault::TooMany, ProxyFault::Unavailable, ProxyFault::LostRequest];
 
 /// How long what does not come is waited for.
 const LIMIT: Duration = Duration::from_secs(25);
@@ -155,7 +159,9 @@ fn restarted(tools: &BrowserTools) {
     let mut shop = TestShop::open("");
     let website = TestWebsite::open(tools.modules.clone(), BTreeMap::new());
     let proxy = FaultyProxy::before(shop.port(), None);
-    let persistent: Vec<_> = SDKS.iter().filter(|(sdk, _)| LOSSES.iter().all(|(losing, _)| losing != sdk)).collect();
+    let is_persistent =
+        |sdk: &str| LOSSES.iter().all(|(losing, faults)| *losing != sdk || *faults == [ProxyFault::TooMany]);
+    let persistent: Vec<_> = SDKS.iter().filter(|(sdk, _)| is_persistent(sdk)).collect();
     let page = |sdk: &str| {
         let url = format!("{}/shop.html?sdk={sdk}&url={}&key={WEB}&user=user-{sdk}", website.url(), proxy.url());
         tools.browser.hold(&url, &["until window.done"])

@@ -116,7 +116,11 @@ fn unmatched(name: &EventName, occurrences: u64, seen: &ObservedNames, log: &str
         name.event.as_ref().map_or_else(|| format!("{} calls", name.call.name()), |event| format!("{event:?}"));
     let count = |(name, count): (&str, u64)| format!("{name:?} {}", times(count));
     if occurrences > 0 {
-        let why = if name.filter.is_some() { "and its `where` never held" } else { "all of them twice" };
+        let why = match name {
+            EventName { filter: Some(_), .. } => "and its `where` never held",
+            EventName { each: Some(_), .. } => "and its `each` found no element",
+            _ => "and each is a repetition of an earlier event",
+        };
         return format!(" ({selects}); {log} has that {}, {why}", times(occurrences));
     }
     let Some(event) = &name.event else { return format!(" ({selects}); {log} has none") };
@@ -176,6 +180,7 @@ mod tests {
         view = "Product Viewed"
         shoes = { event = "Product Viewed", where = "properties.category == 'shoes' && properties.colour == 'red'" }
         home = { type = "page" }
+        line = { event = "Product Viewed", each = "products" }
         odd = "Wishlist"
         [[segments]]
         id = "s"
@@ -212,6 +217,7 @@ mod tests {
                 r#"no event matched `order` ("Order Complete"); the file has "Order Completed" 1,234 times"#,
                 r#"no event matched `shoes` ("Product Viewed"); the file has that 3 times, and its `where` never held"#,
                 "no event matched `home` (page calls); the file has none",
+                r#"no event matched `line` ("Product Viewed"); the file has that 3 times, and its `each` found no element"#,
                 r#"no event matched `odd` ("Wishlist"); the file has "Order Completed" 1,234 times, "Product Viewed" 3 times …"#,
                 "no event had properties.colour",
                 "no event had properties.prise",
@@ -221,7 +227,7 @@ mod tests {
             reported_sorted.sort();
             expected_sorted.sort();
             assert_eq!(reported_sorted, expected_sorted);
-            assert_eq!(reported[..4], expected[..4]);
+            assert_eq!(reported[..5], expected[..5]);
         }
     }
 
@@ -253,8 +259,8 @@ mod tests {
             let all = missing_names(&rules, &totals, before, "the log").into_iter();
             all.filter(|missing| missing.kind == MissingNameKind::Event).map(|missing| missing.name).collect()
         };
-        assert_eq!(names(&[]), ["order", "shoes", "home", "odd"]);
-        assert_eq!(names(&totals.counts.by_name), ["order", "view", "shoes", "home", "odd"]);
+        assert_eq!(names(&[]), ["order", "shoes", "home", "line", "odd"]);
+        assert_eq!(names(&totals.counts.by_name), ["order", "view", "shoes", "home", "line", "odd"]);
     }
 
     #[test]
