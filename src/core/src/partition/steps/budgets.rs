@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use super::decisions::{MadeDecision, instance_of, scope_of};
+use super::decisions::{DecisionOccasion, MadeDecision, ReachedOutcome};
 use super::matches::MatchValues;
 use super::{EvaluationOrigin, EvaluationPoint, StepContext};
 use crate::budgets::{BudgetChange, BudgetChangeKind, CostShare, Reservation, TimedBudgetChange, period_of};
-use crate::campaigns::{self, Ask, DecisionPath, DecisionSubject, DeferredDecision, Funds, Outcome};
+use crate::campaigns::{Ask, DeferredDecision, Funds, Outcome};
 use crate::decimal::Decimal;
 use crate::engine::evaluate::EvaluationContext;
-use crate::engine::local_time::zone_of;
 use crate::engine::profile::ProfileUpdate;
 use crate::partition::beats::{AskTicket, BeatEnd};
 use crate::partition::io::{BudgetOutput, Output, OutputKind};
@@ -49,31 +48,11 @@ impl StepContext {
     ) {
         let Ask { decision, .. } = &ask;
         let mut funds = Funds::new(end.book);
-        let mut steps = Vec::new();
-        let (outcome, zone) = match &decision.trigger {
-            None => (Outcome::Stale, None),
-            Some(trigger) => {
-                let instance = instance_of(plan, &user.profile, Some(trigger));
-                let scope = scope_of(plan, &user.profile, Some(trigger), instance.as_deref());
-                let message_id = decision.cause.as_deref();
-                let subject = DecisionSubject { user: &user.id, secret: &self.secret, trigger, message_id, scope };
-                let before = self.step_recording.begin(&user.campaigns);
-                let outcome = campaigns::decide_ask(&subject, &ask, &mut user.campaigns, &mut funds);
-                if let Some(before) = before {
-                    let deferred = ask.deferred_at.map(|at| DeferredDecision { at, ..decision.clone() });
-                    let path = DecisionPath {
-                        campaign: decision.campaign,
-                        outcome: &outcome,
-                        deferred: deferred.as_ref(),
-                        funds: Some(&funds),
-                        before: &before,
-                    };
-                    steps = path.steps(&subject, self.step_recording);
-                }
-                let zone = matches!(outcome, Outcome::Deferred { .. }).then(|| zone_of(&scope).1.into());
-                (outcome, zone)
-            }
-        };
+        let reached = decision.trigger.as_ref().map_or_else(ReachedOutcome::stale, |trigger| {
+            let occasion = DecisionOccasion::BeatEnd(&ask, &mut funds);
+            self.decide(plan, user, trigger, decision.cause.as_deref(), occasion)
+        });
+        let ReachedOutcome { outcome, zone, steps } = reached;
         let Funds { costs, refused, .. } = funds;
         if let Some(budget) = refused {
             end.book.count_refused(budget, period_of(&plan.rules, budget, user.profile.now));

@@ -7,7 +7,8 @@ use super::points::PaidDecision;
 use super::{EvaluationPoint, MatchedEvent, PendingTrigger, StepContext, TriggeredCampaign};
 use crate::budgets::coupon::{self, CouponOwner};
 use crate::campaigns::{
-    self, DecisionPath, DecisionStep, DecisionSubject, DeferredDecision, MatchTrigger, Outcome, Trigger, TriggerOrigin,
+    self, Ask, DecisionPath, DecisionStep, DecisionSubject, DeferredDecision, Funds, MatchTrigger, Outcome, Trigger,
+    TriggerOrigin,
 };
 use crate::engine::evaluate::EvaluationContext;
 use crate::engine::key_instance::KeyInstance;
@@ -28,6 +29,32 @@ pub(super) struct MadeDecision<'t> {
     cause: Cause,
     position: u64,
     steps: Vec<DecisionStep>,
+}
+
+/// What leads to a decision.
+pub(super) enum DecisionOccasion<'d, 'b> {
+    /// The campaign was just triggered.
+    Trigger(CampaignId),
+    /// Quiet hours have ended, for which it was deferred.
+    QuietHoursEnd(&'d DeferredDecision),
+    /// The beat has ended in which it asked budgets.
+    BeatEnd(&'d Ask, &'d mut Funds<'b>),
+}
+
+/// An outcome, and how it came about.
+pub(super) struct ReachedOutcome {
+    pub(super) outcome: Outcome,
+    /// Of a deferral, the zone of the quiet hours.
+    pub(super) zone: Option<Arc<str>>,
+    /// Empty if they are not recorded.
+    pub(super) steps: Vec<DecisionStep>,
+}
+
+impl ReachedOutcome {
+    /// Of a decision whose trigger the rules do not have any more.
+    pub(super) fn stale() -> ReachedOutcome {
+        ReachedOutcome { outcome: Outcome::Stale, zone: None, steps: Vec::new() }
+    }
 }
 
 impl<'t> MadeDecision<'t> {
@@ -104,22 +131,9 @@ impl StepContext {
                 self.ask(user, decision, None, point.position);
                 continue;
             }
-            let instance = instance_of(plan, &user.profile, Some(&trigger));
-            let scope = scope_of(plan, &user.profile, Some(&trigger), instance.as_deref());
-            let subject = DecisionSubject {
-                user: &user.id,
-                secret: &self.secret,
-                trigger: &trigger,
-                message_id: message_id.map(AsRef::as_ref),
-                scope,
-            };
-            let before = self.step_recording.begin(&user.campaigns);
-            let outcome = campaigns::decide(&subject, campaign, &mut user.campaigns);
-            let steps = before.map_or_else(Vec::new, |before| {
-                DecisionPath { campaign, outcome: &outcome, deferred: None, funds: None, before: &before }
-                    .steps(&subject, self.step_recording)
-            });
-            let zone = matches!(outcome, Outcome::Deferred { .. }).then(|| zone_of(&scope).1.into());
+            let occasion = DecisionOccasion::Trigger(campaign);
+            let ReachedOutcome { outcome, zone, steps } =
+                self.decide(plan, user, &trigger, message_id.map(AsRef::as_ref), occasion);
             let (cause, position) = (cause.clone(), point.position);
             let decision =
                 MadeDecision { campaign, outcome: outcome.clone(), trigger: Some(&trigger), cause, position, steps };
@@ -148,31 +162,53 @@ impl StepContext {
                 self.ask(user, deferred, Some(deferred_at), position);
                 continue;
             }
-            let mut steps = Vec::new();
-            let (outcome, zone) = match &deferred.trigger {
-                None => (Outcome::Stale, None),
-                Some(trigger) => {
-                    let instance = instance_of(plan, &user.profile, Some(trigger));
-                    let scope = scope_of(plan, &user.profile, Some(trigger), instance.as_deref());
-                    let message_id = deferred.cause.as_deref();
-                    let subject = DecisionSubject { user: &user.id, secret: &self.secret, trigger, message_id, scope };
-                    let before = self.step_recording.begin(&user.campaigns);
-                    let outcome = campaigns::decide_deferred(&subject, &deferred, &mut user.campaigns);
-                    if let Some(before) = before {
-                        let (campaign, deferred) = (deferred.campaign, Some(&deferred));
-                        let path = DecisionPath { campaign, outcome: &outcome, deferred, funds: None, before: &before };
-                        steps = path.steps(&subject, self.step_recording);
-                    }
-                    let zone = matches!(outcome, Outcome::Deferred { .. }).then(|| zone_of(&scope).1.into());
-                    (outcome, zone)
-                }
-            };
+            let reached = deferred.trigger.as_ref().map_or_else(ReachedOutcome::stale, |trigger| {
+                let occasion = DecisionOccasion::QuietHoursEnd(&deferred);
+                self.decide(plan, user, trigger, deferred.cause.as_deref(), occasion)
+            });
+            let ReachedOutcome { outcome, zone, steps } = reached;
             let decision = MadeDecision::of_deferred(&deferred, outcome.clone(), position, steps);
             self.report_decision(plan, user, decision, out);
             if let Outcome::Deferred { until } = outcome {
                 user.campaigns.defer(DeferredDecision { at: user.profile.now, until, zone, ..deferred });
             }
         }
+    }
+
+    /// Decides at the user's clock, and records the steps if they are.
+    pub(super) fn decide(
+        &self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        trigger: &Trigger,
+        message_id: Option<&str>,
+        occasion: DecisionOccasion<'_, '_>,
+    ) -> ReachedOutcome {
+        let instance = instance_of(plan, &user.profile, Some(trigger));
+        let scope = scope_of(plan, &user.profile, Some(trigger), instance.as_deref());
+        let subject = DecisionSubject { user: &user.id, secret: &self.secret, trigger, message_id, scope };
+        let (before, state) = (self.step_recording.begin(&user.campaigns), &mut user.campaigns);
+        let (campaign, outcome, deferred, funds) = match occasion {
+            DecisionOccasion::Trigger(campaign) => (campaign, campaigns::decide(&subject, campaign, state), None, None),
+            DecisionOccasion::QuietHoursEnd(deferred) => {
+                let outcome = campaigns::decide_deferred(&subject, deferred, state);
+                (deferred.campaign, outcome, Some(Cow::Borrowed(deferred)), None)
+            }
+            DecisionOccasion::BeatEnd(ask, funds) => {
+                let outcome = campaigns::decide_ask(&subject, ask, state, funds);
+                let deferred = before.as_ref().and(ask.deferred_at);
+                let deferred = deferred.map(|at| Cow::Owned(DeferredDecision { at, ..ask.decision.clone() }));
+                let funds: &Funds<'_> = funds;
+                (ask.decision.campaign, outcome, deferred, Some(funds))
+            }
+        };
+        let steps = before.map_or_else(Vec::new, |before| {
+            let deferred = deferred.as_deref();
+            DecisionPath { campaign, outcome: &outcome, deferred, funds, before: &before }
+                .steps(&subject, self.step_recording)
+        });
+        let zone = matches!(outcome, Outcome::Deferred { .. }).then(|| zone_of(&scope).1.into());
+        ReachedOutcome { outcome, zone, steps }
     }
 
     /// Counts a decision and appends it to the outputs, after its price is paid. Returns the code of the coupon that is sent.
