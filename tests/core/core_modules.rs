@@ -99,6 +99,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "encoding",
             "features",
             "rules",
+            "points",
             "engine",
             "identity",
             "campaigns",

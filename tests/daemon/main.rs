@@ -17,6 +17,7 @@ mod letters;
 mod mapped;
 mod recovery;
 mod reload;
+mod restarts;
 mod silence;
 mod slowness;
 mod streams;

@@ -14,7 +14,9 @@ use super::error::CodecError;
 /// - 4: deferred decisions have the time of the deferral, and may be those of matches; there are keys of names and properties.
 /// - 5 to 7: never written: of 8 no flipped bit makes a version that is read.
 /// - 8: there are keys of budgets and goals, exposures to goals, and what was counted of them.
-pub const FORMAT_VERSION: u16 = 8;
+/// - 9 to 15: never written: of 16 no flipped bit makes a version that is read.
+/// - 16: there may be the latest decisions, and the hours of segments.
+pub const FORMAT_VERSION: u16 = 16;
 
 /// What a file begins with, with its version.
 pub(super) const PREAMBLE: [u8; 8] =
@@ -54,14 +56,18 @@ pub(super) enum CheckpointBlockKind {
     Growth = 8,
     Uplift = 9,
     Budgets = 10,
+    ForgottenDecisions = 11,
+    Decisions = 12,
+    SegmentHours = 13,
 }
 
 impl CheckpointBlockKind {
     fn of(code: u8) -> Option<CheckpointBlockKind> {
         use CheckpointBlockKind::{Budgets, End, Growth, Header, Keys, Links, Removed, Unlinked, Uplift, Users};
-        [Header, Keys, Users, Removed, Links, Unlinked, End, Growth, Uplift, Budgets]
-            .into_iter()
-            .find(|kind| *kind as u8 == code)
+        use CheckpointBlockKind::{Decisions, ForgottenDecisions, SegmentHours};
+        let state = [Header, Keys, Users, Removed, Links, Unlinked, End, Growth, Uplift, Budgets];
+        let recent = [ForgottenDecisions, Decisions, SegmentHours];
+        state.into_iter().chain(recent).find(|kind| *kind as u8 == code)
     }
 }
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::block::{BlockSummary, CheckpointBlockKind, CheckpointBlockWriter, PREAMBLE};
 use super::budgets;
+use super::decisions::{self, ForgottenDecisions};
 use super::dictionary;
 use super::error::CodecError;
 use super::growth;
 use super::header::{CheckpointHeader, CheckpointTotals};
+use super::segment_hours::{self, SegmentHours};
 use super::uplift;
 use super::user;
 use super::wire::CborWriter;
@@ -16,7 +18,8 @@ use crate::budgets::StoredBook;
 use crate::goals::UpliftCounts;
 use crate::growth::StoredRollup;
 use crate::identity::LinksSnapshot;
-use crate::partition::{ExecutionPlan, SnapshotUsers, User};
+use crate::partition::{ExecutionPlan, Output, SnapshotUsers, User};
+use crate::rules::ruleset::Ruleset;
 
 /// A block is closed once its content has this many bytes: large enough to be packed well, small enough to be worked on
 /// by many at once.
@@ -128,6 +131,44 @@ impl CheckpointEncoder {
         budgets::write(book, &mut self.content);
         self.open.items = 1;
         self.close()
+    }
+
+    /// Adds whose decisions are gone, of those of the files before.
+    ///
+    /// # Errors
+    /// An id is larger than a block can be.
+    pub fn forgotten_decisions(&mut self, forgotten: &[ForgottenDecisions]) -> Result<(), CodecError> {
+        for of_user in forgotten {
+            self.turn_to(CheckpointBlockKind::ForgottenDecisions, 0)?;
+            decisions::write_forgotten(of_user, &mut self.content);
+            self.open.items += 1;
+        }
+        Ok(())
+    }
+
+    /// Adds a decision, with the rules that made it. What is no decision is left out.
+    ///
+    /// # Errors
+    /// It is larger than a block can be.
+    pub fn decision(&mut self, rules: &Ruleset, output: &Output) -> Result<(), CodecError> {
+        self.turn_to(CheckpointBlockKind::Decisions, 0)?;
+        if decisions::write(rules, output, &mut self.content) {
+            self.open.items += 1;
+        }
+        Ok(())
+    }
+
+    /// Adds hours of segments.
+    ///
+    /// # Errors
+    /// They are larger than a block can be.
+    pub fn segment_hours(&mut self, hours: &[SegmentHours]) -> Result<(), CodecError> {
+        for of_segment in hours {
+            self.turn_to(CheckpointBlockKind::SegmentHours, 0)?;
+            segment_hours::write(of_segment, &mut self.content);
+            self.open.items += 1;
+        }
+        Ok(())
     }
 
     fn texts<'t, const N: usize>(

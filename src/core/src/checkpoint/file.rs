@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use super::block::{CheckpointBlock, CheckpointBlockKind, blocks};
 use super::budgets;
+use super::decisions::{self, ForgottenDecisions};
 use super::dictionary::KeyDictionary;
 use super::error::CodecError;
 use super::growth;
 use super::header::{CheckpointHeader, CheckpointKind, CheckpointTotals};
+use super::segment_hours::{self, SegmentHours};
 use super::uplift;
 use super::user;
 use super::wire::CborReader;
 use crate::budgets::StoredBook;
 use crate::goals::UpliftCounts;
 use crate::growth::Rollup;
-use crate::partition::{ExecutionPlan, PackedUser};
+use crate::partition::{ExecutionPlan, Output, PackedUser};
 
 /// A file all of whose checksums are right.
 #[derive(Debug)]
@@ -55,6 +57,12 @@ pub enum PartContent {
     Uplift(UpliftCounts),
     /// The budgets.
     Budgets(StoredBook),
+    /// Whose decisions are gone, of those of the files before.
+    ForgottenDecisions(Vec<ForgottenDecisions>),
+    /// Decisions, in their order; those of which the current rules lack something are left out.
+    Decisions(Vec<Output>),
+    /// Hours of segments.
+    SegmentHours(Vec<SegmentHours>),
 }
 
 impl<'b> CheckpointFile<'b> {
@@ -97,13 +105,16 @@ impl<'b> CheckpointFile<'b> {
                     has_budgets = true;
                     continue;
                 }
+                CheckpointBlockKind::Decisions | CheckpointBlockKind::SegmentHours => continue,
+                CheckpointBlockKind::ForgottenDecisions if head.kind == CheckpointKind::Delta => continue,
                 CheckpointBlockKind::Growth
                 | CheckpointBlockKind::Uplift
                 | CheckpointBlockKind::Budgets
+                | CheckpointBlockKind::ForgottenDecisions
                 | CheckpointBlockKind::Header
                 | CheckpointBlockKind::Keys
                 | CheckpointBlockKind::End => {
-                    return Err(CodecError::Block { what: "a block that may occur once only", at: part.at });
+                    return Err(CodecError::Block { what: "a block that must not occur there", at: part.at });
                 }
             };
             if part.partition >= head.partitions || of_delta.1 && head.kind == CheckpointKind::Base {
@@ -166,6 +177,17 @@ impl CheckpointPart<'_> {
             }
             CheckpointBlockKind::Uplift => PartContent::Uplift(uplift::read(&mut reader)?),
             CheckpointBlockKind::Budgets => PartContent::Budgets(budgets::read(&reading.known, &mut reader)?),
+            CheckpointBlockKind::ForgottenDecisions => {
+                let forgotten = items(block.items, || decisions::read_forgotten(&mut reader))?;
+                PartContent::ForgottenDecisions(forgotten)
+            }
+            CheckpointBlockKind::Decisions => {
+                let decisions = items(block.items, || decisions::read(&reading.plan.rules, &mut reader))?;
+                PartContent::Decisions(decisions.into_iter().flatten().collect())
+            }
+            CheckpointBlockKind::SegmentHours => {
+                PartContent::SegmentHours(items(block.items, || segment_hours::read(&mut reader))?)
+            }
             CheckpointBlockKind::Unlinked => {
                 PartContent::Unlinked(items(block.items, || id(&mut reader, "a visitor"))?)
             }

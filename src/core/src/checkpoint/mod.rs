@@ -10,6 +10,9 @@
 //! unchanged features is kept, that of removed features is dropped, and a new feature starts empty. Every user is then
 //! evaluated again as soon as time advances.
 //!
+//! **What is not state.** A file may have the latest decisions and the hours of segments too, to tell why and how many.
+//! Nothing that is decided depends on them, and a file without them is as good.
+//!
 //! **What it does not do.** Counts and timers are not stored: counts begin at 0, timers are rebuilt from the users.
 //! The committed position is not known yet when a file is written; it is in the store's manifest, beside the file's name.
 //!
@@ -26,7 +29,7 @@
 //!
 //! ```text
 //! 0   1  kind: 1 header, 2 keys, 3 users, 4 removed, 5 links, 6 unlinked, 7 end, 8 growth numbers, 9 uplift,
-//!        10 budgets
+//!        10 budgets, 11 forgotten decisions, 12 decisions, 13 hours of segments
 //! 1   1  zero
 //! 2   2  the partition, of users and removed; else zero
 //! 4   4  how many items
@@ -38,11 +41,13 @@
 //!
 //! Contents are CBOR. First comes the [`CheckpointHeader`], a map with names for keys, of which unknown ones are ignored; then
 //! the keys that everything is stored by (see `dictionary`); then users, removed ids, links, unlinked visitors and, where the
-//! rules define growth numbers, goals or budgets, all that is known of them, in any order; last, once, how many of each there are. Nothing may follow.
+//! rules define growth numbers, goals or budgets, all that is known of them, in any order (but decisions in theirs); last, once, how many of each there are. Nothing may follow.
 //! Within a file, removals apply before additions.
 
 mod block;
 mod budgets;
+mod decision_steps;
+mod decisions;
 mod definition;
 mod dictionary;
 mod encoder;
@@ -53,6 +58,7 @@ mod header;
 mod known_past;
 mod merge;
 mod rules_comparison;
+mod segment_hours;
 mod state_format;
 #[cfg(test)]
 mod tests;
@@ -62,6 +68,7 @@ mod user;
 mod wire;
 
 pub use block::FORMAT_VERSION;
+pub use decisions::ForgottenDecisions;
 pub use encoder::CheckpointEncoder;
 pub use error::CodecError;
 pub use file::{CheckpointFile, CheckpointPart, CheckpointReader, PartContent};
@@ -69,4 +76,5 @@ pub use header::{CheckpointHeader, CheckpointKind, CheckpointTotals, StreamIdent
 pub use known_past::KnownPast;
 pub use merge::{PartitionDelta, merge};
 pub use rules_comparison::{ColdStart, RulesComparison, WarmUp, compare};
+pub use segment_hours::{SegmentHour, SegmentHours};
 pub use translate::translate;

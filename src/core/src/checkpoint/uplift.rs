@@ -24,17 +24,10 @@ pub(super) fn write(counts: &UpliftCounts, writer: &mut CborWriter) {
         writer.array(6);
         writer.str(&key.campaign);
         writer.str(&key.goal);
-        write_variant(key.variant.as_deref(), writer);
+        writer.optional_str(key.variant.as_deref());
         writer.str(key.measure.name());
         writer.timestamp(conclusion.since);
         writer.bool(conclusion.is_positive);
-    }
-}
-
-fn write_variant(variant: Option<&str>, writer: &mut CborWriter) {
-    match variant {
-        Some(variant) => writer.str(variant),
-        None => writer.null(),
     }
 }
 
@@ -45,7 +38,7 @@ fn write_tallies(tallies: &TalliesByKey, writer: &mut CborWriter) {
         writer.str(&key.campaign);
         writer.str(&key.goal);
         writer.str(key.group.name());
-        write_variant(key.variant.as_deref(), writer);
+        writer.optional_str(key.variant.as_deref());
         writer.array(5);
         for count in [tally.users, tally.reached, tally.messages] {
             writer.u64(count);
@@ -104,5 +97,5 @@ fn id(reader: &mut CborReader<'_>, what: &'static str) -> Result<Arc<str>, Codec
 }
 
 fn read_variant(reader: &mut CborReader<'_>) -> Result<Option<Arc<str>>, CodecError> {
-    if reader.is_null("a variant")? { Ok(None) } else { id(reader, "a variant").map(Some) }
+    Ok(reader.optional_text("a variant")?.map(Arc::from))
 }

@@ -9,7 +9,7 @@ use minicbor::encode::{Encoder, Error as EncodeError};
 use super::error::CodecError;
 use crate::decimal::Decimal;
 use crate::event::Scalar;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Writes CBOR to memory.
 pub(super) struct CborWriter(Encoder<Vec<u8>>);
@@ -60,8 +60,26 @@ impl CborWriter {
         self.i64(time.0);
     }
 
+    pub(super) fn f64(&mut self, number: f64) {
+        done(self.0.f64(number));
+    }
+
     pub(super) fn null(&mut self) {
         done(self.0.null());
+    }
+
+    pub(super) fn optional_str(&mut self, text: Option<&str>) {
+        match text {
+            Some(text) => self.str(text),
+            None => self.null(),
+        }
+    }
+
+    pub(super) fn optional_timestamp(&mut self, time: Option<Timestamp>) {
+        match time {
+            Some(time) => self.timestamp(time),
+            None => self.null(),
+        }
     }
 
     /// A number is its millionths, an array or an object the bytes of its JSON.
@@ -168,6 +186,23 @@ impl<'b> CborReader<'b> {
         }
     }
 
+    pub(super) fn optional_time(&mut self, what: &'static str) -> Result<Option<Timestamp>, CodecError> {
+        if self.is_null(what)? { Ok(None) } else { self.time(what).map(Some) }
+    }
+
+    /// A length of time, in the range of instants.
+    pub(super) fn span(&mut self, what: &'static str) -> Result<Span, CodecError> {
+        self.time(what).map(|time| Span(time.0))
+    }
+
+    pub(super) fn optional_text(&mut self, what: &'static str) -> Result<Option<&'b str>, CodecError> {
+        if self.is_null(what)? { Ok(None) } else { self.text(what).map(Some) }
+    }
+
+    pub(super) fn f64(&mut self, what: &'static str) -> Result<f64, CodecError> {
+        self.read(what, Decoder::f64)
+    }
+
     /// A number of events: so small that adding many such never overflows.
     pub(super) fn count(&mut self, what: &'static str) -> Result<u64, CodecError> {
         let count = self.u64(what)?;
@@ -197,7 +232,7 @@ impl<'b> CborReader<'b> {
 
     /// A double as the first format has it; one that no decimal is near counts as the nearest.
     fn double(&mut self, what: &'static str) -> Result<Decimal, CodecError> {
-        let double = self.read(what, Decoder::f64)?;
+        let double = self.f64(what)?;
         let nearest = if double < 0.0 { Decimal::GIVEN_MAX.negated() } else { Decimal::GIVEN_MAX };
         Ok(Decimal::parse(&double.to_string()).unwrap_or(nearest))
     }

@@ -42,8 +42,17 @@ impl Points {
 
     /// What was stored; `None`: it cannot have been.
     pub(super) fn from_millionths(millionths: i128) -> Option<Points> {
-        let points = Points(millionths / SCALE);
-        (millionths % SCALE == 0 && (Points::ZERO..=Points::MAX).contains(&points)).then_some(points)
+        Points::of_whole(millionths / SCALE).filter(|_| millionths % SCALE == 0)
+    }
+
+    /// Their number.
+    pub(crate) fn whole(self) -> i128 {
+        self.0
+    }
+
+    /// This number of points; `None`: there are never as many.
+    pub(crate) fn of_whole(points: i128) -> Option<Points> {
+        Some(Points(points)).filter(|points| (Points::ZERO..=Points::MAX).contains(points))
     }
 
     /// As a number of the language; missing above 10^30.
@@ -83,6 +92,16 @@ impl PointsBalance {
 
     pub(super) fn new(points: Points, debt: Points) -> PointsBalance {
         PointsBalance(points.0 - debt.0)
+    }
+
+    /// Its points.
+    pub(crate) fn whole(self) -> i128 {
+        self.0
+    }
+
+    /// A balance of this number of points; `None`: there is never as much, or as much owed.
+    pub(crate) fn of_whole(points: i128) -> Option<PointsBalance> {
+        Points::of_whole(i128::try_from(points.unsigned_abs()).ok()?).map(|_| PointsBalance(points))
     }
 
     /// Whether an amount can be spent.

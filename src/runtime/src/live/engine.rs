@@ -284,12 +284,14 @@ impl Engine {
         };
         let began = Instant::now();
         let header = self.pipeline.begin_snapshot(full);
+        let (decisions, recent) = self.shared.begin_snapshot(&self.pipeline, header.is_full);
         let begun = begin(header, Arc::clone(self.pipeline.plan()), self.sequence, self.generation);
         self.shared.paused(began.elapsed());
         match begun {
             Ok(writer) => {
+                writer.push_recent(recent);
                 let (passed, is_passed) = oneshot::channel();
-                let snapshot = EngineSnapshot::new(writer, is_passed, self.sequence, reply);
+                let snapshot = EngineSnapshot::new(writer, is_passed, self.sequence, decisions, reply);
                 self.state = EngineState::Running { snapshot: Some(snapshot) };
                 self.publish(OutputItem::Barrier(Barrier { passed }))
             }
@@ -306,7 +308,7 @@ impl Engine {
             && let Some(current) = snapshot.take_if(|snapshot| snapshot.has_room())
         {
             let began = Instant::now();
-            *snapshot = current.take_part(&mut self.pipeline);
+            *snapshot = current.take_part(&mut self.pipeline, &self.shared.recent);
             self.shared.paused(began.elapsed());
         }
     }

@@ -18,6 +18,7 @@ mod recovery;
 mod replacement;
 mod request;
 mod segment_history;
+mod shared;
 mod snapshot;
 mod state_size;
 mod stepped;
@@ -25,34 +26,32 @@ mod stepped;
 mod tests;
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::log::RecordBatch;
 use crate::output::batch::{OutputItem, RulesActivation};
-use crate::pipeline::{ExpiredLink, ForgottenUser, FoundUsers, Pipeline, PipelineTotals, UserCopy, UserExport};
+use crate::pipeline::{FoundUsers, Pipeline, PipelineTotals, UserCopy, UserExport};
 use engine::{Engine, EngineChannels};
 use feed::{FeedFilter, FeedLines, LiveFeed, TooManyWatchers};
 use membership_view::MembershipView;
 pub use past_pipeline::{PastPipeline, RecoveredPast};
-use recent_decisions::RecentDecisions;
 pub use recovery::{RecoveredRulesChange, Recovery};
 use rekindle_core::budgets::BudgetBook;
+pub use rekindle_core::checkpoint::SegmentHour;
 use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::GrowthReport;
-use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, UserReport};
+use rekindle_core::partition::{ExecutionPlan, Output, UserReport};
 use rekindle_core::time::Timestamp;
 use request::EngineRequest;
 pub use request::{AwaitedPast, EngineStart, PastBeginning, RulesChangeError, RulesChangeRecorder};
-use segment_history::SegmentHistory;
-pub use segment_history::SegmentHour;
+use shared::EngineShared;
 pub use snapshot::{CompletedSnapshot, SnapshotError, SnapshotStart};
 pub use stepped::SteppedEngine;
 
@@ -64,15 +63,6 @@ pub const OUTPUT_QUEUE_CAPACITY: usize = 4;
 
 /// How many requests may wait for the engine; more are refused.
 const REQUEST_QUEUE_CAPACITY: usize = 256;
-
-/// Longer pauses are recorded as this one: a minute, in microseconds.
-const MAX_PAUSE_US: u64 = 60_000_000;
-
-/// The number of recent decisions of all users that are kept.
-const MAX_RECENT_DECISIONS: usize = 100_000;
-
-/// The bytes that they occupy at most.
-const MAX_RECENT_DECISION_BYTES: usize = 64 << 20;
 
 /// The engine's statistics, published a few times a second.
 #[derive(Clone, Debug)]
@@ -112,22 +102,6 @@ pub struct EngineHandle {
     requests: mpsc::Sender<EngineRequest>,
 }
 
-/// What the engine's thread writes and handles read.
-#[derive(Debug)]
-struct EngineShared {
-    view: Mutex<Arc<MembershipView>>,
-    stats: Mutex<Arc<EngineStats>>,
-    recent: RecentDecisions,
-    /// The last record of the log that was applied.
-    sequence: AtomicU64,
-    feed: LiveFeed,
-    history: SegmentHistory,
-    /// Whether the recovery is finished.
-    is_live: watch::Sender<bool>,
-    /// The engine's pauses for snapshots, in microseconds.
-    pauses: Mutex<Histogram<u64>>,
-}
-
 impl EngineStats {
     /// What a pipeline counts by itself.
     fn of(pipeline: &Pipeline) -> EngineStats {
@@ -142,71 +116,6 @@ impl EngineStats {
             growth: None,
             uplift: Arc::default(),
             budgets: None,
-        }
-    }
-}
-
-impl EngineShared {
-    fn new(pipeline: &Pipeline, sequence: u64) -> EngineShared {
-        let view = MembershipView::new(Arc::clone(pipeline.plan()), pipeline.users());
-        EngineShared {
-            view: Mutex::new(Arc::new(view)),
-            stats: Mutex::new(Arc::new(EngineStats::of(pipeline))),
-            recent: RecentDecisions::new(MAX_RECENT_DECISIONS, MAX_RECENT_DECISION_BYTES),
-            sequence: AtomicU64::new(sequence),
-            feed: LiveFeed::default(),
-            history: SegmentHistory::default(),
-            is_live: watch::Sender::new(false),
-            pauses: Mutex::new(Histogram::new_with_bounds(1, MAX_PAUSE_US, 3).expect("these bounds are sound")),
-        }
-    }
-
-    fn view(&self) -> Arc<MembershipView> {
-        Arc::clone(&self.view.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn replace_view(&self, view: MembershipView) {
-        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
-    }
-
-    fn paused(&self, pause: Duration) {
-        let micros = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX).max(1);
-        self.pauses.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(micros);
-    }
-
-    fn publish(&self, stats: EngineStats) {
-        self.history.update(&stats.plan.rules, &stats.totals, stats.watermark);
-        *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(stats);
-    }
-}
-
-impl EngineShared {
-    /// Updates the membership view and the recent decisions by what the pipeline has just done.
-    fn note(&self, pipeline: &Pipeline, outputs: &[Output]) {
-        let (view, plan) = (self.view(), pipeline.plan());
-        let mut done = 0;
-        for ForgottenUser { user, outputs: before } in pipeline.forgotten() {
-            view.update(&outputs[done..*before]);
-            self.recent.add(plan, &outputs[done..*before]);
-            view.set(user, None);
-            self.recent.forget(user);
-            done = *before;
-        }
-        view.update(&outputs[done..]);
-        self.recent.add(plan, &outputs[done..]);
-        for ExpiredUser { user, .. } in pipeline.expired() {
-            view.set(user, pipeline.user(user).as_deref());
-        }
-        self.forget_decisions(pipeline);
-    }
-
-    /// Removes the recent decisions about users who have just expired, and about the visitors merged into them.
-    fn forget_decisions(&self, pipeline: &Pipeline) {
-        for ExpiredUser { user, at, .. } in pipeline.expired() {
-            self.recent.forget_before(user, *at);
-        }
-        for ExpiredLink { visitor, at } in pipeline.expired_links() {
-            self.recent.forget_before(visitor, *at);
         }
     }
 }
@@ -228,8 +137,13 @@ pub struct EngineEndpoints {
 ///
 /// # Errors
 /// The thread can't be started.
-pub fn start(pipeline: Pipeline, start: EngineStart, runtime: tokio::runtime::Handle) -> io::Result<EngineEndpoints> {
+pub fn start(
+    mut pipeline: Pipeline,
+    start: EngineStart,
+    runtime: tokio::runtime::Handle,
+) -> io::Result<EngineEndpoints> {
     let shared = Arc::new(EngineShared::new(&pipeline, start.sequence));
+    shared.restore(&mut pipeline);
     let (batches, batch_queue) = mpsc::channel(BATCH_QUEUE_CAPACITY);
     let (output_queue, output_items) = mpsc::channel(OUTPUT_QUEUE_CAPACITY);
     let (requests, request_queue) = mpsc::channel(REQUEST_QUEUE_CAPACITY);

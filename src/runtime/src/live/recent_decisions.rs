@@ -1,7 +1,8 @@
 //! The latest decisions of all users, for requests about one of them.
 //!
 //! Their number and their bytes are bounded: the oldest are dropped first, whatever user they belong to. All decisions are
-//! in the journal.
+//! in the journal. Checkpoints have them, so that a start has them too: what is new since the checkpoint before, and of whom some
+//! of those before are gone.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hashbrown::HashMap;
 
 use rekindle_core::campaigns::DecisionStep;
+use rekindle_core::checkpoint::ForgottenDecisions;
 use rekindle_core::partition::{Cause, DecisionOutput, ExecutionPlan, Output, OutputKind};
 use rekindle_core::time::Timestamp;
 
@@ -32,6 +34,17 @@ struct DecisionBuffer {
     /// The user of each decision that is kept, by its number: oldest first.
     order: BTreeMap<u64, Arc<str>>,
     by_user: HashMap<Arc<str>, VecDeque<RecentDecision>>,
+    /// Those with a lower number were there when the last snapshot was begun; 0: there is none that another could continue.
+    snapshot_end: u64,
+    /// Of whom some of those were removed since.
+    forgotten: Vec<ForgottenDecisions>,
+}
+
+/// Decisions that a snapshot has yet to take, by their numbers.
+#[derive(Debug)]
+pub(super) struct DecisionRange {
+    next: u64,
+    end: u64,
 }
 
 /// A decision with the rules that made it, which its ids refer to.
@@ -65,40 +78,71 @@ impl RecentDecisions {
 
     /// Removes the decisions about a user.
     pub(super) fn forget(&self, user: &str) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        for kept in state.by_user.remove(user).into_iter().flatten() {
-            state.order.remove(&kept.number);
-            state.bytes -= kept.bytes();
-        }
+        self.forget_before(user, Timestamp::NEVER);
     }
 
     /// Removes the decisions about a user before an instant.
     pub(super) fn forget_before(&self, user: &str, at: Timestamp) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let DecisionBuffer { order, by_user, bytes, .. } = &mut *state;
+        let DecisionBuffer { order, by_user, bytes, snapshot_end, forgotten, .. } = &mut *state;
         let Some(of_user) = by_user.get_mut(user) else { return };
+        let mut was_stored = false;
         of_user.retain(|kept| {
             let stays = kept.decision.at >= at;
             if !stays {
                 order.remove(&kept.number);
                 *bytes -= kept.bytes();
+                was_stored |= kept.number < *snapshot_end;
             }
             stays
         });
         if of_user.is_empty() {
             by_user.remove(user);
         }
+        if was_stored {
+            forgotten.push(ForgottenDecisions { user: user.into(), before: at });
+        }
+    }
+
+    /// Begins with the decisions of a checkpoint, which the next snapshot may continue.
+    pub(super) fn restore(&self, plan: &Arc<ExecutionPlan>, decisions: &[Output]) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = DecisionBuffer::default();
+        self.add(plan, decisions);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.snapshot_end = state.added;
+    }
+
+    /// The decisions that a snapshot has from here: all, or those since the last one, and of whom some before are gone.
+    pub(super) fn begin_snapshot(&self, is_full: bool) -> (DecisionRange, Vec<ForgottenDecisions>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = if is_full { 0 } else { state.snapshot_end };
+        state.snapshot_end = state.added;
+        let forgotten = std::mem::take(&mut state.forgotten);
+        let end = state.added;
+        (DecisionRange { next, end }, if is_full { Vec::new() } else { forgotten })
+    }
+
+    /// The next decisions of a snapshot, with the rules that made them; none: it has all that are still kept.
+    pub(super) fn take_part(&self, range: &mut DecisionRange, max: usize) -> Vec<(Arc<ExecutionPlan>, Output)> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let numbered = state.order.range(range.next..range.end).take(max);
+        let part: Vec<_> = numbered.filter_map(|(number, user)| state.kept(*number, user)).collect();
+        range.next = part.last().map_or(range.end, |last| last.number + 1);
+        part.into_iter().map(RecentDecision::with_rules).collect()
     }
 
     /// A user's latest decisions, oldest first, each with the rules that made it.
     pub(super) fn of(&self, user: &str) -> Vec<(Arc<ExecutionPlan>, Output)> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = state.by_user.get(user).into_iter().flatten();
-        kept.map(|kept| (Arc::clone(&kept.plan), kept.decision.clone())).collect()
+        state.by_user.get(user).into_iter().flatten().map(RecentDecision::with_rules).collect()
     }
 }
 
 impl RecentDecision {
+    fn with_rules(&self) -> (Arc<ExecutionPlan>, Output) {
+        (Arc::clone(&self.plan), self.decision.clone())
+    }
+
     /// The bytes that it occupies: its place in the buffer, and its texts.
     fn bytes(&self) -> usize {
         let texts = match &self.decision.decided {
@@ -147,6 +191,10 @@ impl DecisionBuffer {
             self.order.remove(&oldest.number);
             self.bytes -= oldest.bytes();
         }
+    }
+
+    fn kept(&self, number: u64, user: &str) -> Option<&RecentDecision> {
+        self.by_user.get(user)?.iter().find(|kept| kept.number == number)
     }
 
     fn drop_oldest(&mut self) {
@@ -248,5 +296,58 @@ mod tests {
         recent.forget_before("v", Timestamp(3));
         recent.add(&plan, &[decision("w", 6), decision("w", 7), decision("w", 8)]);
         assert_eq!((times(&recent, "u"), times(&recent, "v"), times(&recent, "w")), (vec![5], vec![], vec![6, 7, 8]));
+    }
+
+    /// All parts of a snapshot, and whose decisions are gone.
+    fn snapshot(recent: &RecentDecisions, is_full: bool) -> (Vec<i64>, Vec<(String, i64)>) {
+        let (mut range, forgotten) = recent.begin_snapshot(is_full);
+        let mut taken = Vec::new();
+        loop {
+            let part = recent.take_part(&mut range, 2);
+            if part.is_empty() {
+                break;
+            }
+            taken.extend(part.iter().map(|(_, output)| output.at.0));
+        }
+        (taken, forgotten.iter().map(|of_user| (of_user.user.to_string(), of_user.before.0)).collect())
+    }
+
+    #[test]
+    fn a_snapshot_has_what_is_new_since_the_last_and_of_whom_something_before_is_gone() {
+        let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
+        let (plan, recent) = (Arc::new(ExecutionPlan::new(rules)), RecentDecisions::new(100, 1 << 20));
+        recent.add(&plan, &[decision("u", 1), decision("v", 2), decision("u", 3), decision("w", 4)]);
+        recent.forget("w");
+        assert_eq!(snapshot(&recent, true), (vec![1, 2, 3], vec![]), "nobody has what was never stored");
+        assert_eq!(snapshot(&recent, false), (vec![], vec![]));
+        recent.add(&plan, &[decision("u", 5), decision("w", 6), decision("x", 7)]);
+        recent.forget_before("u", Timestamp(3));
+        recent.forget("x");
+        recent.forget("nobody");
+        assert_eq!(snapshot(&recent, false), (vec![5, 6], vec![("u".to_owned(), 3)]));
+        assert_eq!(snapshot(&recent, false), (vec![], vec![]));
+        recent.forget("v");
+        assert_eq!(snapshot(&recent, true), (vec![3, 5, 6], vec![]), "a full one continues none");
+
+        let restarted = RecentDecisions::new(100, 1 << 20);
+        restarted.restore(&plan, &[decision("u", 3), decision("u", 5), decision("w", 6)]);
+        assert_eq!((times(&restarted, "u"), times(&restarted, "w")), (vec![3, 5], vec![6]));
+        restarted.add(&plan, &[decision("u", 8)]);
+        restarted.forget("w");
+        assert_eq!(snapshot(&restarted, false), (vec![8], vec![("w".to_owned(), Timestamp::NEVER.0)]));
+    }
+
+    #[test]
+    fn what_is_added_while_a_snapshot_is_taken_belongs_to_the_next() {
+        let rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
+        let (plan, recent) = (Arc::new(ExecutionPlan::new(rules)), RecentDecisions::new(100, 1 << 20));
+        recent.add(&plan, &[decision("u", 1), decision("v", 2), decision("w", 3)]);
+        let (mut range, _) = recent.begin_snapshot(true);
+        assert_eq!(recent.take_part(&mut range, 1).len(), 1);
+        recent.add(&plan, &[decision("x", 4)]);
+        recent.forget("v");
+        let rest: Vec<i64> = recent.take_part(&mut range, 9).iter().map(|(_, output)| output.at.0).collect();
+        assert_eq!(rest, [3]);
+        assert_eq!(snapshot(&recent, false), (vec![4], vec![("v".to_owned(), Timestamp::NEVER.0)]));
     }
 }

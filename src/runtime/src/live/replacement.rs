@@ -20,7 +20,8 @@ const WAIT_MAX: Duration = Duration::from_millis(500);
 
 impl Engine {
     /// Replaces the pipeline, to which no record was applied yet.
-    pub(super) fn replace_pipeline(&mut self, pipeline: Pipeline, start: EngineStart) {
+    pub(super) fn replace_pipeline(&mut self, mut pipeline: Pipeline, start: EngineStart) {
+        self.shared.restore(&mut pipeline);
         self.pipeline = pipeline;
         (self.sequence, self.generation) = (start.sequence, start.generation);
         self.shared.sequence.store(self.sequence, Ordering::Relaxed);

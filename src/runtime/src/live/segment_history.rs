@@ -1,14 +1,13 @@
 //! How large segments were, hour by hour, and how many entered and left them: for charts.
 //!
-//! It is kept in memory, from the counts that the engine publishes: their last in each hour of the log. What the engine replays at a
-//! start is seen again as far as it is replayed; what lies before the checkpoint is not.
+//! It is kept in memory, from the counts that the engine publishes: their last in each hour of the log. Checkpoints have it, up to
+//! where they are taken; what the engine replays after one is seen again.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
 use crate::pipeline::PipelineTotals;
+use rekindle_core::checkpoint::{SegmentHour, SegmentHours};
 use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::{Span, Timestamp};
 
@@ -17,19 +16,6 @@ const HOUR: Span = Span(3_600_000);
 
 /// How many hours are kept of each segment: 92 days.
 const HOURS_MAX: usize = 92 * 24;
-
-/// A segment in one hour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SegmentHour {
-    /// When the hour begins, in milliseconds since 1970.
-    pub at_ms: i64,
-    /// How many users, or keys, were in it at its end, or are now.
-    pub size: u64,
-    /// How many entered in it.
-    pub entered: u64,
-    /// How many left in it, other than by being merged, dropped or forgotten.
-    pub left: u64,
-}
 
 /// The history of all segments.
 #[derive(Debug, Default)]
@@ -42,6 +28,8 @@ struct HistoryState {
     hours: BTreeMap<String, VecDeque<SegmentHour>>,
     /// The rules and the transitions when it was last updated.
     before: Option<(String, Vec<[u64; 2]>)>,
+    /// The last hour that the last snapshot has; `None`: there is none that another could continue.
+    stored_ms: Option<i64>,
 }
 
 impl SegmentHistory {
@@ -52,7 +40,7 @@ impl SegmentHistory {
             state.before = Some((rules.version.clone(), totals.counts.transitions.clone()));
             return;
         }
-        let HistoryState { hours, before } = &mut *state;
+        let HistoryState { hours, before, .. } = &mut *state;
         let transitions = &totals.counts.transitions;
         let before_of = |index: usize| match &*before {
             // A new generation of rules begins with the counts that it has.
@@ -83,12 +71,43 @@ impl SegmentHistory {
         *before = Some((rules.version.clone(), transitions.clone()));
     }
 
+    /// Begins with the hours of a checkpoint, as far as these rules have their segments; the next snapshot may continue it.
+    pub(super) fn restore(&self, rules: &Ruleset, hours: BTreeMap<String, VecDeque<SegmentHour>>) {
+        let is_known = |id: &String| rules.segments.iter().any(|segment| segment.id == *id);
+        let known = hours.into_iter().filter(|(id, _)| is_known(id));
+        let hours: BTreeMap<_, VecDeque<SegmentHour>> = known
+            .map(|(id, mut hours)| {
+                hours.drain(..hours.len().saturating_sub(HOURS_MAX));
+                (id, hours)
+            })
+            .collect();
+        let stored_ms = last_hour(&hours);
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = HistoryState { hours, before: None, stored_ms };
+    }
+
+    /// The hours that a snapshot has from here: all, or those that are new or have changed since the last one.
+    pub(super) fn begin_snapshot(&self, is_full: bool) -> Vec<SegmentHours> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = state.stored_ms.filter(|_| !is_full).unwrap_or(i64::MIN);
+        state.stored_ms = last_hour(&state.hours);
+        let since = |(id, hours): (&String, &VecDeque<SegmentHour>)| SegmentHours {
+            segment: id.clone(),
+            hours: hours.iter().filter(|hour| hour.at_ms >= from).copied().collect(),
+        };
+        state.hours.iter().map(since).filter(|of_segment| !of_segment.hours.is_empty()).collect()
+    }
+
     /// The hours of a segment that begin in `[from, to)`, oldest first.
     pub(super) fn of(&self, segment: &str, from: Timestamp, to: Timestamp) -> Vec<SegmentHour> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let hours = state.hours.get(segment).into_iter().flatten();
         hours.filter(|hour| (from.0..to.0).contains(&hour.at_ms)).copied().collect()
     }
+}
+
+/// The last hour of all segments.
+fn last_hour(hours: &BTreeMap<String, VecDeque<SegmentHour>>) -> Option<i64> {
+    hours.values().filter_map(|hours| Some(hours.back()?.at_ms)).max()
 }
 
 #[cfg(test)]
@@ -147,5 +166,34 @@ mod tests {
         }
         let kept = history.of("a", Timestamp(0), Timestamp(i64::MAX));
         assert_eq!((kept.len(), kept[0].at_ms), (HOURS_MAX, HOUR.0));
+    }
+
+    #[test]
+    fn a_snapshot_has_the_hours_since_the_last_and_a_start_goes_on_with_them() {
+        let (history, rules) = (SegmentHistory::default(), rules_of(&["a", "b"]));
+        let update =
+            |ms: i64, counts: &[(u64, [u64; 2])]| history.update(&rules, &totals(&rules, counts), Timestamp(ms));
+        update(HOUR.0, &[(1, [1, 0]), (0, [0, 0])]);
+        update(2 * HOUR.0, &[(3, [3, 0]), (0, [0, 0])]);
+        let of_a = |hours: &[SegmentHours]| hours[0].hours.clone();
+        let base = history.begin_snapshot(true);
+        assert_eq!((base.len(), of_a(&base)), (2, vec![hour(1, 1, 0, 0), hour(2, 3, 2, 0)]));
+        update(2 * HOUR.0 + 1, &[(4, [4, 0]), (0, [0, 0])]);
+        update(3 * HOUR.0, &[(4, [5, 1]), (0, [0, 0])]);
+        let delta = history.begin_snapshot(false);
+        assert_eq!(of_a(&delta), [hour(2, 4, 3, 0), hour(3, 4, 1, 1)], "the last hour of the one before has changed");
+
+        let mut restored = crate::pipeline::RecentHistory::default();
+        restored.add_hours(base);
+        restored.add_hours(delta);
+        let (restarted, other_rules) = (SegmentHistory::default(), rules_of(&["a"]));
+        restarted.restore(&other_rules, restored.hours);
+        // Counts begin again at a start.
+        restarted.update(&other_rules, &totals(&other_rules, &[(4, [0, 0])]), Timestamp(3 * HOUR.0));
+        restarted.update(&other_rules, &totals(&other_rules, &[(6, [2, 0])]), Timestamp(3 * HOUR.0 + 1));
+        let all = |id| restarted.of(id, Timestamp(0), Timestamp(i64::MAX));
+        assert_eq!(all("a"), [hour(1, 1, 0, 0), hour(2, 4, 3, 0), hour(3, 6, 3, 1)]);
+        assert_eq!(all("b"), [], "these rules have no such segment");
+        assert_eq!(of_a(&restarted.begin_snapshot(false)), [hour(3, 6, 3, 1)]);
     }
 }

@@ -7,8 +7,9 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::EngineBusy;
+use super::recent_decisions::{DecisionRange, RecentDecisions};
 use crate::output::batch::BarrierReport;
-use crate::pipeline::{Pipeline, SnapshotHeader};
+use crate::pipeline::{Pipeline, RecentHistoryPart, SnapshotHeader};
 use crate::store::{CheckpointCompletion, CheckpointWriter, StoreError};
 use rekindle_core::partition::ExecutionPlan;
 
@@ -16,6 +17,9 @@ use rekindle_core::partition::ExecutionPlan;
 const MAX_PART_DURATION: Duration = Duration::from_millis(2);
 /// Users per step; after each step the elapsed time is checked.
 const USERS_PER_STEP: usize = 256;
+
+/// Recent decisions per step.
+const DECISIONS_PER_STEP: usize = 1_000;
 
 /// Opens a checkpoint: its header, the rules, the sequence of the last record applied, the number of rules changes.
 pub type SnapshotStart =
@@ -48,6 +52,8 @@ pub(super) struct EngineSnapshot {
     writer: CheckpointWriter,
     passed: oneshot::Receiver<BarrierReport>,
     sequence: u64,
+    /// The recent decisions that are to be written yet.
+    decisions: DecisionRange,
     reply: oneshot::Sender<Result<CompletedSnapshot, SnapshotError>>,
 }
 
@@ -56,9 +62,10 @@ impl EngineSnapshot {
         writer: CheckpointWriter,
         passed: oneshot::Receiver<BarrierReport>,
         sequence: u64,
+        decisions: DecisionRange,
         reply: oneshot::Sender<Result<CompletedSnapshot, SnapshotError>>,
     ) -> EngineSnapshot {
-        EngineSnapshot { writer, passed, sequence, reply }
+        EngineSnapshot { writer, passed, sequence, decisions, reply }
     }
 
     /// Whether the writer keeps up.
@@ -67,19 +74,23 @@ impl EngineSnapshot {
     }
 
     /// Takes the next part. `None` once the snapshot is complete; its result is sent then.
-    pub(super) fn take_part(self, pipeline: &mut Pipeline) -> Option<EngineSnapshot> {
+    pub(super) fn take_part(mut self, pipeline: &mut Pipeline, recent: &RecentDecisions) -> Option<EngineSnapshot> {
         let began = Instant::now();
         while began.elapsed() < MAX_PART_DURATION {
-            match pipeline.snapshot_part(USERS_PER_STEP) {
-                Some(parts) => self.writer.push(parts),
-                None => {
-                    let EngineSnapshot { writer, passed, sequence, reply } = self;
-                    let completion = writer.finish();
-                    // If nobody waits any more, the next clean-up removes the file.
-                    let _ = reply.send(Ok(CompletedSnapshot { completion, passed, sequence }));
-                    return None;
-                }
+            if let Some(parts) = pipeline.snapshot_part(USERS_PER_STEP) {
+                self.writer.push(parts);
+                continue;
             }
+            let decisions = recent.take_part(&mut self.decisions, DECISIONS_PER_STEP);
+            if !decisions.is_empty() {
+                self.writer.push_recent(RecentHistoryPart { decisions, ..RecentHistoryPart::default() });
+                continue;
+            }
+            let EngineSnapshot { writer, passed, sequence, reply, .. } = self;
+            let completion = writer.finish();
+            // If nobody waits any more, the next clean-up removes the file.
+            let _ = reply.send(Ok(CompletedSnapshot { completion, passed, sequence }));
+            return None;
         }
         Some(self)
     }

@@ -46,6 +46,7 @@ mod partition_task;
 mod past;
 mod queries;
 mod read_ahead;
+mod recent_history;
 mod restore;
 mod rules_change;
 mod search;
@@ -70,6 +71,7 @@ pub use observed_names::ObservedNames;
 pub use options::PipelineOptions;
 pub use queries::{UserCopy, UserExport};
 pub use read_ahead::{ParallelDecoder, ReadAhead};
+pub use recent_history::{RecentHistory, RecentHistoryPart};
 use rekindle_core::checkpoint::KnownPast;
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
@@ -136,6 +138,8 @@ pub struct Pipeline {
     uplift: Arc<UpliftCounts>,
     /// What users share; only if the rules have budgets.
     shared: Option<Box<SharedState>>,
+    /// What the checkpoint had beside the state that it was restored from.
+    recent: RecentHistory,
 }
 
 impl Pipeline {
@@ -186,6 +190,7 @@ impl Pipeline {
             round: 1,
             snapshot: SnapshotProgress::default(),
             uplift: Arc::default(),
+            recent: RecentHistory::default(),
         })
     }
 
@@ -220,6 +225,11 @@ impl Pipeline {
             self.apply_forget(entry, first + before, reject, out);
             (rest, first) = (&rest[before + 1..], first + before + 1);
         }
+    }
+
+    /// What the checkpoint that it was restored from had beside the state, once.
+    pub fn take_recent_history(&mut self) -> RecentHistory {
+        std::mem::take(&mut self.recent)
     }
 
     /// The decoder, for reading ahead.

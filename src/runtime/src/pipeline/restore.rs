@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use super::beats::SharedState;
+use super::recent_history::RecentHistory;
 use super::{Pipeline, PipelineOptions};
 use rekindle_core::budgets::StoredBook;
 use rekindle_core::checkpoint::{
@@ -57,6 +58,8 @@ pub struct RestoredPipeline {
     pub uplift: UpliftCounts,
     /// What is known of all budgets; `None`: nothing.
     pub budgets: Option<StoredBook>,
+    /// What is there beside the state.
+    pub recent: RecentHistory,
 }
 
 impl RestoredPipeline {
@@ -69,6 +72,7 @@ impl RestoredPipeline {
         let mut last: Option<CheckpointHeader> = None;
         let mut links = IdentityLinks::default();
         let (mut growth, mut uplift, mut budgets) = (None, UpliftCounts::default(), None);
+        let mut recent = RecentHistory::default();
         let mut partitions: Vec<Vec<PartitionDelta>> = Vec::new();
         for (index, bytes) in files.iter().enumerate() {
             let (head, contents) = read_one(plan, last.as_ref(), bytes).map_err(|error| (index, error))?;
@@ -78,7 +82,7 @@ impl RestoredPipeline {
             for of_partition in &mut partitions {
                 of_partition.push(PartitionDelta::default());
             }
-            for content in add_contents(contents, &mut partitions, &mut links) {
+            for content in add_contents(contents, &mut partitions, &mut links, &mut recent) {
                 match content {
                     AggregateContent::Growth(rollup) => growth = rollup,
                     AggregateContent::Uplift(counts) => uplift = counts,
@@ -89,7 +93,7 @@ impl RestoredPipeline {
         }
         let Some(head) = last else { return Err((0, CodecError::NotACheckpoint)) };
         let partitions = partitions.into_par_iter().map(merge).collect();
-        Ok(RestoredPipeline { head, links, partitions, growth, uplift, budgets })
+        Ok(RestoredPipeline { head, links, partitions, growth, uplift, budgets, recent })
     }
 }
 
@@ -130,8 +134,9 @@ fn add_contents(
     contents: Vec<PartContent>,
     partitions: &mut [Vec<PartitionDelta>],
     links: &mut IdentityLinks,
+    recent: &mut RecentHistory,
 ) -> Vec<AggregateContent> {
-    let (mut linked, mut aggregates) = (Vec::new(), Vec::new());
+    let (mut linked, mut aggregates, mut decided) = (Vec::new(), Vec::new(), Vec::new());
     for content in contents {
         match content {
             PartContent::Users(partition, users) => {
@@ -147,6 +152,9 @@ fn add_contents(
             PartContent::Growth(rollup) => aggregates.push(AggregateContent::Growth(rollup)),
             PartContent::Uplift(counts) => aggregates.push(AggregateContent::Uplift(counts)),
             PartContent::Budgets(book) => aggregates.push(AggregateContent::Budgets(book)),
+            PartContent::ForgottenDecisions(forgotten) => recent.forget(forgotten),
+            PartContent::Decisions(decisions) => decided.extend(decisions),
+            PartContent::SegmentHours(hours) => recent.add_hours(hours),
             PartContent::Links(pairs) => linked.push(pairs),
             PartContent::Unlinked(visitors) => {
                 for visitor in &visitors {
@@ -158,6 +166,7 @@ fn add_contents(
     for (visitor, user) in linked.into_iter().flatten() {
         links.insert(&visitor, &user);
     }
+    recent.decisions.extend(decided);
     aggregates
 }
 
@@ -177,7 +186,7 @@ impl Pipeline {
         options: PipelineOptions,
         restored: RestoredPipeline,
     ) -> Result<Pipeline, RestoreError> {
-        let RestoredPipeline { head, links, partitions, growth, uplift, budgets } = restored;
+        let RestoredPipeline { head, links, partitions, growth, uplift, budgets, recent } = restored;
         let (found, given) = (head.secret, options.secret.fingerprint());
         if found != given {
             return Err(RestoreError::OtherSecret { found, given });
@@ -189,6 +198,7 @@ impl Pipeline {
         pipeline.rules_changes = (head.rules_changes, head.rules_changed_at);
         pipeline.known = head.known;
         pipeline.links = links;
+        pipeline.recent = recent;
         pipeline.uplift = Arc::new(uplift);
         pipeline.shared = SharedState::restored(&plan.rules, budgets);
         pipeline.rollup = growth.or(pipeline.rollup).filter(|_| plan.growth.is_some());

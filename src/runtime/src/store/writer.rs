@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::error::{StoreError, StoreFailure};
 use super::objects::{ObjectError, ObjectStorage, ObjectWriter};
+use crate::pipeline::RecentHistoryPart;
 use rekindle_core::budgets::StoredBook;
 use rekindle_core::checkpoint::{CheckpointEncoder, CheckpointHeader, CheckpointKind};
 use rekindle_core::goals::UpliftCounts;
@@ -60,6 +61,7 @@ struct WriteProgress {
 
 enum CheckpointWriterMessage {
     Users(Vec<SnapshotUsers>),
+    Recent(RecentHistoryPart),
     Finish(oneshot::Sender<Result<WrittenCheckpoint, StoreError>>),
 }
 
@@ -97,6 +99,11 @@ impl CheckpointWriter {
         self.progress.queued_users.fetch_add(users_in(&parts), Ordering::Relaxed);
         // If the thread has panicked, the completion reports it.
         let _ = self.sender.send(CheckpointWriterMessage::Users(parts));
+    }
+
+    /// Queues a part of what there is beside the state, in its order. Never waits either.
+    pub fn push_recent(&self, part: RecentHistoryPart) {
+        let _ = self.sender.send(CheckpointWriterMessage::Recent(part));
     }
 
     /// Whether the writer keeps up, so that more parts may be pushed.
@@ -169,6 +176,14 @@ fn write_all(start: CheckpointStart, messages: &Receiver<CheckpointWriterMessage
                 }
                 progress.queued_users.fetch_sub(users_in(&parts), Ordering::Relaxed);
             }
+            CheckpointWriterMessage::Recent(part) => {
+                if let Ok(open) = &mut output
+                    && let Err(error) = open.add_recent(&part)
+                {
+                    output = Err(error);
+                    progress.failed.store(true, Ordering::Relaxed);
+                }
+            }
             CheckpointWriterMessage::Finish(reply) => {
                 // If nobody waits for the result, the next clean-up removes the object.
                 let _ = reply.send(output.and_then(CheckpointObject::finish));
@@ -222,13 +237,27 @@ impl CheckpointObject {
     fn add(&mut self, parts: &[SnapshotUsers]) -> Result<(), StoreError> {
         for part in parts {
             self.encoder.snapshot(part)?;
-            let finished = self.encoder.take();
-            self.buffer.extend_from_slice(&finished);
-            if self.buffer.len() >= WRITE_BUFFER_BYTES {
-                self.write()?;
-            }
+            self.take_finished()?;
         }
         Ok(())
+    }
+
+    fn add_recent(
+        &mut self,
+        RecentHistoryPart { forgotten, decisions, hours }: &RecentHistoryPart,
+    ) -> Result<(), StoreError> {
+        self.encoder.forgotten_decisions(forgotten)?;
+        self.encoder.segment_hours(hours)?;
+        for (plan, decision) in decisions {
+            self.encoder.decision(&plan.rules, decision)?;
+        }
+        self.take_finished()
+    }
+
+    fn take_finished(&mut self) -> Result<(), StoreError> {
+        let finished = self.encoder.take();
+        self.buffer.extend_from_slice(&finished);
+        if self.buffer.len() >= WRITE_BUFFER_BYTES { self.write() } else { Ok(()) }
     }
 
     fn write(&mut self) -> Result<(), StoreError> {

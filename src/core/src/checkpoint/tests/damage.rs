@@ -9,9 +9,11 @@ fn bytes_that_are_no_checkpoint_are_refused_as_such() {
     assert_eq!(error(b""), "these bytes are not a checkpoint of Rekindle");
     assert_eq!(error(b"{\"type\":\"track\"}"), "these bytes are not a checkpoint of Rekindle");
     let mut later = whole.clone();
-    later[4] = 9;
-    let expected =
-        format!("the checkpoint has format version 9; this program reads version {FORMAT_VERSION} and those before");
+    later[4] = (FORMAT_VERSION + 1).to_le_bytes()[0];
+    let expected = format!(
+        "the checkpoint has format version {}; this program reads version {FORMAT_VERSION} and those before",
+        FORMAT_VERSION + 1
+    );
     assert_eq!(error(&later), expected);
     let short = &whole[..whole.len() - 1];
     let expected = format!("the checkpoint is cut off: it ends at byte {}, and more was to come", short.len());

@@ -4,6 +4,7 @@ mod damage;
 mod deltas;
 mod other_rules;
 mod random_bytes;
+mod recent;
 mod round_trip;
 mod stored_bytes;
 
@@ -154,6 +155,24 @@ fn resealed(bytes: &[u8], change: impl Fn(&CheckpointBlock<'_>, Vec<u8>) -> Vec<
         writer.write(summary(block.kind, block.partition, block.items), &content, &mut out).expect("small");
     }
     out
+}
+
+/// Changes of bytes: where, to what, and whether it is replaced, added or removed.
+type ByteChanges = [(prop::sample::Index, u8, u8)];
+
+/// Content of one kind of block, changed here and there.
+fn with_changes(bytes: &[u8], kind: CheckpointBlockKind, changes: &ByteChanges) -> Vec<u8> {
+    resealed(bytes, |block, mut content| {
+        for (index, byte, way) in changes.iter().filter(|_| block.kind == kind) {
+            let at = index.index(content.len());
+            match way {
+                0 => content[at] = *byte,
+                1 => content.insert(at, *byte),
+                _ => drop(content.remove(at)),
+            }
+        }
+        content
+    })
 }
 
 fn plan() -> ExecutionPlan {

@@ -39,20 +39,8 @@ proptest! {
         head in any::<bool>(),
     ) {
         let story = told(RULES);
-        let changed = resealed(&bytes(&story), |block, mut content| {
-            if block.kind != if head { CheckpointBlockKind::Keys } else { CheckpointBlockKind::Users } {
-                return content;
-            }
-            for (index, byte, way) in &changes {
-                let at = index.index(content.len());
-                match way {
-                    0 => content[at] = *byte,
-                    1 => content.insert(at, *byte),
-                    _ => { content.remove(at); }
-                }
-            }
-            content
-        });
+        let kind = if head { CheckpointBlockKind::Keys } else { CheckpointBlockKind::Users };
+        let changed = with_changes(&bytes(&story), kind, &changes);
         if let Ok(partition) = partition(&story.plan, &changed) {
             live_on(story.plan, partition);
         }
