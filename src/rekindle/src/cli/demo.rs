@@ -23,7 +23,7 @@ use super::summary::{RunInfo, Summary};
 use crate::api::{ApiServices, MetricsCache, Routes};
 use crate::metrics::{MetricsPage, MetricsRegistry};
 use rekindle_core::budgets::BudgetBook;
-use rekindle_core::campaigns::Outcome;
+use rekindle_core::campaigns::{Outcome, StepRecording};
 use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
@@ -234,7 +234,9 @@ impl Demo {
         board: Arc<DemoMetrics>,
     ) -> Result<(EngineHandle, Demo), CliError> {
         let secret = LoadedSecret::of_command(args.secret_file.clone().map(Secret::File).as_ref())?;
-        let pipeline = Pipeline::new(plan, PipelineOptions { secret, ..PipelineOptions::default() })?;
+        // The console shows what became of each campaign, step by step, as the daemon's does.
+        let decision_steps = StepRecording::Numbers;
+        let pipeline = Pipeline::new(plan, PipelineOptions { secret, decision_steps, ..PipelineOptions::default() })?;
         let options = SimulatorOptions { seed: args.seed, shoppers: args.shoppers, start: OPENING };
         let frames_per_second = 1_000 / FRAME_INTERVAL.as_millis() as i64;
         let step = Span((args.speed.0 / frames_per_second).clamp(1, STEP_MAX.0));

@@ -56,7 +56,11 @@ fn watch(rules: Ruleset) -> Watched {
                     watched.entered.entry(id.clone()).and_modify(|times| *times += 1);
                 }
                 OutputKind::Decision(decision) => {
-                    let DecisionOutput { campaign, outcome, .. } = *decision;
+                    let DecisionOutput { campaign, outcome, steps, .. } = *decision;
+                    if outcome == Outcome::Condition {
+                        let last = steps.last().map(|step| (step.name(), step.is_passed(output.at)));
+                        assert_eq!(last, Some(("if", false)), "the console can explain it");
+                    }
                     let id = &plan.rules.campaigns[usize::from(campaign.0)].id;
                     if matches!(outcome, Outcome::Sent { .. }) {
                         watched.sent.entry(id.clone()).and_modify(|times| *times += 1);
