@@ -89,6 +89,26 @@ fn indexes_can_be_kept_elsewhere() {
 }
 
 #[test]
+fn a_document_over_several_lines_is_replayed_and_it_is_said_how_it_can_be_indexed() {
+    let folder = shop();
+    let lines = fs::read_to_string(folder.path().join("events.jsonl")).expect("the events");
+    let user = ["--user", "u1", "--json"];
+    let (_, of_lines, _) = run(&folder, "explain", &[&user[..], &["--index"]].concat());
+    let calls: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let pretty = |call: &Value| serde_json::to_string_pretty(call).expect("JSON");
+    let documents = [pretty(&json!(calls)), calls.iter().map(pretty).collect::<Vec<_>>().join("\n")];
+    for document in documents {
+        fs::write(folder.path().join("events.jsonl"), document).expect("the events");
+        let (succeeded, said, noted) = run(&folder, "explain", &[&user[..], &["--index"]].concat());
+        assert!(succeeded && said == of_lines, "{noted}");
+        let why = "events.jsonl can't be indexed: it is a JSON document over several lines";
+        assert!(noted.contains(why) && noted.contains("jq -c '.[]' FILE"), "{noted}");
+        assert!(noted.contains("all events are replayed"), "{noted}");
+        assert_eq!(run(&folder, "explain", &[&user[..], &["--no-index"]].concat()).1, of_lines);
+    }
+}
+
+#[test]
 fn with_budgets_all_events_are_replayed_and_it_is_said() {
     let folder = shop();
     let budget = "\n[[budgets]]\nid = \"month\"\nlimit = 100\nper = \"month\"\n";

@@ -16,6 +16,7 @@ use rekindle::api::{ForgetError, ForgetRequests, LoggedPosition, MetricsCache};
 use rekindle::api::{HistoryRequests, HistoryUnavailable, LoggedStory, StoryRequest};
 use rekindle::metrics::ExpositionFormat;
 use rekindle::reload::{ActiveRules, FromLogEnd, FromLogReload, ReloadError, ReloadOutcome};
+use rekindle_core::campaigns::StepRecording;
 use rekindle_core::checkpoint::{ColdStart, RulesComparison, WarmUp};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
@@ -222,7 +223,9 @@ impl Api {
         let compiled = rules::compile(RULES).expect("no mistake");
         let loaded =
             ActiveRules { version: compiled.version.clone(), path: path.clone(), since: START, text: RULES.to_owned() };
-        let options = PipelineOptions { workers: 1, partitions: 2, ..PipelineOptions::default() };
+        // As `run` has them.
+        let decision_steps = StepRecording::Numbers;
+        let options = PipelineOptions { workers: 1, partitions: 2, decision_steps, ..PipelineOptions::default() };
         let pipeline = Pipeline::new(Arc::new(ExecutionPlan::new(compiled)), options).expect("threads start");
         let mut ends =
             live::start(pipeline, live::EngineStart::default(), runtime.handle().clone()).expect("a thread starts");

@@ -5,6 +5,7 @@ mod budgets;
 mod connections;
 mod console;
 mod engine;
+mod explain;
 mod keys;
 mod limits;
 mod live;

@@ -23,6 +23,7 @@ fn a_segment_has_its_size_and_its_transitions_by_hour() {
     let of =
         |query: &str| api.get(&format!("/v1/segments/seen/history?{query}")).json()["points"].as_array().map(Vec::len);
     assert_eq!(of("from=2026-03-05T08:00:00Z&to=2026-03-05T09:00:00Z"), Some(1));
+    assert_eq!([of("from=2026-03-05&to=2026-03-06"), of("from=2026-03-06")], [Some(1), Some(0)], "dates");
     assert_eq!([of("from=2026-03-05T08:00:01Z"), of("to=2026-03-05T08:00:00Z")], [Some(0), Some(0)]);
     api.get("/v1/segments/nothing/history").problem(404);
     for query in ["from=yesterday", "to=1", "until=2026-03-05T09:00:00Z"] {

@@ -109,10 +109,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ExplainedParts {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<ExplainedParts, ProblemDocument> {
         let ExplainQuery { segment, campaign, at } = query(parts, state).await?;
-        let wrong =
-            || ProblemDocument::bad_request("`at` must be a time as RFC 3339 (2026-03-09T10:00:00Z), or a date");
-        let at = at.map(|text| Timestamp::parse_moment(&text).ok_or_else(wrong)).transpose()?;
-        Ok(ExplainedParts { segment, campaign, at })
+        Ok(ExplainedParts { segment, campaign, at: moment("at", at)? })
     }
 }
 
@@ -165,15 +162,16 @@ impl<S: Send + Sync> FromRequestParts<S> for TimeRange {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<TimeRange, ProblemDocument> {
         let TimeRangeQuery { from, to } = query(parts, state).await?;
-        let instant = |text: Option<String>, other: Timestamp| match text {
-            None => Ok(other),
-            Some(text) => match text.parse::<jiff::Timestamp>() {
-                Ok(instant) => Ok(Timestamp(instant.as_millisecond())),
-                Err(_) => Err(ProblemDocument::bad_request("an instant must be like 2026-03-05T09:00:00Z")),
-            },
-        };
-        Ok(TimeRange { from: instant(from, Timestamp(i64::MIN))?, to: instant(to, Timestamp(i64::MAX))? })
+        let (from, to) = (moment("from", from)?, moment("to", to)?);
+        Ok(TimeRange { from: from.unwrap_or(Timestamp::MIN), to: to.unwrap_or(Timestamp::NEVER) })
     }
+}
+
+/// A moment that somebody wrote, if there is one.
+fn moment(name: &str, text: Option<String>) -> Result<Option<Timestamp>, ProblemDocument> {
+    let wrong = || format!("`{name}` must be a time as RFC 3339 (2026-03-09T10:00:00Z), or a date");
+    let read = |text: String| Timestamp::parse_moment(&text).ok_or_else(|| ProblemDocument::bad_request(wrong()));
+    text.map(read).transpose()
 }
 
 /// Which page of a timeline is requested.

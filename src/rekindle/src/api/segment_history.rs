@@ -46,7 +46,7 @@ pub(super) struct SegmentHistoryPoint {
 #[utoipa::path(get, path = "/v1/segments/{id}/history", tag = "segments",
     params(
         ("id" = String, Path, description = "The segment's id", example = "cart_abandoned"),
-        ("from" = Option<String>, Query, description = "The hours from this instant on", format = DateTime),
+        ("from" = Option<String>, Query, description = "The hours from this time on (RFC 3339, or a date)"),
         ("to" = Option<String>, Query, description = "The hours before this instant", format = DateTime),
     ),
     responses(

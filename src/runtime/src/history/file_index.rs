@@ -19,6 +19,10 @@ use rekindle_core::time::Clock;
 /// What is read at once of a line whose length is not known.
 const READ_BYTES: usize = 4 << 10;
 
+/// Why a document is not indexed: an index has the places of lines.
+const DOCUMENT: &str = "it is a JSON document over several lines, and only lines are indexed; write each call on a line of its \
+                        own (with jq: `jq -c '.[]' FILE` of an array, else `jq -c . FILE`) and index that file";
+
 /// A file with its index.
 pub(super) struct FileIndex {
     pub(super) path: PathBuf,
@@ -167,8 +171,7 @@ fn build_index(
     'file: for item in files {
         let block = match item? {
             FileItem::Block(block) if block.is_document => {
-                let (file, why) = (path.display().to_string(), "it is a JSON document over several lines");
-                return Err(HistoryError::NotIndexable { file, why });
+                return Err(HistoryError::NotIndexable { file: path.display().to_string(), why: DOCUMENT });
             }
             FileItem::Block(block) => block,
             FileItem::Oversized { .. } => {
