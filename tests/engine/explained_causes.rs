@@ -6,18 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rekindle_core::campaigns::{DecisionStep, StepRecording};
-use rekindle_core::explanation::{ConditionExplanation, EventHistory, SegmentExplanation, UserHistory};
+use rekindle_core::campaigns::StepRecording;
+use rekindle_core::explanation::{EventHistory, SegmentExplanation, UserHistory};
 use rekindle_core::features::FeatureKind;
-use rekindle_core::journal::{self, JournalSorter};
-use rekindle_core::partition::{Cause, EventRecording, ExecutionPlan, Output, OutputKind, RecordedEvent};
+use rekindle_core::journal::JournalSorter;
+use rekindle_core::partition::{Cause, EventRecording, ExecutionPlan, Output, RecordedEvent};
 use rekindle_core::rules;
 use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions, UserCopy};
+use rekindle_test_kit::explained::{
+    DecidedLog, cause, clauses, decisions, expected_decisions, happen_without, without,
+};
 use rekindle_test_kit::generator::{Scenario, scenario};
-use rekindle_test_kit::oracle::{self, OracleInput, SegmentClauses};
-use serde_json::Value as Json;
+use rekindle_test_kit::oracle::{self, OracleInput};
 
 /// How many instants of a scenario are looked at.
 const INSTANTS_MAX: usize = 6;
@@ -72,24 +74,6 @@ fn history_of<'r>(replay: &ExplainingReplay, id: &Arc<str>, recorded: &[&'r Reco
     recorded.iter().filter(|event| event.user == *id || visitors.contains(&event.user)).copied().collect()
 }
 
-/// The leaves of the engine's explanations, as the oracle tells its own.
-fn clauses(explained: &BTreeMap<String, Vec<SegmentExplanation>>) -> Vec<SegmentClauses> {
-    let of_segment = |user: &str, segment: &SegmentExplanation| SegmentClauses {
-        user: user.to_owned(),
-        segment: segment.segment.clone(),
-        key: segment.key.as_ref().map(|key| key.to_string()),
-        holds: holds(&segment.condition),
-    };
-    let all = explained.iter().flat_map(|(user, segments)| segments.iter().map(|segment| of_segment(user, segment)));
-    let mut all: Vec<SegmentClauses> = all.collect();
-    all.sort();
-    all
-}
-
-fn holds(condition: &ConditionExplanation) -> Vec<bool> {
-    condition.leaves().iter().map(|leaf| leaf.holds).collect()
-}
-
 fn input<'s>(rules_toml: &'s str, events_jsonl: &'s [u8], scenario: &'s Scenario, until: Timestamp) -> OracleInput<'s> {
     OracleInput {
         rules_toml,
@@ -119,55 +103,6 @@ fn counts_matches(plan: &ExecutionPlan, operand: &rekindle_core::explanation::Op
     is_call && is_alone && is_count && feature.per.is_none()
 }
 
-/// Without the calls that bear this messageId.
-fn without(events: &[u8], message_id: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    for line in events.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let kept = match serde_json::from_slice::<Json>(line) {
-            Err(_) => line.to_vec(),
-            Ok(mut call) => {
-                if call["messageId"] == message_id {
-                    // The line stays, and is rejected: it moves nothing.
-                    out.extend_from_slice(b"{}\n");
-                    continue;
-                }
-                let is_list = call.is_array();
-                let calls = if is_list { Some(&mut call) } else { call.get_mut("batch") };
-                match calls.and_then(Json::as_array_mut) {
-                    None => line.to_vec(),
-                    Some(calls) => {
-                        let before = calls.len();
-                        calls.retain(|call| call["messageId"] != message_id);
-                        if calls.len() == before { line.to_vec() } else { serde_json::to_vec(&call).expect("JSON") }
-                    }
-                }
-            }
-        };
-        out.extend_from_slice(&kept);
-        out.push(b'\n');
-    }
-    out
-}
-
-/// An output as its line of the journal, without its cause.
-fn effect(plan: &ExecutionPlan, output: &Output) -> String {
-    let mut line = Vec::new();
-    journal::append_line(&plan.rules, output, &mut line);
-    let mut line: Json = serde_json::from_slice(&line).expect("a line is JSON");
-    for incidental in ["cause", "action", "variant", "until", "outcome", "channel"] {
-        line.as_object_mut().expect("an object").remove(incidental);
-    }
-    line.to_string()
-}
-
-fn cause(output: &Output) -> Option<&Cause> {
-    match &output.decided {
-        OutputKind::Transition { cause, .. } => Some(cause),
-        OutputKind::Decision(decision) => Some(&decision.cause),
-        _ => None,
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -195,23 +130,8 @@ proptest! {
         let (rules_toml, events, end) =
             (scenario.rules_toml(), scenario.events_jsonl(), Timestamp(scenario.until_ms()));
         let whole = replay(&scenario, &events, end);
-        let mut ours: Vec<String> = whole.outputs.iter().filter_map(|output| {
-            let OutputKind::Decision(decision) = &output.decided else { return None };
-            let campaign = &whole.plan.rules.campaigns[usize::from(decision.campaign.0)].id;
-            let clauses = decision.steps.iter().find_map(|step| match step {
-                DecisionStep::Condition { explained, .. } => explained.as_deref().map(holds),
-                _ => None,
-            });
-            Some(format!("{} {campaign} {} {} {clauses:?}", output.user, output.at, decision.outcome.name()))
-        }).collect();
-        let theirs = oracle::run_with_clauses(&input(&rules_toml, &events, &scenario, end));
-        let mut theirs: Vec<String> = theirs.iter().filter(|line| line["kind"] == "decision").map(|line| {
-            let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
-            let clauses: Option<Vec<bool>> = serde_json::from_value(line["clauses"].clone()).unwrap_or_default();
-            format!("{} {} {} {} {clauses:?}", text("user"), text("campaign"), text("at"), text("outcome"))
-        }).collect();
-        ours.sort();
-        theirs.sort();
+        let ours = decisions(&whole.plan, &whole.outputs);
+        let theirs = expected_decisions(&input(&rules_toml, &events, &scenario, end));
         prop_assert_eq!(ours, theirs);
     }
 
@@ -241,24 +161,16 @@ proptest! {
             _ => None,
         }).collect();
         for id in some(&by_event.into_iter().collect::<Vec<_>>(), CAUSES_MAX) {
-            let is_by_it = |output: &&Output| matches!(cause(output), Some(Cause::Event(Some(of))) if *of == id);
             let others = replay(&scenario, &without(&events, &id), end);
             let (recorded, _) = others.pipeline.recorded_events();
             if recorded.iter().any(|event| event.message_id.as_ref() == Some(&id)) {
                 // It is written so that only the engine reads it: with escapes, or twice in one call.
                 continue;
             }
-            for caused in whole.outputs.iter().filter(is_by_it) {
-                let effect_of_it = effect(&whole.plan, caused);
-                let again = others.outputs.iter().filter(|output| {
-                    output.user == caused.user && output.at == caused.at && effect(&others.plan, output) == effect_of_it
-                });
-                // Another event of the same instant may do it instead; time does not.
-                for output in again {
-                    let by_another = matches!(cause(output), Some(Cause::Event(of)) if of.as_ref() != Some(&id));
-                    prop_assert!(by_another, "{effect_of_it} happens without {id}, too: {:?}", cause(output));
-                }
-            }
+            let [with, without] =
+                [&whole, &others].map(|replay| DecidedLog { plan: &replay.plan, outputs: &replay.outputs });
+            let wrong = happen_without(&id, with, without);
+            prop_assert!(wrong.is_empty(), "{wrong:?}");
         }
     }
 }

@@ -5,6 +5,7 @@ use rekindle_test_kit::optional;
 
 mod daemon;
 mod expected;
+mod explain;
 mod growth;
 mod models;
 mod replay;
@@ -12,6 +13,7 @@ mod run;
 mod uplift;
 
 fn main() {
-    let trials = [replay::trials(), growth::trials(), daemon::trials(), models::trials(), uplift::trials()];
+    let trials =
+        [replay::trials(), growth::trials(), daemon::trials(), models::trials(), uplift::trials(), explain::trials()];
     optional::run(trials.into_iter().flatten().collect());
 }

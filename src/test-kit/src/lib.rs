@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod dashboard;
 pub mod data_sets;
 pub mod decoder_oracle;
+pub mod explained;
 pub mod generator;
 pub mod growth_call;
 pub mod nats_server;
