@@ -17,15 +17,15 @@ const VIEWERS: &str = "[[segments]]\nid = 'viewer'\nwhen = 'total(view) >= 2'\n\
                        [[campaigns]]\nid = 'hello'\non = 'enter:viewer'\nchannel = 'email'\n";
 const PATH: &str = "/v1/rules/reload";
 
-fn before() -> String {
+pub(crate) fn before() -> String {
     format!("{EVENTS}{BUYERS}")
 }
 
-fn after() -> String {
+pub(crate) fn after() -> String {
     format!("{EVENTS}{BUYERS}{VIEWERS}")
 }
 
-fn event(name: &str, user: usize, second: usize) -> Bytes {
+pub(crate) fn event(name: &str, user: usize, second: usize) -> Bytes {
     let at = format!("2026-03-02T{:02}:{:02}:{:02}Z", second / 3_600, second / 60 % 60, second % 60);
     let id = format!("{name}-{user}-{second}");
     Bytes::from(format!(
@@ -34,7 +34,7 @@ fn event(name: &str, user: usize, second: usize) -> Bytes {
 }
 
 /// Everybody views once, every other one twice, and every third one orders.
-fn past(users: usize) -> Vec<Bytes> {
+pub(crate) fn past(users: usize) -> Vec<Bytes> {
     let mut events = Vec::new();
     for user in 0..users {
         events.push(event("View", user, user));
@@ -54,11 +54,11 @@ fn busy(events: usize) -> Vec<Bytes> {
     (0..events).map(|number| without_id(event("View", number % 100, number))).collect()
 }
 
-fn write_rules(daemon: &TestDaemon, rules: &str) {
+pub(crate) fn write_rules(daemon: &TestDaemon, rules: &str) {
     fs::write(daemon.file("rules.toml"), rules).expect("the rules");
 }
 
-fn reload(daemon: &TestDaemon) -> Value {
+pub(crate) fn reload(daemon: &TestDaemon) -> Value {
     serde_json::from_str(&daemon.ask("GET", PATH).1).expect("JSON")
 }
 
@@ -73,7 +73,7 @@ fn command(daemon: &TestDaemon, options: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
 
-fn wait_for_state(daemon: &TestDaemon, state: &str) -> Value {
+pub(crate) fn wait_for_state(daemon: &TestDaemon, state: &str) -> Value {
     let mut last = Value::Null;
     wait_until(&format!("the state {state}"), || {
         last = reload(daemon);
@@ -83,7 +83,7 @@ fn wait_for_state(daemon: &TestDaemon, state: &str) -> Value {
 }
 
 /// Writes these rules, and reloads them from the log.
-fn reload_from_log(daemon: &TestDaemon, rules: &str) -> Value {
+pub(crate) fn reload_from_log(daemon: &TestDaemon, rules: &str) -> Value {
     write_rules(daemon, rules);
     let (status, answer) = daemon.ask("POST", "/v1/rules/reload?from=log");
     assert_eq!(status, 202, "{answer}");
@@ -91,29 +91,29 @@ fn reload_from_log(daemon: &TestDaemon, rules: &str) -> Value {
 }
 
 /// `subject cause user`
-fn line(stored: &BrokerMessage) -> String {
+pub(crate) fn line(stored: &BrokerMessage) -> String {
     let fields: Value = serde_json::from_slice(&stored.payload).expect("JSON");
     let part = |name: &str| fields[name].as_str().unwrap_or("-").to_owned();
     format!("{} {} {}", stored.subject.trim_start_matches("rekindle."), part("cause"), part("user"))
 }
 
 /// What was published, without progress records.
-async fn published(broker: &Broker) -> Vec<BrokerMessage> {
+pub(crate) async fn published(broker: &Broker) -> Vec<BrokerMessage> {
     let stored = broker.read("REKINDLE").await;
     stored.into_iter().filter(|stored| !stored.subject.ends_with("progress")).collect()
 }
 
-fn matching(lines: &[String], part: &str) -> usize {
+pub(crate) fn matching(lines: &[String], part: &str) -> usize {
     lines.iter().filter(|line| line.contains(part)).count()
 }
 
-fn segments(daemon: &TestDaemon, user: &str) -> Value {
+pub(crate) fn segments(daemon: &TestDaemon, user: &str) -> Value {
     let (_, answer) = daemon.ask("GET", &format!("/v1/users/{user}"));
     let user: Value = serde_json::from_str(&answer).expect("JSON");
     user["segments"].clone()
 }
 
-async fn publish_and_wait(daemon: &TestDaemon, broker: &Broker, events: &[Bytes]) {
+pub(crate) async fn publish_and_wait(daemon: &TestDaemon, broker: &Broker, events: &[Bytes]) {
     let before = daemon.metric("rekindle_events_total{call=\"track\"}");
     let before = if before.is_nan() { 0.0 } else { before };
     broker.publish(events, None).await;

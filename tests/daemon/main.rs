@@ -12,6 +12,7 @@ mod equality;
 mod faults;
 mod forgetting;
 mod from_log;
+mod from_log_faults;
 mod history;
 mod letters;
 mod mapped;
