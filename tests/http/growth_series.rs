@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rekindle::metrics::{MetricsPage, growth_series_max};
+use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
@@ -38,17 +39,45 @@ fn log() -> String {
     (0..).zip(calls).map(|(message, call)| GrowthCall { message, ..call }.line()).collect()
 }
 
+/// Some hours after [`first_day`], on the same day.
+pub(crate) const FIRST_EVENING: Timestamp = Timestamp(START + 5 * 3_600_000);
+
+/// One day: three users, who look, and one who orders.
+pub(crate) fn first_day() -> String {
+    let names = ["Product Viewed", "Product Added", "Order Completed"];
+    let calls = (0..9u32).map(|at| {
+        let name = names[(at % 3) as usize];
+        GrowthCall { message: at, ..call(format!("u{}", at / 3), Some("google"), name, START + i64::from(at) * 60_000) }
+            .line()
+    });
+    calls.collect()
+}
+
+/// The log of two years, and an instant after it.
+pub(crate) fn two_years() -> (String, Timestamp) {
+    (log(), Timestamp(START + 731 * DAY))
+}
+
+fn plan() -> Arc<ExecutionPlan> {
+    Arc::new(ExecutionPlan::new(rules::compile(RULES).expect("the rules compile")))
+}
+
+/// The growth numbers of a log as of an instant.
+pub(crate) fn report(log: &str, until: Timestamp) -> GrowthReport {
+    let options = PipelineOptions { partitions: 2, workers: 1, ..PipelineOptions::default() };
+    let mut pipeline = Pipeline::new(plan(), options).expect("threads start");
+    pipeline.feed(log.as_bytes(), &mut |_| {}, &mut Vec::new());
+    pipeline.advance_to(until, &mut Vec::new());
+    pipeline.growth(Some(until)).expect("there are numbers")
+}
+
 #[test]
 fn number_of_series_is_within_the_stated_maximum() {
-    let plan = Arc::new(ExecutionPlan::new(rules::compile(RULES).expect("the rules compile")));
+    let plan = plan();
     let growth = plan.rules.growth.as_ref().expect("rules with growth numbers");
-    let options = PipelineOptions { partitions: 2, workers: 1, ..PipelineOptions::default() };
-    let mut pipeline = Pipeline::new(Arc::clone(&plan), options).expect("threads start");
-    pipeline.feed(log().as_bytes(), &mut |_| {}, &mut Vec::new());
-    let until = Timestamp(START + 731 * DAY);
-    pipeline.advance_to(until, &mut Vec::new());
+    let (log, until) = two_years();
     let mut page = MetricsPage::default();
-    page.growth(&pipeline.growth(Some(until)).expect("there are numbers"));
+    page.growth(&report(&log, until));
     let text = page.text();
     let series = text.lines().filter(|line| line.starts_with("rekindle_growth_")).count();
     let max = growth_series_max(growth);

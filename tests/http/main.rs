@@ -4,6 +4,7 @@ mod api;
 mod api_schemathesis;
 mod api_server;
 mod dashboard_schema;
+mod first_day;
 mod full_page;
 mod growth_series;
 mod metrics;
