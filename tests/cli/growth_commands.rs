@@ -40,7 +40,7 @@ pub(super) fn folder_with(rules: &str, events: &[String]) -> TempDir {
     folder
 }
 
-fn run(folder: &Path, args: &[&str]) -> Output {
+pub(super) fn run(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::cargo_bin("rekindle").expect("the binary");
     command.current_dir(folder).arg("growth").args(args);
     command.args(["--rules", "rules.toml", "--input", "events.jsonl"]).output().expect("it runs")

@@ -12,6 +12,7 @@ mod fit;
 mod growth_budgets;
 mod growth_commands;
 mod growth_items;
+mod growth_report;
 mod growth_uplift;
 mod history;
 mod import;

@@ -26,7 +26,7 @@ export async function open(options = {}) {
   page.on('pageerror', (error) => page.wrong.push(error.stack));
   // Answers that are no success are the page's to explain; all else that the browser complains about is a mistake.
   page.on('console', (message) => { if (message.type() === 'error' && !/^Failed to load resource: the server responded/.test(message.text())) page.wrong.push(message.text()); });
-  page.on('request', (request) => { if (!/^http:\/\/127\.0\.0\.1:/.test(request.url()) && !/^(blob|data):/.test(request.url())) page.wrong.push(`a request to ${request.url()}`); });
+  page.on('request', (request) => { if (!/^http:\/\/127\.0\.0\.1:/.test(request.url()) && !/^(blob|data|file):/.test(request.url())) page.wrong.push(`a request to ${request.url()}`); });
   return page;
 }
 

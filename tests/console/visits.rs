@@ -1,6 +1,6 @@
 //! Visits to the pages by scripts that drive a headless Chromium.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bytes::Bytes;
@@ -16,6 +16,9 @@ const PACKAGES: [&str; 2] = ["playwright-core@1.65.1", "axe-core@4.14.1"];
 
 /// How many days of the shop the daemon has taken in: more than two weeks, which the growth numbers compare.
 const DAYS: i64 = 18;
+
+/// How many days of the shop a full report covers: more than hours out of the usual need.
+const FULL_DAYS: i64 = 62;
 
 /// The last event: its user enters the segment of [`THE_END`].
 const LAST: &str =
@@ -41,9 +44,14 @@ impl Visitor {
 
     /// Runs a script of this folder, which fails where the pages are not as they must be.
     fn visit(&self, script: &str, daemon: &TestDaemon, more: &[&str]) {
+        self.visit_at(script, &format!("http://{}", daemon.address()), more);
+    }
+
+    /// The same at an address, or with a file.
+    fn visit_at(&self, script: &str, address: &str, more: &[&str]) {
         let mut node = Command::new("node");
         node.arg(repository().join("tests/console").join(script)).arg(&self.modules).arg(&self.chromium);
-        let output = node.arg(format!("http://{}", daemon.address())).args(more).output().expect("node runs");
+        let output = node.arg(address).args(more).output().expect("node runs");
         let said = [output.stdout, output.stderr].concat();
         assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&said));
     }
@@ -66,12 +74,32 @@ impl TestShop {
     }
 }
 
+/// The growth report of the first days of the shop, in a folder.
+fn growth_report(folder: &Path, days: i64) -> String {
+    let (rules, events, page) =
+        (folder.join("rules.toml"), folder.join(format!("{days}.jsonl")), folder.join(format!("{days}.html")));
+    std::fs::write(&rules, starter_pack().replace("[growth]\n", "[growth]\ncurrency = \"EUR\"\n")).expect("the rules");
+    std::fs::write(&events, lines(1, days).join("\n")).expect("the events");
+    let mut report = Command::new(env!("CARGO_BIN_EXE_rekindle"));
+    report.args(["growth", "report", "--rules"]).arg(rules).arg("--input").arg(events).arg("--output").arg(&page);
+    // Time goes on for some minutes after the last midnight.
+    let until = format!("{}T00:10:00Z", jiff::civil::date(2026, 1, 1).saturating_add(jiff::Span::new().days(days)));
+    let output = report.args(["--until", &until]).output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    page.display().to_string()
+}
+
 pub(crate) fn trials() -> Vec<Trial> {
     let visitor = Visitor::find();
     let trial = |name, test: fn(Visitor)| optional::trial(name, visitor.clone(), test);
     vec![
         trial("every_page_shows_data_fits_and_is_accessible", |visitor| {
             visitor.visit("pages.mjs", &TestShop::open().daemon, &[]);
+        }),
+        trial("the_growth_report_fits_every_screen_and_says_why_it_is_empty", |visitor| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (full, short) = (growth_report(folder.path(), FULL_DAYS), growth_report(folder.path(), 1));
+            visitor.visit_at("report.mjs", &full, &[&short]);
         }),
         trial("a_person_is_explained_exported_and_forgotten", |visitor| {
             visitor.visit("person.mjs", &TestShop::open().daemon, &[]);

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 import { get, request, whenSignedOut } from './api.js';
 import { Campaign, Campaigns } from './campaigns.jsx';
 import { Growth } from './growth.jsx';
+import { setCurrency } from './format.js';
 import { link, useRoute } from './hooks.js';
 import { Live } from './live.jsx';
 import { People } from './people.jsx';
@@ -73,6 +74,11 @@ function Console() {
     whenSignedOut(() => setSession((old) => (old?.role ? { role: null, sign_in: true } : old)));
     load();
   }, []);
+  // Amounts have the sign of the currency that the rules name, on all pages.
+  const role = session?.role;
+  useEffect(() => {
+    if (role) get('/v1/growth/targets').then((found) => setCurrency(found.currency), () => {});
+  }, [role]);
   const signOut = async () => {
     await request('DELETE', '/v1/session').catch(() => {});
     setSession({ role: null, sign_in: true });

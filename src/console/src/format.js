@@ -2,7 +2,9 @@
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const two = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
-const money2 = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+/** The currency of the rules' amounts, an ISO 4217 code; null: none is named. */
+let currency = null;
+const amounts = new Map();
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
 const dayTime = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
 const weekdayTime = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long', hour: '2-digit', minute: '2-digit' });
@@ -15,10 +17,34 @@ const known = (value) => typeof value === 'number' && Number.isFinite(value);
 
 export const count = (value) => (known(value) ? whole.format(value) : MISSING);
 export const number = (value) => (known(value) ? two.format(value) : MISSING);
-export const money = (value) => (known(value) ? (Math.abs(value) < 1000 ? money2 : whole).format(value) : MISSING);
+/** From now on amounts are in this currency. */
+export function setCurrency(code) {
+  if (code !== currency) amounts.clear();
+  currency = code ?? null;
+}
+
+function amountFormat(kind) {
+  if (!amounts.has(kind)) {
+    const style = currency ? { style: 'currency', currency } : { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+    const more = { whole: { minimumFractionDigits: 0, maximumFractionDigits: 0 }, short: { notation: 'compact', minimumFractionDigits: 0, maximumFractionDigits: 1 } };
+    amounts.set(kind, new Intl.NumberFormat('en', { ...style, ...more[kind] }));
+  }
+  return amounts.get(kind);
+}
+const inAmounts = (value, kind) => (known(value) ? amountFormat(kind).format(value).replace('-', '−') : MISSING);
+
+/** An amount as the daemon's sentences write it: whole from a thousand on. */
+export const money = (value) => inAmounts(value, Math.abs(value) < 1000 ? 'exact' : 'whole');
+export const shortMoney = (value) => inAmounts(value, 'short');
+/** One format for the amounts of a column, so that their decimals stand under each other. */
+export const moneyColumn = (values) => (value) => inAmounts(value, values.some((one) => Math.abs(one) >= 1000) ? 'whole' : 'exact');
+/** The same for shares: two decimals where all are small. */
+export const percentColumn = (values) => (value) => percent(value, Math.max(0, ...values.filter(known).map(Math.abs)) < 0.1 ? 2 : 1);
 export const short = (value) => (known(value) ? compact.format(value) : MISSING);
 export const percent = (value, digits = 1) => (known(value) ? `${(value * 100).toFixed(digits).replace('-', '−')} %` : MISSING);
 export const signed = (value, format) => (known(value) ? `${value > 0 ? '+' : value < 0 ? '−' : ''}${format(Math.abs(value))}` : MISSING);
+/** An hour of the calendar, `2026-03-05T14`, without a zone. */
+export const hour = (text) => (text ? `${date.format(new Date(`${text.slice(0, 10)}T00:00:00Z`))}, ${text.slice(11, 13)}:00` : MISSING);
 export const plural = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
 
 export const instant = (at) => (at ? dayTime.format(new Date(at)) : MISSING);

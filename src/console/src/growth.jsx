@@ -1,103 +1,83 @@
-// Growth: the report's charts, live.
+// Growth: what `rekindle growth report` shows, live.
+import { path } from './api.js';
 import { Chart, daySeconds } from './chart.jsx';
-import { count, day, duration, instant, money, number, percent, plural, signed } from './format.js';
+import { count, day, duration, hour, instant, money, moneyColumn, number, percent, percentColumn, plural, setCurrency, short, shortMoney, signed } from './format.js';
 import { useData } from './hooks.js';
-import { Bar, Badge, Card, Empty, Figure, Loaded, Page, Table } from './ui.jsx';
-import { title } from './words.js';
+import { Bar, Badge, CampaignLink, Card, Empty, Figure, Loaded, Page, Rows } from './ui.jsx';
+import { conclusion } from './uplift.jsx';
+import { outcomeGroup, outcomeName, title } from './words.js';
 
 export function Growth() {
   const growth = useData('/v1/growth', 30_000);
   const missing = growth.error?.status === 404 && !growth.error.isNoEndpoint;
+  const { data } = growth;
+  if (data) setCurrency(data.currency);
   return (
-    <Page title="Growth" lead={growth.data ? `Days of ${growth.data.timezone}; as of ${instant(growth.data.as_of)}. Rates are of complete days.` : 'How the business is doing.'}>
+    <Page title="Growth" lead={data ? `Days of ${data.timezone}; as of ${instant(data.as_of)}${data.currency ? `; amounts in ${data.currency}` : ''}. Rates are of complete days.` : 'How the business is doing.'}>
       {missing ? <Empty>The rules have no section <code>[growth]</code>, so nothing is counted. Add one in <a href="#/rules">Rules</a>.</Empty>
-        : <Loaded of={growth} what="the growth numbers">{(data) => <Numbers data={data} />}</Loaded>}
+        : <Loaded of={growth} what="the growth numbers">{(numbers) => <Numbers data={numbers} />}</Loaded>}
     </Page>
   );
 }
 
-const sum = (days, name) => days.reduce((total, one) => total + one.all[name], 0);
-
 function Numbers({ data }) {
-  const days = data.days.filter((one) => one.complete).slice(-180);
+  const complete = data.days.filter((one) => one.complete);
+  const days = complete.slice(-180);
   return (
     <>
-      <Headline data={data} days={days} />
-      <KeyFigures data={data} days={days} />
-      <Targets data={data} />
+      <Headline headline={data.outlook.headline} />
+      <div class="figures">{data.outlook.figures.map((one) => <KeyFigure key={one.id} of={one} complete={complete.length} />)}</div>
+      <Targets targets={data.outlook.targets} />
       {days.length ? <Charts data={data} days={days} /> : <Empty>No day is complete yet: charts by day begin after the first midnight of {data.timezone}.</Empty>}
-      {data.funnels.map((funnel) => <Funnel key={funnel.id} funnel={funnel} />)}
       <Cohorts data={data} />
+      {data.funnels.map((funnel) => <Funnel key={funnel.id} funnel={funnel} />)}
       {data.commerce && <Channels data={data} />}
+      <Unusual unusual={data.outlook.unusual} />
+      <Campaigns />
     </>
   );
 }
 
-/** The last seven complete days against the seven before, and what moved them. */
-function Headline({ data, days }) {
-  if (!data.commerce || days.length < 14) return days.length > 0 && data.commerce ? <p class="headline">{plural(days.length, 'complete day')} known; the weeks can be compared after 14.</p> : null;
-  const [now, before] = [days.slice(-7), days.slice(-14, -7)];
-  const [gmv, was] = [sum(now, 'gmv'), sum(before, 'gmv')];
-  const changes = [['buyers', 'buyers'], ['orders', 'orders'], ['sessions', 'sessions']].map(([name, word]) => [word, sum(before, name) ? sum(now, name) / sum(before, name) - 1 : null]).filter(([, change]) => change !== null);
-  const [word, most] = changes.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]))[0] ?? [];
-  return (
-    <p class="headline">GMV of the last 7 days <strong>{money(gmv)}</strong>{was > 0 && <>, <strong>{signed(gmv / was - 1, (x) => percent(x, 0))}</strong> on the 7 before</>}
-      {word && `: ${signed(most, (x) => percent(x, 0))} ${word}, average order ${money(gmv / Math.max(1, sum(now, 'orders')))} (${money(was / Math.max(1, sum(before, 'orders')))} before)`}.</p>
-  );
+/** The last week in a sentence, which the daemon makes, and how it was reasoned. */
+function Headline({ headline }) {
+  return <div class="headline"><p>{headline.text.replaceAll(' %', '\u00a0%').replaceAll('−', '−\u2060')}</p><details><summary>How this was reasoned</summary><p>{headline.source}</p></details></div>;
 }
 
-function growthNote(ratio, what) {
-  if (ratio?.rate == null) return {};
-  return { note: `${signed(ratio.rate - 1, (x) => percent(x))} on the ${what} before`, tone: ratio.rate >= 1 ? 'good' : 'bad' };
+const FORMATS = { count: (value) => (value >= 1e6 ? short(value) : count(value)), money: (value) => (Math.abs(value) >= 1e7 ? shortMoney(value) : money(value)), share: percent, number: (value) => (value == null ? '–' : value.toFixed(2)) };
+
+/** How a figure changed: as a rate, shares in percentage points; and why that is not known. */
+function change(one, complete) {
+  const format = FORMATS[one.unit];
+  if (one.value == null) return { note: 'not known yet' };
+  if (one.before == null) return { note: complete < one.needed_days ? `compared from ${one.needed_days} complete days on; there ${complete === 1 ? 'is' : 'are'} ${complete}` : `${one.against}: –` };
+  if (one.change == null) return { note: `${format(one.before)} ${one.against}` };
+  if (one.is_few) return { note: `${format(one.before)} ${one.against}; too few to compare` };
+  const by = one.unit === 'share' ? `${signed(one.change * 100, (points) => points.toFixed(1))} points` : signed(one.change, (rate) => percent(rate));
+  const isFlat = /^[+−]?0\.0 /.test(by);
+  return { note: isFlat ? `no change on ${one.against}` : `${by} on ${one.against}`, tone: isFlat ? undefined : (one.change > 0) === one.is_more_better ? 'good' : 'bad' };
 }
 
-function KeyFigures({ data, days }) {
-  const last = days.at(-1);
-  const commerce = data.commerce?.all;
-  return (
-    <div class="figures">
-      {last && <>
-        <Figure name="Daily active" value={count(last.all.active)} {...growthNote(data.users.active_users.day, 'day')} />
-        <Figure name="Weekly active" value={count(last.all.active_7d)} {...growthNote(data.users.active_users.week, 'week')} />
-        <Figure name="Monthly active" value={count(last.all.active_30d)} {...growthNote(data.users.active_users.month, 'month')} />
-        <Figure name="New, 7 days" value={count(sum(days.slice(-7), 'new_users'))} {...growthNote(data.users.new_users.week, 'week')} />
-        <Figure name="Stickiness" value={percent(data.users.stickiness.rate)} note="daily over monthly active" />
-      </>}
-      <Figure name="Back next day" value={percent(data.retention.day_1.rate)} note={`after 30 days ${percent(data.retention.day_30.rate)}`} />
-      {commerce && <>
-        <Figure name="GMV, 30 days" value={money(commerce.gmv)} note={commerce.revenue == null ? 'before refunds' : `net of refunds ${money(commerce.revenue)}`} />
-        <Figure name="Orders, 30 days" value={count(commerce.orders)} note={plural(commerce.buyers, 'buyer')} />
-        <Figure name="Average order" value={money(commerce.aov)} note={`${number(commerce.orders_per_buyer.rate)} orders per buyer`} />
-        <Figure name="Visitors who buy" value={percent(commerce.conversion.rate, 2)} note="buyers over active people, 30 days" />
-        <Figure name="Carts left" value={percent(commerce.cart_abandonment.rate)} note="sessions with a cart and no order" />
-        <Figure name="Buy again" value={percent(data.commerce.repeat_purchase.rate)} note="of all buyers ever" />
-      </>}
-    </div>
-  );
+function KeyFigure({ of, complete }) {
+  return <Figure name={of.name} value={<>{FORMATS[of.unit](of.value)} <small>{of.about}</small></>} {...change(of, complete)} />;
 }
 
 const STATUS = { reached: ['reached', 'sent'], on_track: ['on track', 'sent'], off_track: ['off track', 'bad'], warming_up: ['too early to say', 'held'] };
 
-function Targets({ data }) {
-  const targets = data.outlook?.targets ?? [];
+function Targets({ targets }) {
   if (!targets.length) return null;
+  const row = (one) => {
+    const format = ['gmv', 'revenue'].includes(one.metric) ? money : count;
+    const [name, tone] = STATUS[one.status] ?? [one.status, ''];
+    return [
+      <>{one.metric === 'gmv' ? 'GMV' : title(one.metric)} {format(one.value)} per {one.period}<br /><small>until {day(one.ends)}</small></>,
+      <>{format(one.reached)} <small>{percent(one.reached / one.value)}</small></>, format(one.expected),
+      one.forecast ? <>{format(one.forecast.value)}<br /><small>{format(Math.max(0, one.forecast.low))} to {format(one.forecast.high)}</small></> : <small>needs {one.needed_days} days, has {one.history_days}</small>,
+      <Badge tone={tone}>{name}</Badge>,
+    ];
+  };
   return (
     <Card title="Targets" note="with the forecast's 95 % interval" wide>
-      <Table label="Targets" columns={[['Target'], ['Reached', true], [''], ['Expected by now', true], ['Forecast', true], ['Status']]}>
-        {targets.map((one) => {
-          const format = ['gmv', 'revenue'].includes(one.metric) ? money : count;
-          const [name, tone] = STATUS[one.status] ?? [one.status, ''];
-          return (
-            <tr>
-              <td>{one.metric === 'gmv' ? 'GMV' : title(one.metric)} {format(one.value)} per {one.period}<br /><small>until {day(one.ends)}</small></td>
-              <td class="number">{format(one.reached)}</td><td class="barcell"><Bar share={one.reached / one.value} tone={tone} label={percent(one.reached / one.value)} /></td>
-              <td class="number">{format(one.expected)}</td>
-              <td class="number">{one.forecast ? <>{format(one.forecast.value)}<br /><small>{format(Math.max(0, one.forecast.low))} to {format(one.forecast.high)}</small></> : <small>needs {one.needed_days} days, has {one.history_days}</small>}</td>
-              <td><Badge tone={tone}>{name}</Badge></td>
-            </tr>
-          );
-        })}
-      </Table>
+      <Rows label="Targets" columns={[['Target'], ['Reached', true], ['Expected by now', true], ['Forecast', true], ['Status']]} rows={targets.map(row)} />
     </Card>
   );
 }
@@ -105,15 +85,17 @@ function Targets({ data }) {
 function Charts({ data, days }) {
   const x = days.map((one) => daySeconds(one.day));
   const of = (name) => days.map((one) => one.all[name]);
+  const known = plural(days.length, 'complete day');
   const stages = data.stages.map((stage, index) => ({ name: title(stage), values: days.map((one) => one.stage_sizes?.[index] ?? null) }));
+  const noOrder = `No order in ${known}.`;
   return (
     <div class="grid">
-      <Card title="Active people"><Chart days label="Active people by day" x={x} format={count} series={[{ name: 'Day', values: of('active') }, { name: 'Week', values: of('active_7d') }, { name: 'Month', values: of('active_30d') }]} /></Card>
-      <Card title="New people"><Chart days kind="bars" label="New people by day" x={x} format={count} series={[{ name: 'New', values: of('new_users') }]} /></Card>
-      {data.commerce && <Card title="GMV by day"><Chart days kind="bars" label="GMV by day" x={x} format={money} series={[{ name: 'GMV', values: of('gmv') }]} /></Card>}
-      {data.commerce && <Card title="Orders and buyers"><Chart days label="Orders and buyers by day" x={x} format={count} series={[{ name: 'Orders', values: of('orders') }, { name: 'Buyers', values: of('buyers') }, { name: 'New buyers', values: of('new_buyers') }]} /></Card>}
-      <Card title="Sessions"><Chart days label="Sessions by day" x={x} format={count} series={[{ name: 'All', values: of('sessions') }, { name: 'With a cart', values: of('cart_sessions') }, { name: 'With a checkout', values: of('checkout_sessions') }]} /></Card>
-      {stages.length > 0 && <Card title="Lifecycle" note="people in each stage as the day ended"><Chart days label="People by stage of the lifecycle" x={x} format={count} series={stages} /></Card>}
+      <Card title="Active people"><Chart days label="Active people by day" x={x} format={count} why={`Nobody came in ${known}.`} series={[{ name: 'Day', values: of('active') }, { name: 'Week', values: of('active_7d') }, { name: 'Month', values: of('active_30d') }]} /></Card>
+      <Card title="New people"><Chart days kind="bars" label="New people by day" x={x} format={count} why={`Nobody came for the first time in ${known}.`} series={[{ name: 'New', values: of('new_users') }]} /></Card>
+      {data.commerce && <Card title="GMV by day"><Chart days kind="bars" label="GMV by day" x={x} format={money} short={shortMoney} why={noOrder} series={[{ name: 'GMV', values: of('gmv') }]} /></Card>}
+      {data.commerce && <Card title="Orders and buyers"><Chart days label="Orders and buyers by day" x={x} format={count} why={noOrder} series={[{ name: 'Orders', values: of('orders') }, { name: 'Buyers', values: of('buyers') }, { name: 'New buyers', values: of('new_buyers') }]} /></Card>}
+      <Card title="Sessions"><Chart days label="Sessions by day" x={x} format={count} why={`No session began in ${known}.`} series={[{ name: 'All', values: of('sessions') }, { name: 'With a cart', values: of('cart_sessions') }, { name: 'With a checkout', values: of('checkout_sessions') }]} /></Card>
+      {stages.length > 0 && <Card title="Lifecycle" note="people in each stage as the day ended"><Chart days label="People by stage of the lifecycle" x={x} format={count} why="Nobody is in any of the stages." series={stages} /></Card>}
     </div>
   );
 }
@@ -141,38 +123,93 @@ function Funnel({ funnel }) {
 function Cohorts({ data }) {
   const weeks = data.retention.weeks.filter((one) => one.users > 0).slice(-12);
   if (!weeks.length) return <Card title="Who comes back"><Empty>Cohorts begin with the first complete week.</Empty></Card>;
-  const columns = Math.max(...weeks.map((one) => one.active.length));
+  const after = Array.from({ length: Math.max(...weeks.map((one) => one.active.length)) - 1 }, (_, week) => week + 1);
   return (
     <Card title="Who comes back" note="of those first seen in a week, the share active in the weeks after" wide>
-      <Table label="Retention by weekly cohort" columns={[['First seen in the week of'], ['People', true], ...Array.from({ length: columns - 1 }, (_, week) => [`+${week + 1} w`, true])]}>
-        {weeks.map((one) => (
-          <tr><td>{day(one.start)}</td><td class="number">{count(one.users)}</td>
-            {Array.from({ length: columns - 1 }, (_, week) => {
-              const active = one.active[week + 1];
-              return active == null ? <td /> : <td class={`number heat heat-${Math.min(5, Math.ceil((active / one.users) * 5))}`}>{percent(active / one.users, 0)}</td>;
-            })}
-          </tr>
-        ))}
-      </Table>
+      <div class="scroll" tabIndex={0} role="region" aria-label="Retention by weekly cohort">
+        <table class="cohorts">
+          <thead><tr><th scope="col">Week of</th><th scope="col" class="number">People</th>{after.map((week) => <th scope="col" class="number">+{week} w</th>)}</tr></thead>
+          <tbody>
+            {weeks.map((one) => (
+              <tr><td>{day(one.start).replace(/^\w+,? /, '')}</td><td class="number">{count(one.users)}</td>
+                {after.map((week) => {
+                  const active = one.active[week];
+                  return active == null ? <td /> : <td class={`number heat heat-${Math.min(5, Math.ceil((active / one.users) * 5))}`}>{percent(active / one.users, 0)}</td>;
+                })}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {!after.length && <Empty>The week after the first is not complete yet.</Empty>}
     </Card>
   );
 }
 
 function Channels({ data }) {
+  const channels = data.commerce.by_channel.map((one, index) => [data.channels[index], one]).filter(([, one]) => one.orders || one.conversion.whole);
+  const categories = data.commerce.categories.slice(0, 12);
+  const format = { gmv: moneyColumn(channels.map(([, one]) => one.gmv)), category: moneyColumn(categories.map((one) => one.gmv)), share: percentColumn(channels.map(([, one]) => one.conversion.rate)) };
   return (
     <div class="grid">
       <Card title="By channel of the first visit" note="30 days">
-        <Table label="By channel" columns={[['Channel'], ['GMV', true], ['Orders', true], ['Buyers', true], ['Who buy', true]]}>
-          {data.commerce.by_channel.map((one, index) => <tr><td>{title(data.channels[index])}</td><td class="number">{money(one.gmv)}</td><td class="number">{count(one.orders)}</td><td class="number">{count(one.buyers)}</td><td class="number">{percent(one.conversion.rate)}</td></tr>)}
-        </Table>
+        {channels.length ? <Rows label="By channel" columns={[['Channel'], ['GMV', true], ['Orders', true], ['Buyers', true], ['Who buy', true]]} rows={channels.map(([name, one]) => [title(name), format.gmv(one.gmv), count(one.orders), count(one.buyers), format.share(one.conversion.rate)])} /> : <Empty>Nobody came on a complete day yet.</Empty>}
       </Card>
       <Card title="Best categories" note="30 days">
-        {data.commerce.categories.length ? (
-          <Table label="Best categories" columns={[['Category'], ['GMV', true], ['Orders', true]]}>
-            {data.commerce.categories.slice(0, 12).map((one) => <tr><td>{one.category}</td><td class="number">{money(one.gmv)}</td><td class="number">{count(one.orders)}</td></tr>)}
-          </Table>
-        ) : <Empty>No order names a category.</Empty>}
+        {categories.length ? <Rows label="Best categories" columns={[['Category'], ['GMV', true], ['Orders', true]]} rows={categories.map((one) => [one.category, format.category(one.gmv), count(one.orders)])} /> : <Empty>{data.commerce.all.orders ? 'No order names a category.' : 'No order on a complete day yet.'}</Empty>}
       </Card>
     </div>
   );
+}
+
+const weeksAndDays = (hours) => `${plural(Math.floor(hours / 168), 'week')} and ${plural(Math.floor((hours % 168) / 24), 'day')}`;
+
+/** Hours that had much more or much less than the same hours of earlier weeks make one expect. */
+function Unusual({ unusual }) {
+  const shown = unusual.filter((one) => one.metric !== 'revenue');
+  const assessed = shown.reduce((sum, one) => sum + one.assessed_hours, 0);
+  const hours = shown.flatMap((one) => one.hours.map((found) => ({ ...found, metric: one.metric }))).sort((a, b) => b.hour.localeCompare(a.hour) || Math.abs(b.deviation) - Math.abs(a.deviation));
+  const known = Math.max(0, ...shown.map((one) => one.known_hours));
+  const row = (one) => {
+    const format = one.metric === 'gmv' ? moneyColumn([one.value, one.expected, one.low, one.high]) : count;
+    const said = one.value > one.high ? 'too high' : one.value < one.low ? 'too low' : 'third low hour';
+    return [hour(one.hour), one.metric === 'gmv' ? 'GMV' : title(one.metric), format(one.value), format(one.expected), `${format(one.low)} to ${format(one.high)}`, <Badge tone={one.value < one.expected ? 'bad' : 'held'}>{said}</Badge>];
+  };
+  return (
+    <Card title="Hours out of the usual" note="the last 14 days, against the same hours of earlier weeks" wide>
+      {!assessed ? <Empty>Too early to say: what is usual at an hour of the week takes {weeksAndDays(shown[0]?.needed_hours ?? 0)} of data, and there are {weeksAndDays(known)}.</Empty>
+        : hours.length ? <Rows label="Hours out of the usual" columns={[['Hour'], ['Metric'], ['It had', true], ['Expected', true], ['Usual range', true], ['']].map(([name, isNumber]) => [name || 'How', isNumber])} rows={hours.slice(0, 20).map(row)} />
+          : <Empty>All hours were within the usual range.</Empty>}
+      {hours.length > 20 && <p class="hint">The latest 20 of {count(hours.length)}.</p>}
+    </Card>
+  );
+}
+
+const total = (outcomes) => Object.values(outcomes).reduce((sum, one) => sum + one, 0);
+
+/** All campaigns, and what each brought about. */
+function Campaigns() {
+  const campaigns = useData('/v1/campaigns', 30_000);
+  return (
+    <Card title="Campaigns" note="since the rules began to count; whether they worked, against those who were not sent them" wide>
+      <Loaded of={campaigns} what="the campaigns">
+        {(all) => (all.length ? <Rows label="Campaigns" columns={[['Campaign'], ['Considered', true], ['Sent', true], ['Held back most often by'], ['Did it work?']]} rows={all.map(campaignRow)} /> : <Empty>The rules define no campaigns.</Empty>)}
+      </Loaded>
+    </Card>
+  );
+}
+
+function campaignRow(one) {
+  const [considered, sent] = [total(one.outcomes), one.outcomes.sent ?? 0];
+  const [by] = Object.entries(one.outcomes).filter(([outcome, n]) => n > 0 && ['held', 'waits'].includes(outcomeGroup(outcome))).sort((a, b) => b[1] - a[1]);
+  return [<CampaignLink campaign={one.campaign} />, count(considered), <>{count(sent)} {considered > 0 && <small>{percent(sent / considered, 0)}</small>}</>, by ? <>{outcomeName(by[0])} <small>{count(by[1])}</small></> : '–', one.goals.length ? <Worked id={one.campaign} /> : 'it has no goal: nothing is measured'];
+}
+
+function Worked({ id }) {
+  const uplift = useData(path`/v1/campaigns/${id}/uplift`, 60_000);
+  if (!uplift.data) return <>{uplift.error ? 'not known' : '…'}</>;
+  return <>{uplift.data.goals.map((goal) => {
+    const all = goal.comparisons.find((one) => one.variant === null);
+    return <div>{title(goal.goal)}: {goal.sample_ratio_mismatch ? 'the groups are not comparable' : all ? conclusion(all) : '–'}{all?.low != null && <small> {all.measure === 'users' ? `${signed(all.low * 100, number)} to ${signed(all.high * 100, number)} points` : `${signed(all.low, money)} to ${signed(all.high, money)}`}</small>}</div>;
+  })}</>;
 }

@@ -95,6 +95,18 @@ export function Table({ label, columns, children }) {
   );
 }
 
+/** A table of cells; on a phone each row of more than four columns stands as a block, each cell with the name of its column. */
+export function Rows({ label, columns, rows }) {
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label={label}>
+      <table class={columns.length > 4 ? 'stacked' : ''}>
+        <thead><tr>{columns.map(([name, numeric]) => <th scope="col" class={numeric ? 'number' : ''}>{name}</th>)}</tr></thead>
+        <tbody>{rows.map((cells) => <tr>{cells.map((cell, index) => <td class={columns[index][1] ? 'number' : ''} data-name={index ? columns[index][0] : undefined}>{cell}</td>)}</tr>)}</tbody>
+      </table>
+    </div>
+  );
+}
+
 /** A share as a bar; the number stands beside it. */
 export function Bar({ share, tone, label }) {
   return <span class="bar" role="img" aria-label={label}><span class={tone ?? ''} style={{ width: `${Math.max(0, Math.min(1, share || 0)) * 100}%` }} /></span>;

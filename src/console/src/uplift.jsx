@@ -35,7 +35,7 @@ function Comparison({ one }) {
   const mean = (group) => (group.n ? (isShare ? percent(group.users / group.n, 2) : money(group.sum / group.n)) : '–');
   return (
     <div class="comparison">
-      <p><strong>{one.variant ? `Variant ${one.variant}: ` : ''}{isShare ? 'Share who reach it' : 'Value per person'}</strong> <span class={/works|more|better|brings/.test(one.conclusion) ? 'good' : ''}>{sentence(one)}</span></p>
+      <p><strong>{one.variant ? `Variant ${one.variant}: ` : ''}{isShare ? 'Share who reach it' : 'Value per person'}</strong> <span class={/works|more|better|brings/.test(one.conclusion) ? 'good' : ''}>{conclusion(one)}</span></p>
       <dl class="pairs">
         <div><dt>With it</dt><dd>{mean(one.treated)} <small>of {count(one.treated.n)}</small></dd></div>
         <div><dt>Without</dt><dd>{mean(one.control)} <small>of {count(one.control.n)}</small></dd></div>
@@ -51,7 +51,7 @@ function Comparison({ one }) {
 }
 
 /** The daemon's conclusion, "not enough yet" in words that say why. */
-function sentence(one) {
+export function conclusion(one) {
   const few = /^not enough yet: (\d+) of (\d+)$/.exec(one.conclusion);
   if (few) return `Not enough people yet to say anything: ${count(Number(few[1]))} of the ${count(Number(few[2]))} that each group needs.`;
   return one.since ? `${one.conclusion}, since ${instant(one.since)}` : one.conclusion;

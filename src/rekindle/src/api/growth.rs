@@ -14,7 +14,7 @@ use super::routes::ApiServices;
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::growth::calendar::Day;
 use rekindle_core::growth::report::GrowthNumbers;
-use rekindle_core::rules::growth::Stage;
+use rekindle_core::rules::growth::{Currency, Stage};
 use rekindle_core::time::Timestamp;
 
 /// A kind of growth numbers, as in the path.
@@ -38,6 +38,7 @@ enum GrowthKind {
 struct GrowthKindResponse<'n, T> {
     as_of: &'n str,
     timezone: &'n str,
+    currency: Option<Currency>,
     today: Day,
     channels: &'n [String],
     stages: &'n [Stage],
@@ -60,7 +61,7 @@ pub(super) async fn growth(State(services): State<Arc<ApiServices>>) -> Result<R
 
 /// One kind of growth numbers
 #[utoipa::path(get, path = "/v1/growth/{kind}", tag = "growth",
-    params(("kind" = String, Path, description = "`users`, `days`, `hours`, `retention`, `lifecycle`, `funnels`, `commerce`, `promotions`, `targets` or `outlook` (the targets' pace and forecast, the hour's trend and anomalies)", example = "retention")),
+    params(("kind" = String, Path, description = "`users`, `days`, `hours`, `retention`, `lifecycle`, `funnels`, `commerce`, `promotions`, `targets` or `outlook` (the last week in a sentence, key figures beside the period before, the targets' pace and forecast, the hour's trend, hours out of the usual)", example = "retention")),
     responses(
         (status = 200, description = "The numbers, with the moment and the names they refer to", body = Object),
         (status = 404, description = "There is no such kind, the rules ask for no growth numbers, or there are none yet", body = ProblemDocument, content_type = "application/problem+json"),
@@ -113,8 +114,9 @@ fn report(services: &ApiServices) -> Result<Arc<GrowthReport>, ProblemDocument> 
 }
 
 fn one<T: Serialize>(numbers: &GrowthNumbers, kind: &T) -> serde_json::Result<Vec<u8>> {
-    let GrowthNumbers { as_of, timezone, today, channels, stages, .. } = numbers;
-    serde_json::to_vec(&GrowthKindResponse { as_of, timezone, today: *today, channels, stages, numbers: kind })
+    let GrowthNumbers { as_of, timezone, currency, today, channels, stages, .. } = numbers;
+    let (currency, today) = (*currency, *today);
+    serde_json::to_vec(&GrowthKindResponse { as_of, timezone, currency, today, channels, stages, numbers: kind })
 }
 
 /// Serialised on a blocking thread, since the response may be large.

@@ -3,9 +3,11 @@
 use serde::Serialize;
 use strum::VariantArray;
 
+use super::headline::GrowthHeadline;
+use super::key_figures::{KeyFigure, key_figures};
 use super::series::{HourlyMetric, HourlySeries};
 use super::target_pace::{TargetInput, TargetPace};
-use super::trend::{self, HourTrend};
+use super::trend::{self, HourTrend, UnusualHours};
 use crate::growth::calendar::{Day, Hour};
 use crate::growth::plan::GrowthPlan;
 use crate::growth::report::{GrowthNumbers, TargetNumbers, daily_figure, figure};
@@ -26,10 +28,16 @@ pub struct GrowthReport {
 /// The results of the models.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct GrowthOutlook {
+    /// The last week in a sentence.
+    pub headline: GrowthHeadline,
+    /// The key figures beside those of the period before.
+    pub figures: Vec<KeyFigure>,
     /// The targets, in the order of the rules.
     pub targets: Vec<TargetOutlook>,
     /// The metrics that are counted by the hour.
     pub trends: Vec<CurrentTrend>,
+    /// The hours of the last fourteen days that were out of the usual, by metric.
+    pub unusual: Vec<UnusualHours>,
 }
 
 /// A target and its pace; money in units of the currency.
@@ -81,11 +89,20 @@ impl GrowthOutlook {
         let hour_share = (as_of.0.saturating_sub(span.first_ms) as f64 / 3_600_000.0).clamp(0.0, 1.0);
         let targets = numbers.targets.iter().map(|target| target_outlook(numbers, target, span.hour, hour_share));
         let metrics = HourlyMetric::VARIANTS.iter().copied().filter(|metric| metric.is_in(numbers));
-        let trends = metrics.map(|metric| {
-            let trend = trend::last(&HourlySeries::new(numbers, metric, span.hour));
-            CurrentTrend { metric, hour: span.hour.plus(-1), trend }
-        });
-        GrowthOutlook { targets: targets.collect(), trends: trends.collect() }
+        let (mut trends, mut unusual) = (Vec::new(), Vec::new());
+        for metric in metrics {
+            let series = HourlySeries::new(numbers, metric, span.hour);
+            let (trend, hours) = trend::recent(metric, &series);
+            trends.push(CurrentTrend { metric, hour: span.hour.plus(-1), trend });
+            unusual.push(hours);
+        }
+        GrowthOutlook {
+            headline: GrowthHeadline::new(numbers),
+            figures: key_figures(numbers),
+            targets: targets.collect(),
+            trends,
+            unusual,
+        }
     }
 }
 

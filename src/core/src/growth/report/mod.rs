@@ -30,7 +30,7 @@ use serde::Serialize;
 use super::calendar::Day;
 use super::plan::GrowthPlan;
 use super::rollup::Rollup;
-use crate::rules::growth::Stage;
+use crate::rules::growth::{Currency, Stage};
 use crate::time::Timestamp;
 use context::ReportContext;
 
@@ -44,6 +44,8 @@ pub struct GrowthNumbers {
     pub as_of: String,
     /// The IANA time zone of days and hours.
     pub timezone: String,
+    /// The currency of amounts, an ISO 4217 code; null: the rules name none.
+    pub currency: Option<Currency>,
     /// The business day of `as_of`. It is not complete.
     pub today: Day,
     /// The names of the first-touch channels, `direct` and `other` last. Everything "by channel" is in this order.
@@ -77,6 +79,7 @@ impl GrowthNumbers {
         GrowthNumbers {
             as_of: as_of.to_string(),
             timezone: plan.rules.timezone_name.clone(),
+            currency: plan.rules.currency,
             today: context.today,
             channels: plan.channel_names(),
             stages: plan.rules.stages.iter().map(|stage| stage.stage).collect(),

@@ -1,5 +1,6 @@
 //! The rules of the growth numbers: `[growth]`, `[[funnels]]`, `[[promotions]]`, `[[targets]]`, compiled.
 
+mod currency;
 mod items;
 mod reader;
 mod reader_lists;
@@ -13,6 +14,7 @@ use super::ruleset::{NameId, SegmentId};
 use crate::event::FieldId;
 use crate::time::Span;
 
+pub use currency::{Currency, amount_in_words, grouped_decimal};
 pub(super) use schema::{FunnelSchema, GrowthSchema, PromotionSchema, TargetSchema};
 pub use vocabulary::{Metric, Period, Stage};
 
@@ -39,6 +41,8 @@ pub struct GrowthRules {
     pub timezone: TimeZone,
     /// Its IANA name.
     pub timezone_name: String,
+    /// The currency of amounts; `None`: it is not named, and amounts are shown without a sign.
+    pub currency: Option<Currency>,
     /// An event more than this after the user's latest starts a session.
     pub session_gap: Span,
     /// The channels, in file order; `direct` and `other` follow.

@@ -7,7 +7,9 @@ use strum::VariantNames;
 use toml::Spanned;
 
 use super::reader_lists::SaleRules;
-use super::{CHANNELS_MAX, Channel, DEFAULT_CHANNELS, GrowthRules, LifecycleStage, OrderRules, RefundRules, Stage};
+use super::{
+    CHANNELS_MAX, Channel, Currency, DEFAULT_CHANNELS, GrowthRules, LifecycleStage, OrderRules, RefundRules, Stage,
+};
 use crate::diagnostics::shorten;
 use crate::document::{TomlSection, in_file_order};
 use crate::event::{CallType, FieldId};
@@ -17,8 +19,9 @@ use crate::rules::tables::RulesReader;
 use crate::time::Span;
 
 /// Keys of `[growth]`.
-pub(crate) const GROWTH_KEYS: [&str; 20] = [
+pub(crate) const GROWTH_KEYS: [&str; 21] = [
     "timezone",
+    "currency",
     "session_gap",
     "own_hosts",
     "orders",
@@ -67,6 +70,7 @@ impl<'t> RulesReader<'t> {
             Some(_) => self.timezone(&section),
             None => (timezone, timezone_name),
         };
+        let currency = self.currency(&section);
         let session_gap = section.duration("session_gap", &mut self.problems).unwrap_or(SESSION_GAP);
         let own_hosts = section.strings("own_hosts", &mut self.problems).unwrap_or_default();
         let (orders, refunds) = (self.orders(&section, names), self.refunds(&section, names));
@@ -78,6 +82,7 @@ impl<'t> RulesReader<'t> {
         Some(GrowthRules {
             timezone,
             timezone_name,
+            currency,
             session_gap,
             channels: self.channels(&section),
             own_hosts: own_hosts.iter().map(|host| host.get_ref().to_lowercase()).collect(),
@@ -92,6 +97,19 @@ impl<'t> RulesReader<'t> {
             promotions: self.promotions(root),
             targets: self.targets(root, defined),
         })
+    }
+
+    fn currency(&mut self, section: &TomlSection<'t>) -> Option<Currency> {
+        let code = section.string("currency", &mut self.problems)?;
+        let currency = Currency::of(code.get_ref());
+        if currency.is_none() {
+            let help = match Currency::of(&code.get_ref().to_uppercase()) {
+                Some(currency) => format!("did you mean `{}`?", currency.code()),
+                None => "write the three capital letters of ISO 4217, as in \"EUR\" or \"USD\"".to_owned(),
+            };
+            self.problems.add(&code.span(), format!("there is no currency {}", shorten(code.get_ref())), help);
+        }
+        currency
     }
 
     /// The event that a key names; by default the name of `[events]` that takes all of Segment's event.

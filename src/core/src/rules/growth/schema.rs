@@ -18,6 +18,9 @@ use crate::rules::schema::{DurationText, IdText};
 pub(in crate::rules) struct GrowthSchema {
     /// The time zone (IANA) of business days and hours. Default: that of the rules.
     timezone: Option<String>,
+    /// The currency of the events' amounts: an ISO 4217 code, like "EUR". Amounts are shown with its sign; nothing is converted.
+    #[schemars(extend("pattern" = "^[A-Z]{3}$"))]
+    currency: Option<String>,
     /// The time after a user's latest event from which the next one starts a session. Default: "30m".
     #[schemars(with = "Option<DurationText>")]
     session_gap: Option<()>,

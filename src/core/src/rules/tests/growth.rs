@@ -63,6 +63,8 @@ fn everything_that_is_said_is_taken() {
     "'Berlin'",
     "did you mean `Europe/Berlin`?"
 )]
+#[case("[growth]\ncurrency = 'eur'\n", "there is no currency `eur`", "'eur'", "did you mean `EUR`?")]
+#[case("[growth]\ncurrency = 'Euro'\n", "there is no currency `Euro`", "'Euro'", "three capital letters of ISO 4217")]
 #[case(
     "[growth]\norder_value = 'a..b'\n",
     "`a..b` is not a property",
@@ -138,6 +140,12 @@ fn a_mistake_is_shown_at_its_place(#[case] text: &str, #[case] message: &str, #[
     assert!(found.contains(message), "{found}");
     assert!(underlined.contains(place), "{underlined}");
     assert!(said.contains(help), "{said}");
+}
+
+#[test]
+fn a_currency_is_taken_and_none_is_assumed() {
+    let of = |more: &str| growth(&format!("[growth]\n{more}")).currency.map(crate::rules::growth::Currency::code);
+    assert_eq!((of("currency = 'CHF'\n"), of("")), (Some("CHF"), None));
 }
 
 #[test]

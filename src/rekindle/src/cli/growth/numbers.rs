@@ -11,9 +11,9 @@ use super::inputs::growth_rules;
 use crate::cli::replay_inputs::warn_of_omitted_events;
 use crate::cli::summary::{grouped, passed_over};
 use crate::cli::{CliError, load_rules, pipeline_options, warn_if_stdin_is_terminal};
-use rekindle_core::growth::report::GrowthNumbers;
-use rekindle_core::growth::{GrowthReport, Ratio};
+use rekindle_core::growth::{GrowthReport, Money, Ratio};
 use rekindle_core::partition::ExecutionPlan;
+use rekindle_core::rules::growth::amount_in_words;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::files::source::EventFiles;
 use rekindle_runtime::pipeline::PipelineOptions;
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &NumbersArgs) -> Result<(), CliError> {
             let document = NumbersDocument { report: &report, passed_over };
             serde_json::to_string(&document).map_err(GrowthCommandError::Json)?
         }
-        false => summary(&report.numbers),
+        false => summary(&report),
     };
     text.push('\n');
     std::io::stdout().lock().write_all(text.as_bytes())?;
@@ -96,13 +96,15 @@ fn rate(rate: Option<f64>) -> String {
 }
 
 /// The key figures as text.
-fn summary(numbers: &GrowthNumbers) -> String {
+fn summary(report: &GrowthReport) -> String {
+    let numbers = &report.numbers;
     let mut out = String::new();
     let mut line = |name: &str, text: String| {
         let _ = writeln!(out, "{name:<12} {text}");
     };
     let through = numbers.users.day.map_or_else(|| "no day is complete yet".to_owned(), |day| format!("through {day}"));
     line("numbers", format!("{through}, {}", numbers.timezone));
+    line("last week", report.outlook.headline.text.clone());
     if let Some(day) = numbers.days.iter().rev().find(|day| day.complete) {
         line("users", format!("{} known, {} signed up", grouped(day.known_users), grouped(day.known_sign_ups)));
         line(
@@ -133,13 +135,14 @@ fn summary(numbers: &GrowthNumbers) -> String {
     }
     if let Some(commerce) = &numbers.commerce {
         let all = &commerce.all;
+        let amount = |amount: Money| amount_in_words(numbers.currency, amount.to_number());
         line(
             "30 days",
             format!(
-                "{} orders, GMV {:.2}, AOV {}, conversion {}",
+                "{} orders, GMV {}, AOV {}, conversion {}",
                 grouped(all.orders),
-                all.gmv.to_number(),
-                all.aov.map_or_else(|| "–".to_owned(), |aov| format!("{:.2}", aov.to_number())),
+                amount(all.gmv),
+                all.aov.map_or_else(|| "–".to_owned(), amount),
                 percent(all.conversion)
             ),
         );

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::GrowthCommandError;
 use super::baskets::counter;
 use super::inputs::{GrowthInputs, growth_rules};
-use super::report_page::ReportPage;
+use super::report_page::{CampaignRow, ReportPage};
 use crate::cli::CliError;
 use crate::cli::outputs::refuse_shared_files;
 use crate::cli::summary::passed_over_in_words;
@@ -77,6 +77,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), CliError> {
         report: &report,
         change: change.as_ref(),
         baskets: counter.finish(thresholds),
+        campaigns: CampaignRow::all(rules, &pipeline.totals()),
         uplift: uplift.iter().map(|(campaign, report)| report.document(campaign, &costs)).collect(),
     };
     let html = page.html().map_err(GrowthCommandError::Page)?;

@@ -27,12 +27,14 @@ mod band;
 mod history;
 #[cfg(test)]
 mod tests;
+mod unusual;
 
 use serde::Serialize;
 
 use super::series::HourlySeries;
 use band::DeviationBand;
 use history::SeriesHistory;
+pub use unusual::{UnusualHour, UnusualHours, recent};
 
 /// Hours of a week, and of a day.
 const WEEK: usize = 168;
@@ -84,16 +86,6 @@ pub struct HourAssessment {
     pub is_slump: bool,
     /// Whether it is outside of the band, or ends a slump.
     pub is_anomaly: bool,
-}
-
-/// Assesses the last hour.
-pub fn last(series: &HourlySeries) -> HourTrend {
-    let hours = series.values.len();
-    match hours.checked_sub(1) {
-        Some(at) if hours > WARM_UP_HOURS => assess(series, at..hours).pop().map(|(_, hour)| HourTrend::Ready(hour)),
-        _ => None,
-    }
-    .unwrap_or(HourTrend::WarmingUp { hours, needed: WARM_UP_HOURS + 1 })
 }
 
 /// Assesses a range of hours of a series, without those of the warm-up. Returns each with its index.

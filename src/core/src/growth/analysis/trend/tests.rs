@@ -1,7 +1,12 @@
 //! Simulated shops of known behaviour.
 
 use super::*;
+use crate::growth::analysis::HourlyMetric;
 use crate::growth::calendar::Hour;
+
+fn last(series: &HourlySeries) -> HourTrend {
+    recent(HourlyMetric::Events, series).0
+}
 
 /// Weeks with nights, weekends and a growing level; wobbling by a fixed rule, as much as counts do.
 fn shop(weeks: usize) -> HourlySeries {
@@ -214,4 +219,35 @@ fn slump_is_three_hours_that_are_each_usual() {
     let found: Vec<(bool, bool)> =
         assess(&series, noon..noon + 4).iter().map(|(_, hour)| (hour.is_slump, hour.is_anomaly)).collect();
     assert_eq!(found, [(false, false), (false, false), (true, true), (false, false)]);
+}
+
+#[test]
+fn unusual_hours_are_those_of_the_last_fourteen_days_that_are_anomalies() {
+    let mut series = shop(10);
+    let (early, late) = (10 * WEEK - 15 * 24 + 12, 9 * WEEK + 24 + 12);
+    series.values[early] = 0.0;
+    series.values[late] = 500.0;
+    let (_, found) = recent(HourlyMetric::Orders, &series);
+    assert_eq!((found.known_hours, found.assessed_hours), (10 * WEEK, 14 * 24));
+    let hours: Vec<_> = found.hours.iter().map(|hour| (hour.hour, hour.assessment.value)).collect();
+    assert_eq!(hours, [(series.hour(late), 500.0)], "the hour of fifteen days ago is not listed");
+    let assessment = found.hours[0].assessment;
+    assert!(assessment.value > assessment.high && assessment.deviation > BAND, "{assessment:?}");
+
+    series.values.truncate(WARM_UP_HOURS);
+    let (_, early) = recent(HourlyMetric::Orders, &series);
+    assert_eq!((early.assessed_hours, early.needed_hours, early.known_hours), (0, WARM_UP_HOURS + 1, WARM_UP_HOURS));
+    assert!(early.hours.is_empty() && early.unusual == 0);
+}
+
+#[test]
+fn of_many_unusual_hours_those_furthest_out_are_listed_latest_first() {
+    let mut series = shop(10);
+    let first = 10 * WEEK - 13 * 24;
+    for at in 0..120 {
+        series.values[first + at] = 2_000.0 + at as f64;
+    }
+    let (_, found) = recent(HourlyMetric::Orders, &series);
+    assert!(found.unusual > 50 && found.hours.len() == 50, "{} of {}", found.hours.len(), found.unusual);
+    assert!(found.hours.windows(2).all(|pair| pair[0].hour > pair[1].hour), "latest first");
 }

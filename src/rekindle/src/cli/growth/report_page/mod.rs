@@ -3,11 +3,16 @@
 //! Charts are drawn in the browser by Apache ECharts 5.6.0 (the "common" build, as it is published; Apache License 2.0,
 //! `echarts.LICENSE` and `echarts.NOTICE` beside it), as SVG, so that they print sharply. The figures are embedded as JSON.
 
+use std::collections::BTreeMap;
+
+use rekindle_core::campaigns::Outcome;
 use rekindle_core::goals::UpliftDocument;
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::growth::analysis::{BasketReport, Explanation, GrowthOutlook, HourlyMetric, HourlySeries, trend};
 use rekindle_core::growth::calendar::Hour;
 use rekindle_core::growth::report::GrowthNumbers;
+use rekindle_core::rules::ruleset::{Campaign, Ruleset};
+use rekindle_runtime::pipeline::PipelineTotals;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use strum::VariantArray;
@@ -36,8 +41,33 @@ pub(super) struct ReportPage<'p> {
     pub(super) change: Option<&'p Explanation>,
     /// Of orders, and of sessions.
     pub(super) baskets: [BasketReport; 2],
+    /// All campaigns, in file order.
+    pub(super) campaigns: Vec<CampaignRow<'p>>,
     /// What campaigns brought about, in file order; only those that have goals.
     pub(super) uplift: Vec<UpliftDocument<'p>>,
+}
+
+/// A campaign, and what became of each time that it was considered.
+#[derive(Debug, Serialize)]
+pub(super) struct CampaignRow<'r> {
+    campaign: &'r str,
+    description: &'r str,
+    channel: &'r str,
+    /// How often it was decided so, by outcome, without those that never came.
+    outcomes: BTreeMap<&'static str, u64>,
+}
+
+impl CampaignRow<'_> {
+    pub(super) fn all<'r>(rules: &'r Ruleset, totals: &PipelineTotals) -> Vec<CampaignRow<'r>> {
+        let counts = rules.campaigns.iter().zip(&totals.counts.decisions);
+        let row = |(campaign, counts): (&'r Campaign, &[u64; Outcome::NAMES.len()])| CampaignRow {
+            campaign: &campaign.id,
+            description: &campaign.description,
+            channel: &campaign.channel,
+            outcomes: Outcome::NAMES.into_iter().zip(*counts).filter(|(_, count)| *count > 0).collect(),
+        };
+        counts.map(row).collect()
+    }
 }
 
 /// The data that is embedded in the page, as the script expects it.
@@ -50,6 +80,7 @@ struct PageData<'d> {
     trends: Vec<TrendHours>,
     moved: Option<&'d Explanation>,
     baskets: Vec<BasketReport>,
+    campaigns: &'d [CampaignRow<'d>],
     uplift: &'d [UpliftDocument<'d>],
 }
 
@@ -99,6 +130,7 @@ impl ReportPage<'_> {
             trends,
             moved: self.change,
             baskets,
+            campaigns: &self.campaigns,
             uplift: &self.uplift,
         })?)
     }
