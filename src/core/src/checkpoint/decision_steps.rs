@@ -6,11 +6,11 @@ use super::error::CodecError;
 use super::wire::{CborReader, CborWriter};
 use crate::campaigns::{BudgetStanding, DecisionStep};
 use crate::points::{Points, PointsBalance};
-use crate::rules::ruleset::{BudgetId, Campaign, Cap, LedgerId, QuietHours, Ruleset};
+use crate::rules::ruleset::{BudgetId, Campaign, Cap, LedgerId, PurposeId, QuietHours, Ruleset};
 
 pub(super) fn write(rules: &Ruleset, campaign: &Campaign, step: &DecisionStep, writer: &mut CborWriter) {
     let numbers = match step {
-        DecisionStep::Trigger { .. } | DecisionStep::Condition { .. } => 1,
+        DecisionStep::Trigger { .. } | DecisionStep::Condition { .. } | DecisionStep::Consent { .. } => 1,
         DecisionStep::Price { .. } => 3,
         DecisionStep::QuietHours { .. } | DecisionStep::Pending { .. } => 4,
         DecisionStep::Cap { .. } | DecisionStep::Budget(_) => 5,
@@ -20,6 +20,9 @@ pub(super) fn write(rules: &Ruleset, campaign: &Campaign, step: &DecisionStep, w
     writer.str(step.name());
     match step {
         DecisionStep::Trigger { holds } | DecisionStep::Condition { holds, explained: _ } => writer.bool(*holds),
+        DecisionStep::Consent { lacks } => {
+            writer.optional_str(lacks.map(|purpose| rules.purposes[usize::from(purpose.0)].name.as_str()));
+        }
         DecisionStep::Age { since, expires } => {
             writer.timestamp(*since);
             writer.i64(expires.0);
@@ -94,6 +97,12 @@ pub(super) fn read(
     let step = match (reader.text("the name of a step")?, fields) {
         ("trigger", 2) => DecisionStep::Trigger { holds: reader.bool("whether a trigger holds")? },
         ("if", 2) => DecisionStep::Condition { holds: reader.bool("whether a condition holds")?, explained: None },
+        ("needs", 2) => {
+            let name = reader.optional_text("what is lacking")?;
+            let lacks = name.map(|name| id_of(&rules.purposes, |purpose| &purpose.name, name).map(PurposeId));
+            let Some(lacks) = lacks.map_or(Some(None), |known| known.map(Some)) else { return Ok(None) };
+            DecisionStep::Consent { lacks }
+        }
         ("expires", 3) => DecisionStep::Age {
             since: reader.time("since when something waits")?,
             expires: reader.span("how long it may")?,

@@ -165,6 +165,7 @@ fn read_outcome(campaign: Option<&Campaign>, reader: &mut CborReader<'_>) -> Res
 fn plain_outcome(name: &str) -> Option<Outcome> {
     let plain = [
         Outcome::TooLate,
+        Outcome::NoConsent,
         Outcome::Condition,
         Outcome::MaxPerUser,
         Outcome::MaxPerKey,

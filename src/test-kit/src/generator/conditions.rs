@@ -132,7 +132,13 @@ impl Vocabulary<'_> {
 
     fn fill(&self, choices: &[u8]) -> String {
         let mut picks = Picks::new(choices);
-        let template = picks.pick(&self.templates());
+        let is_of_event = matches!(self.place, ConditionPlace::Filter { .. });
+        // Here and there, by a choice that seldom fills a blank.
+        let asks_consent = choices.last().is_some_and(|choice| choice % 24 == 23) && !is_of_event;
+        let template = match asks_consent {
+            true => picks.pick(templates::CONSENT_TEMPLATES),
+            false => picks.pick(&self.templates()),
+        };
         let needs = |blank: &str, ids: Vec<Option<String>>| template.contains(blank) && ids.iter().all(Option::is_none);
         if needs("{segment}", self.askable_segments())
             || needs("{keyed}", self.keyed_segments())
@@ -181,6 +187,7 @@ impl Vocabulary<'_> {
             "valued" => return format!("'{}'", choose(&self.valued_models(), picks)),
             "probability" => pools::PROBABILITIES,
             "purchases" => pools::PURCHASES,
+            "purpose" => pools::PURPOSES,
             "integer" => pools::INTEGERS,
             "double" => pools::DOUBLES,
             "number" => pools::NUMBER_PROPERTIES,

@@ -154,6 +154,15 @@ pub(crate) const CALENDAR_TEMPLATES: &[&str] = &[
     "anniversary(traits.{moment})",
 ];
 
+/// What is asked about consent.
+pub(crate) const CONSENT_TEMPLATES: &[&str] = &[
+    "consent({purpose})",
+    "consent({purpose}) && total({name}) >= {integer}",
+    "consent({purpose}) != consent({purpose})",
+    "!consent({purpose})",
+    "consent({purpose}) == false",
+];
+
 /// What is asked about points.
 pub(crate) const POINTS_TEMPLATES: &[&str] = &[
     "balance({ledger}) {comparison} {points}",

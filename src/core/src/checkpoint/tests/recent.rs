@@ -8,7 +8,7 @@ use crate::decimal::Decimal;
 use crate::partition::{Cause, DecisionOutput, Output, OutputKind};
 use crate::points::{Points, PointsBalance};
 use crate::rules::ruleset::{
-    BudgetId, CampaignId, CampaignTrigger, LedgerId, NameId, QuietHours, SegmentId, TransitionKind,
+    BudgetId, CampaignId, CampaignTrigger, LedgerId, NameId, PurposeId, QuietHours, SegmentId, TransitionKind,
 };
 use crate::time::Span;
 
@@ -40,6 +40,12 @@ id = "coupon"
 on = "event:want"
 channel = "push"
 
+[[campaigns]]
+id = "wary"
+on = "enter:active"
+channel = "email"
+needs = ["marketing", "ads"]
+
 [[caps]]
 max = 3
 per = "1d"
@@ -70,6 +76,8 @@ fn steps() -> Vec<DecisionStep> {
         DecisionStep::Trigger { holds: true },
         DecisionStep::Age { since: at, expires: span },
         DecisionStep::Condition { holds: false, explained: None },
+        DecisionStep::Consent { lacks: None },
+        DecisionStep::Consent { lacks: Some(PurposeId(1)) },
         DecisionStep::MaxPerUser { fired: 1, max: 2 },
         DecisionStep::MaxPerKey { fired: 3, max: 3 },
         DecisionStep::Cooldown { last: None, cooldown: span },
@@ -111,6 +119,7 @@ fn decisions() -> Vec<Output> {
     let event = |id: Option<&str>| Cause::Event(id.map(Arc::from));
     let outcomes = [
         (Outcome::TooLate, Cause::Time),
+        (Outcome::NoConsent, Cause::Time),
         (Outcome::Condition, event(Some("m1"))),
         (Outcome::MaxPerUser, event(None)),
         (Outcome::MaxPerKey, Cause::Ttl),

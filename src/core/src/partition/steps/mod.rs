@@ -10,12 +10,14 @@ mod keys;
 pub(super) mod matches;
 mod merging;
 mod points;
+pub(super) mod sharing;
 
 use std::sync::Arc;
 
 use super::beats::AskTicket;
+use super::counters::PartitionCounters;
 use super::departures::SegmentDeparture;
-use super::io::{Cause, ExpiredUser, PartitionCounters};
+use super::io::{Cause, ExpiredUser};
 use super::recorder::EventRecorder;
 use super::{ExecutionPlan, User};
 use crate::budgets::TimedBudgetChange;
