@@ -28,6 +28,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("rules", &["time", "decimal", "json", "event", "diagnostics", "document", "value", "models", "features"]),
     ("points", &["time", "decimal", "encoding", "value", "rules"]),
     ("partners", &["secret", "encoding", "rules"]),
+    ("picks", &["time", "features", "rules"]),
     ("decode", &["time", "decimal", "json", "event", "rules"]),
     ("identity", &["time", "event"]),
     ("route", &[]),

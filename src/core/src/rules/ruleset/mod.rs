@@ -19,6 +19,7 @@ mod model;
 mod moving_term;
 mod partner;
 mod per;
+mod pick_list;
 mod projection;
 mod term;
 
@@ -34,6 +35,7 @@ pub use moving_term::{MovingTerm, MovingTermStep};
 pub(in crate::rules) use partner::purpose_mistake;
 pub use partner::{Partner, PartnerId, Purpose, PurposeId};
 pub use per::{PerId, PerKey};
+pub use pick_list::{PickInterval, PickItemField, PickKind, PickList, PickListId, PickSource};
 pub use projection::{ArrayProjection, Projection};
 pub use term::Term;
 
