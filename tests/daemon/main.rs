@@ -5,6 +5,7 @@
 //! broker's clock does, instants are compared to the millisecond. Speed is printed and never asserted.
 
 mod access;
+mod backtest;
 mod coupons;
 mod delivery;
 mod ending;

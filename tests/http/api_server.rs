@@ -12,8 +12,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rekindle::api::{ApiServices, Routes, RulesProvider};
-use rekindle::api::{ForgetError, ForgetRequests, LoggedPosition, MetricsCache};
-use rekindle::api::{HistoryRequests, HistoryUnavailable, LoggedStory, StoryRequest};
+use rekindle::api::{ForgetError, ForgetRequests, LoggedPosition, MetricsCache, NoHistory};
 use rekindle::metrics::ExpositionFormat;
 use rekindle::reload::{ActiveRules, FromLogEnd, FromLogReload, ReloadError, ReloadOutcome};
 use rekindle_core::campaigns::StepRecording;
@@ -30,6 +29,8 @@ use rekindle_settings::HttpSettings;
 use rekindle_web::HttpServer;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
+
+use crate::past_log::{FedLog, backtests};
 
 pub(crate) const RULES: &str = r#"
 [events]
@@ -69,6 +70,7 @@ pub(crate) struct Api {
     pub(crate) health: Health,
     pub(crate) rules: Arc<RulesFile>,
     pub(crate) log: Arc<Log>,
+    pub(crate) past: Arc<FedLog>,
     pub(crate) live: EngineHandle,
     pub(crate) scrapes: Arc<Scrapes>,
     pub(crate) serving: Option<std::thread::JoinHandle<()>>,
@@ -142,24 +144,21 @@ impl ForgetRequests for Log {
     }
 }
 
-/// The log of this server is not kept.
-impl HistoryRequests for Log {
-    fn story(&self, _: StoryRequest) -> BoxFuture<'_, Result<LoggedStory, HistoryUnavailable>> {
-        async { Err(HistoryUnavailable::NoLog) }.boxed()
-    }
-}
-
 impl RulesProvider for RulesFile {
     fn active(&self) -> ActiveRules {
         assert!(!self.broken.load(Ordering::Relaxed), "broken for a test");
         self.loaded.lock().expect("not poisoned").clone()
     }
 
+    fn read(&self, _: bool) -> BoxFuture<'_, Result<String, ReloadError>> {
+        let unreadable = |source| ReloadError::Unreadable { path: self.path.clone(), source };
+        std::future::ready(fs::read_to_string(&self.path).map_err(unreadable)).boxed()
+    }
+
     fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
         async move {
             tokio::time::sleep(Duration::from_millis(self.delay_ms.load(Ordering::Relaxed))).await;
-            let text = fs::read_to_string(&self.path)
-                .map_err(|source| ReloadError::Unreadable { path: self.path.clone(), source })?;
+            let text = self.read(allow_empty).await?;
             let rules = rules::compile(&text).map_err(|problems| {
                 let (path, text) = ("rules.toml".into(), text.clone());
                 ReloadError::Mistakes { path, text, problems }
@@ -174,8 +173,8 @@ impl RulesProvider for RulesFile {
                 .live
                 .change_rules(Arc::new(ExecutionPlan::new(rules)), Box::new(|_| async { Ok(1) }.boxed()))
                 .await?;
-            let version = rules_activation.rules.clone();
-            let loaded = ActiveRules { version, path: self.path.clone(), since: START, text };
+            let (version, path) = (rules_activation.rules.clone(), self.path.clone());
+            let loaded = ActiveRules { version, path, since: START, text };
             *self.loaded.lock().expect("not poisoned") = loaded;
             let new = vec![ColdStart {
                 what: "total(view)".to_owned(),
@@ -214,7 +213,7 @@ impl RulesProvider for RulesFile {
 }
 
 impl Api {
-    /// On a port of its own, with these settings otherwise.
+    /// On a port of its own.
     pub(crate) fn start(settings: &HttpSettings) -> Api {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let folder = tempfile::tempdir().expect("a folder");
@@ -223,10 +222,11 @@ impl Api {
         let compiled = rules::compile(RULES).expect("no mistake");
         let loaded =
             ActiveRules { version: compiled.version.clone(), path: path.clone(), since: START, text: RULES.to_owned() };
+        let (plan, past) = (Arc::new(ExecutionPlan::new(compiled)), Arc::default());
         // As `run` has them.
         let decision_steps = StepRecording::Numbers;
         let options = PipelineOptions { workers: 1, partitions: 2, decision_steps, ..PipelineOptions::default() };
-        let pipeline = Pipeline::new(Arc::new(ExecutionPlan::new(compiled)), options).expect("threads start");
+        let pipeline = Pipeline::new(plan, options.clone()).expect("threads start");
         let mut ends =
             live::start(pipeline, live::EngineStart::default(), runtime.handle().clone()).expect("a thread starts");
         runtime.block_on(ends.live.recover(live::Recovery::default())).expect("the engine runs");
@@ -251,7 +251,8 @@ impl Api {
             health: health.clone(),
             rules: Arc::<RulesFile>::clone(&rules),
             forget: Arc::<Log>::clone(&log),
-            history: Arc::<Log>::clone(&log),
+            history: Arc::new(NoHistory),
+            backtests: backtests(&live, options, &past),
             started: Instant::now(),
             clock: None,
         };
@@ -271,6 +272,7 @@ impl Api {
             health,
             rules,
             log,
+            past,
             live,
             scrapes,
             serving: Some(serving),
@@ -289,9 +291,10 @@ impl Api {
             kind: RecordKind::Events,
             lines: Bytes::from(line.clone()),
         };
-        let before = self.taken_in();
-        let batches = self.batches.as_ref().expect("the source has not ended");
-        batches.blocking_send(lines.iter().enumerate().map(message).collect()).expect("the engine runs");
+        let (before, batches) = (self.taken_in(), self.batches.as_ref().expect("the source has not ended"));
+        let records: Vec<LogRecord> = lines.iter().enumerate().map(message).collect();
+        self.past.add(&records);
+        batches.blocking_send(records).expect("the engine runs");
         let started = Instant::now();
         while self.taken_in() < before + lines.len() as u64 {
             assert!(started.elapsed() < Duration::from_secs(10), "the engine takes nothing in");

@@ -8,4 +8,5 @@ mod first_day;
 mod full_page;
 mod growth_series;
 mod metrics;
+mod past_log;
 mod prometheus;

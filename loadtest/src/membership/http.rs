@@ -13,6 +13,7 @@ use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rekindle::api::{ApiServices, ForgetError, ForgetRequests, LoggedPosition, MetricsCache, Routes, RulesProvider};
+use rekindle::backtests::Backtests;
 use rekindle::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
@@ -40,6 +41,10 @@ struct UnsupportedServices;
 impl RulesProvider for UnsupportedServices {
     fn active(&self) -> ActiveRules {
         ActiveRules { version: String::new(), path: PathBuf::new(), since: Timestamp(0), text: String::new() }
+    }
+
+    fn read(&self, _: bool) -> BoxFuture<'_, Result<String, ReloadError>> {
+        async { Err(ReloadError::NoLog) }.boxed()
     }
 
     fn reload(&self, _: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
@@ -73,6 +78,7 @@ pub(super) async fn serve(live: EngineHandle) -> Result<ServedApi, Error> {
     let server = server.map_err(|error| Error::Unreadable(error.to_string()))?;
     let address = server.address();
     let services = ApiServices {
+        backtests: Arc::new(Backtests::without_log(live.clone())),
         live,
         health: Health::default(),
         rules: Arc::new(UnsupportedServices),

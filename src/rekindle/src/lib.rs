@@ -17,6 +17,7 @@
 //! A crate imports only crates above it in this table. `docs/architecture.md` is the map of the code.
 
 pub mod api;
+pub mod backtests;
 pub mod cli;
 mod collecting;
 pub mod daemon;

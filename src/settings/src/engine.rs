@@ -51,6 +51,13 @@ pub struct EngineSettings {
     /// How much of one core that second engine may use, in percent; 1 to 100.
     #[schemars(range(min = 1, max = 100))]
     pub reload_share: u8,
+    /// The most bytes that the state of the engines may take which try rules on the log (`POST /v1/rules/backtest`): two, beside the
+    /// live one.
+    #[schemars(range(min = 1_048_576, max = 1_099_511_627_776i64))]
+    pub backtest_memory: u64,
+    /// How much of one core they may use, in percent; 1 to 100.
+    #[schemars(range(min = 1, max = 100))]
+    pub backtest_share: u8,
     /// The secret that draws of campaigns (`chance`) depend on: the file that holds it, or REKINDLE_ENGINE_SECRET in the
     /// environment. It is read at the start only, and stays the same as long as the checkpoints do. Without one, draws can be
     /// foreseen.
@@ -62,7 +69,7 @@ pub struct EngineSettings {
 pub const SECRET_FILE: &str = "the secret file";
 
 /// Keys of `[engine]`.
-pub(super) const KEYS: [SettingKey; 12] = [
+pub(super) const KEYS: [SettingKey; 14] = [
     ("rules", SettingKind::Text),
     ("max_disorder", SettingKind::Text),
     ("state_ttl", SettingKind::Text),
@@ -74,6 +81,8 @@ pub(super) const KEYS: [SettingKey; 12] = [
     ("unseen_after", SettingKind::Text),
     ("reload_memory", SettingKind::Number),
     ("reload_share", SettingKind::Number),
+    ("backtest_memory", SettingKind::Number),
+    ("backtest_share", SettingKind::Number),
     ("secret_file", SettingKind::Text),
 ];
 /// The largest `max_disorder`.
@@ -95,6 +104,8 @@ impl Default for EngineSettings {
             unseen_after: Span(3_600_000),
             reload_memory: 4 << 30,
             reload_share: 50,
+            backtest_memory: 4 << 30,
+            backtest_share: 50,
             secret: None,
         }
     }
@@ -139,6 +150,8 @@ impl EngineSettings {
         set(&mut self.unseen_after, unseen_after(section, reader));
         set(&mut self.reload_memory, reader.number(section, "reload_memory", 1_048_576..=1_099_511_627_776));
         set(&mut self.reload_share, reader.number(section, "reload_share", 1..=100));
+        set(&mut self.backtest_memory, reader.number(section, "backtest_memory", 1_048_576..=1_099_511_627_776));
+        set(&mut self.backtest_share, reader.number(section, "backtest_share", 1..=100));
         self.secret = reader.secret(("engine", section), "secret", SECRET_FILE).map(|(secret, _)| secret);
     }
 }

@@ -58,9 +58,10 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// Every module that can be named: a misspelt one would silence its lines.
-const TARGETS: [&str; 82] = [
+const TARGETS: [&str; 83] = [
     "rekindle",
     "rekindle::api",
+    "rekindle::backtests",
     "rekindle::cli",
     "rekindle::collecting",
     "rekindle::daemon",

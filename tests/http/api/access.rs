@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
-use rekindle::api::{ApiError, ApiServices, MetricsCache, Routes};
+use rekindle::api::{ApiError, ApiServices, MetricsCache, NoHistory, Routes};
+use rekindle::backtests::Backtests;
 use rekindle_settings::{HttpSettings, Secret};
 
 use super::{TOKEN, open, with_token};
@@ -137,7 +139,8 @@ fn services(api: &Api) -> ApiServices {
         health: api.health.clone(),
         rules: api.rules.clone(),
         forget: api.log.clone(),
-        history: api.log.clone(),
+        history: Arc::new(NoHistory),
+        backtests: Arc::new(Backtests::without_log(api.live.clone())),
         started: Instant::now(),
         clock: None,
     }

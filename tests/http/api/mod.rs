@@ -1,6 +1,7 @@
 //! The API, as its clients see it.
 
 mod access;
+mod backtest;
 mod budgets;
 mod connections;
 mod console;

@@ -14,6 +14,7 @@
 //! Deliberately absent: TLS (a proxy's job), HTTP/2, CORS, and any change of a user other than through the log.
 
 mod access;
+mod backtest;
 mod budgets;
 mod campaigns;
 mod console;

@@ -10,7 +10,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
 use super::access::{self, ApiAccess};
-use super::{budgets, campaigns, explain, forget, from_log, growth, live, observe, problem, rules, rules_check};
+use super::{
+    backtest, budgets, campaigns, explain, forget, from_log, growth, live, observe, problem, rules, rules_check,
+};
 use super::{search, segment_history, segments, session, stats, timeline, uplift, users};
 
 /// Where the document is.
@@ -56,6 +58,9 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         stats::stats,
         growth::growth,
         growth::one_kind,
+        backtest::begin,
+        backtest::backtest,
+        backtest::cancel,
         rules::rules,
         rules::reload,
         from_log::from_log,

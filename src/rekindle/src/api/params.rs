@@ -239,6 +239,8 @@ pub(super) struct ReloadOptions {
     pub(super) allow_empty: bool,
     /// With the state that they would have had all along.
     pub(super) from_log: bool,
+    /// They do not: what they would have done is found out.
+    pub(super) dry_run: bool,
 }
 
 #[derive(Deserialize)]
@@ -246,6 +248,7 @@ pub(super) struct ReloadOptions {
 struct ReloadQuery {
     allow_empty: Option<String>,
     from: Option<String>,
+    dry_run: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for ReloadOptions {
@@ -253,16 +256,19 @@ impl<S: Send + Sync> FromRequestParts<S> for ReloadOptions {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<ReloadOptions, ProblemDocument> {
         let text: ReloadQuery = query(parts, state).await?;
-        let allow_empty = match text.allow_empty.as_deref() {
-            None | Some("false") => false,
-            Some("" | "true") => true,
-            Some(_) => {
-                return Err(ProblemDocument::bad_request("`allow_empty` must be true or false; alone it says true"));
-            }
+        let flag = |name: &str, text: Option<&str>| match text {
+            None | Some("false") => Ok(false),
+            Some("" | "true") => Ok(true),
+            Some(_) => Err(ProblemDocument::bad_request(format!("`{name}` must be true or false; alone it says true"))),
         };
+        let allow_empty = flag("allow_empty", text.allow_empty.as_deref())?;
+        let dry_run = flag("dry_run", text.dry_run.as_deref())?;
         match text.from.as_deref() {
-            None => Ok(ReloadOptions { allow_empty, from_log: false }),
-            Some("log") => Ok(ReloadOptions { allow_empty, from_log: true }),
+            None if dry_run => {
+                Err(ProblemDocument::bad_request("`dry_run` needs `from=log`: what is to be tried is the log"))
+            }
+            None => Ok(ReloadOptions { allow_empty, from_log: false, dry_run }),
+            Some("log") => Ok(ReloadOptions { allow_empty, from_log: true, dry_run }),
             Some(_) => Err(ProblemDocument::bad_request("`from` can be `log` only")),
         }
     }

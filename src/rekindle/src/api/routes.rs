@@ -18,9 +18,11 @@ use super::observe::{self, MetricsCache};
 use super::problem::ProblemDocument;
 use super::rules::{self, RulesProvider};
 use super::{
-    budgets, campaigns, console, explain, from_log, growth, live, openapi, problem, roles, rules_check, search,
+    backtest, budgets, campaigns, console, explain, from_log, growth, live, openapi, problem, roles, rules_check,
+    search,
 };
 use super::{segment_history, segments, session, stats, timeline, uplift, users};
+use crate::backtests::Backtests;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::EngineHandle;
@@ -39,6 +41,8 @@ pub struct ApiServices {
     pub forget: Arc<dyn ForgetRequests>,
     /// What the log says of one user.
     pub history: Arc<dyn HistoryRequests>,
+    /// Rules tried on the log.
+    pub backtests: Arc<Backtests>,
     /// When it started.
     pub started: Instant,
     /// The clock that the log's time is that of; `None`: the log's time is its own.
@@ -143,7 +147,7 @@ impl fmt::Debug for Routes {
 }
 
 /// The routes of the API, which are answered within limits.
-pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 19] {
+pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 21] {
     [
         ("/v1/users", get(search::search)),
         ("/v1/users/{id}", get(users::user).delete(forget::forget)),
@@ -161,6 +165,8 @@ pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 19] {
         ("/v1/growth/{kind}", get(growth::one_kind)),
         ("/v1/rules", get(rules::rules)),
         ("/v1/rules/reload", post(rules::reload).get(from_log::from_log).delete(from_log::cancel)),
+        ("/v1/rules/backtest", post(backtest::begin)),
+        ("/v1/rules/backtest/{id}", get(backtest::backtest).delete(backtest::cancel)),
         ("/v1/rules/check", post(rules_check::check)),
         ("/v1/rules/reference", get(rules_check::rules_reference)),
         ("/v1/live", get(live::live)),

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::backtest::{self, BacktestResponse};
 use super::from_log::FromLogResponse;
 use super::params::ReloadOptions;
 use super::problem::{ProblemDocument, document};
@@ -19,11 +20,15 @@ use rekindle_core::checkpoint::ColdStart;
 use rekindle_core::diagnostics;
 use rekindle_core::diagnostics::Diagnostic;
 use rekindle_core::time::Timestamp;
+use rekindle_runtime::backtest::BacktestPeriod;
 
 /// Provides the rules in force, and reloads them.
 pub trait RulesProvider: Send + Sync + 'static {
     /// The rules in force.
     fn active(&self) -> ActiveRules;
+
+    /// Reads the rules file, whose rules may take effect, and changes nothing.
+    fn read(&self, allow_empty: bool) -> BoxFuture<'_, Result<String, ReloadError>>;
 
     /// Reads the rules file and lets it take effect between two events. If that fails, nothing changes; rules from which all
     /// events, segments or campaigns are gone are refused unless `allow_empty`. Concurrent reloads are served one by one.
@@ -140,6 +145,15 @@ pub(super) struct RulesErrorsResponse {
     rendered: String,
 }
 
+/// What an answer is while the log is read: for a reload, or for a dry run.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes the two kinds of answers")]
+enum LogIsRead {
+    Reload(FromLogResponse),
+    DryRun(BacktestResponse),
+}
+
 /// The rules that run, with their text
 #[utoipa::path(get, path = "/v1/rules", tag = "engine", responses(
     (status = 200, description = "The rules", body = RulesResponse)
@@ -157,21 +171,29 @@ pub(super) async fn rules(State(services): State<Arc<ApiServices>>) -> Json<Rule
 ///
 /// With `from=log` the log is read under the rules first, as far back as the stream reaches, beside the live engine; they take effect
 /// when all of it is read, with the state that they would have had all along. The answer comes when that has begun.
+///
+/// With `from=log&dry_run=true` nothing changes: the rules of the file are tried on the log against those in force, as by
+/// `POST /v1/rules/backtest`, and `GET /v1/rules/backtest/{id}` has the result in the end.
 #[utoipa::path(post, path = "/v1/rules/reload", tag = "engine", params(
     ("from" = Option<String>, Query, description = "`log`: with the state that the rules would have had all along"),
+    ("dry_run" = Option<String>, Query, description = "`true` (which it says alone, too) or `false`: with `from=log`, only find out what the rules would have done"),
     ("allow_empty" = Option<String>, Query, description = "`true` (which it says alone, too) or `false`: also rules from which all events, segments or campaigns are gone: else such a file counts as cut short")
 ), responses(
     (status = 200, description = "They took effect, or are those in use", body = ReloadResponse),
-    (status = 202, description = "The log is being read for it", body = FromLogResponse),
+    (status = 202, description = "The log is being read for it", body = inline(LogIsRead)),
     (status = 400, description = "The query asks for something else", body = ProblemDocument, content_type = "application/problem+json"),
-    (status = 409, description = "The log is being read for another reload, or there is no log; nothing changed", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 409, description = "The log is being read for another reload or backtest, or there is no log; nothing changed", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 422, description = "The file has mistakes, or was cut short; nothing changed", body = RulesErrorsResponse, content_type = "application/problem+json"),
     (status = 503, description = "The file can't be read, or the engine does not answer; nothing changed", body = ProblemDocument, content_type = "application/problem+json")
 ))]
 pub(super) async fn reload(
     State(services): State<Arc<ApiServices>>,
-    ReloadOptions { allow_empty, from_log }: ReloadOptions,
+    ReloadOptions { allow_empty, from_log, dry_run }: ReloadOptions,
 ) -> Result<Response, Response> {
+    if dry_run {
+        let text = services.rules.read(allow_empty).await.map_err(rejected)?;
+        return backtest::begun(services, text, BacktestPeriod::default()).await;
+    }
     if from_log {
         let began = tokio::spawn(async move { services.rules.reload_from_log(allow_empty).await });
         return match began.await {
@@ -206,21 +228,25 @@ fn failed_unexpectedly() -> Response {
     ProblemDocument::new(StatusCode::INTERNAL_SERVER_ERROR, "the reload failed unexpectedly").into_response()
 }
 
+/// Says what is wrong with a text of rules, under this name.
+pub(super) fn mistakes(detail: &str, name: &str, text: &str, problems: &[Diagnostic]) -> Response {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    let shown = problems.iter().take(diagnostics::SHOWN_MAX);
+    let response = RulesErrorsResponse {
+        problem: ProblemDocument::new(status, detail),
+        count: problems.len(),
+        problems: shown.map(|problem| RulesProblem::new(text, problem)).collect(),
+        rendered: diagnostics::render(name, text, problems, false),
+    };
+    document(status, &response)
+}
+
 fn rejected(error: ReloadError) -> Response {
     let status = StatusCode::UNPROCESSABLE_ENTITY;
     match error {
         ReloadError::Mistakes { path, text, problems } => {
-            let problem = ProblemDocument::new(status, "the rules were not changed, because the file has mistakes");
-            let shown = problems.iter().take(diagnostics::SHOWN_MAX);
-            document(
-                status,
-                &RulesErrorsResponse {
-                    problem,
-                    count: problems.len(),
-                    problems: shown.map(|problem| RulesProblem::new(&text, problem)).collect(),
-                    rendered: diagnostics::render(&path.display().to_string(), &text, &problems, false),
-                },
-            )
+            let detail = "the rules were not changed, because the file has mistakes";
+            mistakes(detail, &path.display().to_string(), &text, &problems)
         }
         error @ ReloadError::Emptied { .. } => {
             let problem = ProblemDocument::new(status, error.to_string());

@@ -1,6 +1,7 @@
 //! `rekindle demo`: a simulated storefront, the real engine, no server.
 
 mod browser;
+mod event_log;
 mod rules;
 mod screen;
 #[cfg(test)]
@@ -21,7 +22,9 @@ use super::load::{FileLoadError, load_settled_rules};
 use super::secret::LoadedSecret;
 use super::summary::{RunInfo, Summary};
 use crate::api::{ApiServices, MetricsCache, Routes};
+use crate::backtests::{Backtests, backtest_limits};
 use crate::metrics::{MetricsPage, MetricsRegistry};
+use event_log::{DemoEventLog, DemoLogs};
 use rekindle_core::budgets::BudgetBook;
 use rekindle_core::campaigns::{Outcome, StepRecording};
 use rekindle_core::goals::UpliftCounts;
@@ -34,7 +37,7 @@ use rekindle_runtime::health::Health;
 use rekindle_runtime::live::{EngineHandle, SteppedEngine};
 use rekindle_runtime::log::RecordKind;
 use rekindle_runtime::pipeline::{InputEntry, Pipeline, PipelineOptions, PipelineTotals};
-use rekindle_settings::{HttpSettings, Secret};
+use rekindle_settings::{EngineSettings, HttpSettings, Secret};
 use rekindle_simulator::messages::{MessageCoupon, STEP_MAX, ShopMessage};
 use rekindle_simulator::{Simulator, SimulatorOptions};
 use rekindle_web::{BindError, HttpServer};
@@ -122,7 +125,10 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
     let plan = Arc::new(ExecutionPlan::new(rules));
     let board = Arc::new(DemoMetrics::default());
     let (live, demo) = Demo::open(args, plan, Arc::clone(&board))?;
+    let (options, limits) = (demo.options.clone(), backtest_limits(&EngineSettings::default()));
+    let logs = Arc::new(DemoLogs(Arc::clone(&demo.log)));
     let services = ApiServices {
+        backtests: Arc::new(Backtests::new(live.clone(), options, limits, logs)),
         rules: Arc::new(DemoRules::new(live.clone(), args.rules.clone(), text)),
         live,
         health: Health::default(),
@@ -219,6 +225,10 @@ struct Demo {
     forget: Arc<DemoForgetRequests>,
     board: Arc<DemoMetrics>,
     lines: Vec<u8>,
+    /// The events so far, for trying rules on them.
+    log: Arc<DemoEventLog>,
+    /// How the engine computes.
+    options: PipelineOptions,
     /// Where the events are written to as well.
     events: Option<OutputFile>,
     /// How much virtual time passes at once after the history. Shoppers react to what the engine decided in earlier steps:
@@ -236,15 +246,16 @@ impl Demo {
         let secret = LoadedSecret::of_command(args.secret_file.clone().map(Secret::File).as_ref())?;
         // The console shows what became of each campaign, step by step, as the daemon's does.
         let decision_steps = StepRecording::Numbers;
-        let pipeline = Pipeline::new(plan, PipelineOptions { secret, decision_steps, ..PipelineOptions::default() })?;
-        let options = SimulatorOptions { seed: args.seed, shoppers: args.shoppers, start: OPENING };
+        let options = PipelineOptions { secret, decision_steps, ..PipelineOptions::default() };
+        let pipeline = Pipeline::new(plan, options.clone())?;
+        let shop = SimulatorOptions { seed: args.seed, shoppers: args.shoppers, start: OPENING };
         let frames_per_second = 1_000 / FRAME_INTERVAL.as_millis() as i64;
         let step = Span((args.speed.0 / frames_per_second).clamp(1, STEP_MAX.0));
         let events = args.events.as_deref().map(|path| OutputFile::create("the events", Some(path))).transpose()?;
-        let simulator = Simulator::new(options);
+        let simulator = Simulator::new(shop);
         let (live, engine) = SteppedEngine::new(pipeline);
-        let (forget, lines) = (Arc::default(), Vec::new());
-        Ok((live, Demo { simulator, engine, forget, board, lines, events, step, now: OPENING }))
+        let (forget, log, lines) = (Arc::default(), Arc::default(), Vec::new());
+        Ok((live, Demo { simulator, engine, forget, board, lines, log, options, events, step, now: OPENING }))
     }
 
     fn run(mut self, args: &DemoArgs, address: SocketAddr, stop: &AtomicBool) -> Result<(), CliError> {
@@ -325,6 +336,8 @@ impl Demo {
             events.write(|file| file.write_all(&self.lines))?;
         }
         let forget = self.forget.take();
+        self.log.add(RecordKind::Events, &self.lines, self.now);
+        self.log.add(RecordKind::Forget, &forget, self.now);
         let entry = |kind, lines| InputEntry { kind, lines, received: None, is_whole: false };
         let mut entries = vec![entry(RecordKind::Events, self.lines.as_slice())];
         entries.extend((!forget.is_empty()).then(|| entry(RecordKind::Forget, forget.as_slice())));

@@ -5,27 +5,41 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::Response;
 
+use super::backtest::{self, EXPLAIN_REQUEST};
 use super::{CliError, terminal};
+use rekindle_core::json::JsonText;
+use rekindle_runtime::backtest::BacktestReport;
 
 /// How often a reload from the log is asked how far it is.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// How long the daemon may take to answer: an ordinary reload evaluates all users first.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// The longest answer: the result of a dry run.
+const ANSWER_BYTES_MAX: u64 = 128 << 20;
+
 /// Make a running daemon reload its rules file
 ///
 /// With --from-log the new rules are run over the stream first, as far back as it reaches, beside the live engine; they take effect
 /// when all of it is read, with the state that they would have had all along. The command waits for that; ending it ends nothing
-/// else. What changes by the rules sets off no campaign. If a reload fails, nothing has changed.
+/// else. What changes by the rules sets off no campaign. If a reload fails, nothing has changed. With --dry-run too, nothing changes:
+/// it is a backtest of the file's rules against those in force.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ReloadArgs {
     /// Read the log under the rules first, so that they know the past
     #[arg(long)]
     from_log: bool,
+    /// With --from-log: change nothing, and say what the rules of the file would have done with the log, against those in force
+    #[arg(long, requires = "from_log")]
+    dry_run: bool,
+    /// With --dry-run: print one JSON object
+    #[arg(long, requires = "dry_run")]
+    json: bool,
     /// Cancel the reload from the log that is running
     #[arg(long, conflicts_with_all = ["from_log", "allow_empty"])]
     cancel: bool,
@@ -73,6 +87,9 @@ pub enum ReloadCommandError {
     /// It was begun, and did not come to its end.
     #[error("the rules in force remain: {0}")]
     NotApplied(String),
+    /// A dry run has no result.
+    #[error("the rules were not tried: {0}")]
+    NotTried(String),
 }
 
 /// Reloads the rules, and says what came of it.
@@ -89,6 +106,10 @@ pub fn run(args: &ReloadArgs) -> Result<(), CliError> {
         ));
     }
     let allow_empty = if args.allow_empty { "allow_empty=true" } else { "allow_empty=false" };
+    if args.dry_run {
+        let begun = daemon.ask("POST", &format!("/v1/rules/reload?from=log&dry_run=true&{allow_empty}"))?;
+        return daemon.await_backtest(&text(&begun, "id"), args.json);
+    }
     if args.from_log {
         daemon.ask("POST", &format!("/v1/rules/reload?from=log&{allow_empty}"))?;
         return daemon.await_end();
@@ -137,6 +158,11 @@ impl AskedDaemon {
     }
 
     fn ask(&self, method: &str, path: &str) -> Result<Value, ReloadCommandError> {
+        let body = self.ask_text(method, path)?;
+        serde_json::from_str(&body).map_err(|error| ReloadCommandError::Answer(error.to_string()))
+    }
+
+    fn ask_text(&self, method: &str, path: &str) -> Result<String, ReloadCommandError> {
         let not_asked =
             |source: ureq::Error| ReloadCommandError::NotAsked { url: self.url.clone(), source: Box::new(source) };
         let uri = format!("{}{path}", self.url);
@@ -148,12 +174,12 @@ impl AskedDaemon {
         let request = request.body(()).map_err(|error| not_asked(error.into()))?;
         let answer: Response<ureq::Body> = self.agent.run(request).map_err(not_asked)?;
         let status = answer.status().as_u16();
-        let body = answer.into_body().read_to_string().map_err(not_asked)?;
+        let body = answer.into_body().into_with_config().limit(ANSWER_BYTES_MAX).read_to_string().map_err(not_asked)?;
+        if (200..300).contains(&status) {
+            return Ok(body);
+        }
         let answer: Value =
             serde_json::from_str(&body).map_err(|error| ReloadCommandError::Answer(error.to_string()))?;
-        if (200..300).contains(&status) {
-            return Ok(answer);
-        }
         // Mistakes in the rules are rendered by the daemon.
         let rendered = answer["rendered"].as_str().filter(|rendered| !rendered.is_empty());
         let detail = rendered.map_or_else(|| text(&answer, "detail"), |rendered| format!("\n{rendered}"));
@@ -162,19 +188,11 @@ impl AskedDaemon {
 
     /// Waits until the reload from the log has ended, and shows how far it is.
     fn await_end(&self) -> Result<(), CliError> {
-        let is_terminal = std::io::stderr().is_terminal();
         loop {
             let reload = self.ask("GET", "/v1/rules/reload")?;
-            let percent = reload["progress"].as_f64().unwrap_or(0.0) * 100.0;
             let (state, events) = (text(&reload, "state"), reload["events"].as_u64().unwrap_or(0));
-            if is_terminal {
-                let shown = terminal::field(&state).replace('_', " ");
-                let _ = write!(std::io::stderr(), "\r\x1b[K{shown}: {percent:.1} %, {events} events");
-            }
             let is_over = ["applied", "cancelled", "failed"].contains(&state.as_str());
-            if is_over && is_terminal {
-                let _ = writeln!(std::io::stderr());
-            }
+            show(&state, reload["progress"].as_f64().unwrap_or(0.0), events, is_over);
             match state.as_str() {
                 "applied" => {
                     let (version, previous) = (text(&reload, "version"), text(&reload, "previous"));
@@ -187,6 +205,56 @@ impl AskedDaemon {
                 _ => std::thread::sleep(LOOK_INTERVAL),
             }
         }
+    }
+
+    /// Waits until a backtest has ended, and prints its result.
+    fn await_backtest(&self, id: &str, as_json: bool) -> Result<(), CliError> {
+        let wrong = |error: serde_json::Error| ReloadCommandError::Answer(error.to_string());
+        let job = loop {
+            let body = self.ask_text("GET", &format!("/v1/rules/backtest/{id}"))?;
+            let job: AnsweredBacktest = serde_json::from_str(&body).map_err(wrong)?;
+            show(&job.state, job.progress, job.events, job.state != "running");
+            if job.state != "running" {
+                break job;
+            }
+            std::thread::sleep(LOOK_INTERVAL);
+        };
+        let Some(result) = job.result else {
+            return Err(ReloadCommandError::NotTried(job.error.unwrap_or(format!("it was {}", job.state))).into());
+        };
+        if let Some(note) = job.note {
+            let _ = writeln!(std::io::stderr(), "warning: {}", terminal::field(&note));
+        }
+        if as_json {
+            return terminal::print(result.to_string());
+        }
+        let report: BacktestReport = serde_json::from_str(result.as_str()).map_err(wrong)?;
+        terminal::print(backtest::text::text(
+            "Backtest of the rules file against the rules in force",
+            EXPLAIN_REQUEST,
+            &report,
+        ))
+    }
+}
+
+/// A backtest, as the daemon answers.
+#[derive(Deserialize)]
+struct AnsweredBacktest {
+    state: String,
+    progress: f64,
+    events: u64,
+    note: Option<String>,
+    error: Option<String>,
+    result: Option<JsonText>,
+}
+
+/// Shows on a terminal how far something is.
+fn show(state: &str, progress: f64, events: u64, is_over: bool) {
+    let mut terminal = std::io::stderr();
+    if terminal.is_terminal() {
+        let shown = terminal::field(state).replace('_', " ");
+        let end = if is_over { "\n" } else { "" };
+        let _ = write!(terminal, "\r\x1b[K{shown}: {:.1} %, {events} events{end}", progress * 100.0);
     }
 }
 

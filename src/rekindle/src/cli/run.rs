@@ -109,6 +109,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
             rules: instruments.reloader.clone(),
             forget: instruments.forgetter.clone(),
             history: instruments.history.clone(),
+            backtests: instruments.backtests.clone(),
             started: instruments.started,
             clock: Some(wall_clock),
         };

@@ -12,7 +12,7 @@ use super::summary::{counted, grouped};
 use super::{CliError, load_config};
 pub(super) use feed::MessageFeed;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_nats::NatsAccess;
+use rekindle_nats::{NatsAccess, NatsConnection};
 use rekindle_runtime::health::Health;
 use rekindle_settings::{NatsSettings, Settings};
 use rekindle_simulator::live::{LiveStorefront, WARM_UP};
@@ -246,11 +246,16 @@ pub(super) fn check_subject(subject: &str) -> Result<(), SimulateError> {
 }
 
 pub(super) async fn connect(nats: &NatsSettings, what: &str) -> Result<async_nats::Client, SimulateError> {
+    connection(nats, what, 0).await.map(|connection| connection.client)
+}
+
+/// The same for a reader of a stream, which requests at most `batch` messages at a time.
+pub(super) async fn connection(nats: &NatsSettings, what: &str, batch: usize) -> Result<NatsConnection, SimulateError> {
     let nats = NatsSettings { name: format!("{} {what}", nats.name), ..nats.clone() };
     let access = NatsAccess::check(&nats).map_err(SimulateError::Credentials)?;
     let health = Health::default();
-    match tokio::time::timeout(CONNECT_TIMEOUT, access.connect(0, health.part("nats"))).await {
-        Ok(connection) => Ok(connection.client),
+    match tokio::time::timeout(CONNECT_TIMEOUT, access.connect(batch, health.part("nats"))).await {
+        Ok(connection) => Ok(connection),
         Err(_) => {
             let why = health.failing().pop().map_or_else(|| "it does not answer".to_owned(), |(_, why)| why);
             Err(SimulateError::NotConnected { why })

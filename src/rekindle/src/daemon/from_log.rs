@@ -5,16 +5,17 @@
 //! while it runs: a daemon that ends meanwhile begins it again at its next start, instead of an ordinary reload.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
+use super::past_log::log_failure;
 use super::reload::{CheckedRules, RulesReloader};
 use super::{ConnectedBroker, wall_clock};
 use crate::reload::{ActiveRules, FromLogEnd, FromLogReload, ReloadError};
 use rekindle_core::partition::ExecutionPlan;
-use rekindle_nats::source::{NatsSource, SourceStatus};
+use rekindle_nats::source::NatsSource;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::BATCH_QUEUE_CAPACITY;
 use rekindle_runtime::live::recomputation::{
@@ -23,9 +24,6 @@ use rekindle_runtime::live::recomputation::{
 use rekindle_runtime::output::batch::RulesActivation;
 use rekindle_runtime::pipeline::PipelineOptions;
 use rekindle_settings::{Settings, SourceKind};
-
-/// How long the broker may be away before it is given up.
-const BROKER_AWAY_MAX: Duration = Duration::from_secs(60);
 
 /// What reloads from the log need, and the latest one.
 pub(super) struct FromLogReloads {
@@ -222,22 +220,4 @@ impl RulesReloader {
             None => {}
         }
     }
-}
-
-/// What keeps the log from being read completely: messages that are gone, or a broker that is away for too long.
-fn log_failure(status: Arc<SourceStatus>, health: Health) -> Box<dyn Fn() -> Option<String> + Send> {
-    let failing_since: Mutex<Option<Instant>> = Mutex::new(None);
-    Box::new(move || {
-        let missing = status.missing();
-        if missing > 0 {
-            return Some(format!("{missing} of its messages were removed from the stream before they were read"));
-        }
-        let mut since = failing_since.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((_, why)) = health.failing().into_iter().next() else {
-            *since = None;
-            return None;
-        };
-        let began = *since.get_or_insert_with(Instant::now);
-        (began.elapsed() >= BROKER_AWAY_MAX).then_some(why)
-    })
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use super::{ForgetPublisher, MissingNamesStatus, RulesReloader, StreamHistory};
+use crate::backtests::Backtests;
 use crate::metrics::CheckpointMetrics;
 use rekindle_nats::NatsConnection;
 use rekindle_nats::sink::SinkStatus;
@@ -32,6 +33,8 @@ pub struct Instruments {
     pub forgetter: Arc<ForgetPublisher>,
     /// What the log says of one user.
     pub history: Arc<StreamHistory>,
+    /// Rules tried on the log.
+    pub backtests: Arc<Backtests>,
     /// The metrics of checkpoints.
     pub checkpoints: Arc<CheckpointMetrics>,
     /// When the daemon started.

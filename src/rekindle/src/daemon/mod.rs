@@ -17,6 +17,7 @@ mod from_log;
 mod history;
 mod instruments;
 mod missing_names;
+pub(crate) mod past_log;
 mod reload;
 mod repeated_warning;
 mod signals;
@@ -46,11 +47,13 @@ use tracing::{info, warn};
 
 use from_log::FromLogReloads;
 use missing_names::MissingNamesMonitor;
+use past_log::StreamLogs;
 use startup::{RulesWithText, StartInputs, StartPipeline, StartupState};
 use store_lock::StoreLock;
 use takeover::{OutputSetup, TakeoverResult};
 use tasks::MessageTasks;
 
+use crate::backtests::{Backtests, backtest_limits};
 use crate::metrics::{CheckpointMetrics, MetricsRegistry};
 use crate::reload::ActiveRules;
 use rekindle_core::partition::ExecutionPlan;
@@ -131,7 +134,7 @@ impl Daemon {
             health.note("checkpoint", note);
         }
         let configured = plan.rules.version.clone();
-        let (pipeline_options, options_of_history) = (options.clone(), options.clone());
+        let pipeline_options = options.clone();
         let inputs = StartInputs {
             checkpoints: checkpoints.clone(),
             pipeline: options,
@@ -150,7 +153,7 @@ impl Daemon {
         let metrics = Arc::new(MetricsRegistry::default());
         let reloader = Arc::new_cyclic(|reloader| {
             let from_log =
-                FromLogReloads::new(reloader.clone(), settings.clone(), pipeline_options, is_connected.clone());
+                FromLogReloads::new(reloader.clone(), settings.clone(), pipeline_options.clone(), is_connected.clone());
             RulesReloader::new(endpoints.live.clone(), health.clone(), checkpoints, active, &metrics, from_log)
         });
         let instruments = Instruments {
@@ -162,9 +165,15 @@ impl Daemon {
             forgetter: Arc::new(ForgetPublisher::new(settings.source.clone(), is_connected.clone())),
             history: Arc::new(StreamHistory::new(
                 settings.clone(),
-                options_of_history,
+                pipeline_options.clone(),
                 endpoints.live.clone(),
-                is_connected,
+                is_connected.clone(),
+            )),
+            backtests: Arc::new(Backtests::new(
+                endpoints.live.clone(),
+                pipeline_options,
+                backtest_limits(&settings.engine),
+                Arc::new(StreamLogs::new(settings.clone(), endpoints.live.clone(), is_connected)),
             )),
             missing_names: Arc::default(),
             checkpoints: Arc::new(CheckpointMetrics::register(&metrics)),

@@ -263,6 +263,10 @@ impl RulesProvider for RulesReloader {
         RulesReloader::active(self)
     }
 
+    fn read(&self, allow_empty: bool) -> BoxFuture<'_, Result<String, ReloadError>> {
+        async move { self.read_rules(allow_empty).await.map(|CheckedRules { text, .. }| text) }.boxed()
+    }
+
     fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
         RulesReloader::reload(self, allow_empty).boxed()
     }

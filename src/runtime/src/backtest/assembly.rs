@@ -53,7 +53,7 @@ pub(super) fn assemble(backtest: Backtest, to: Option<Timestamp>) -> BacktestRep
         events: totals.events,
         rejected: totals.rejected.iter().sum(),
         people: totals.users,
-        step: steps.name(),
+        step: steps.name().into(),
         steps: starts,
         segments: both.segments(&mut tallies),
         campaigns: both.campaigns(&mut tallies),
@@ -135,8 +135,8 @@ impl ResultAssembly<'_> {
                 let tally = tally.as_mut().filter(|tally| self.names.campaigns.own(tally.side, number).is_some())?;
                 Some(self.by_outcome(std::mem::take(&mut tally.campaigns[usize::from(number)])))
             });
-            let total = |by_step: &BTreeMap<&'static str, Vec<u64>>| {
-                by_step.iter().map(|(outcome, counts)| (*outcome, counts.iter().sum())).collect()
+            let total = |by_step: &BTreeMap<ReportWord, Vec<u64>>| {
+                by_step.iter().map(|(outcome, counts)| (outcome.clone(), counts.iter().sum())).collect()
             };
             CampaignResult {
                 campaign: id.clone(),
@@ -147,13 +147,16 @@ impl ResultAssembly<'_> {
         (0..).zip(&self.names.campaigns.ids).map(campaign).collect()
     }
 
-    fn by_outcome(&self, series: StepSeries<OutcomeStep>) -> BTreeMap<&'static str, Vec<u64>> {
+    fn by_outcome(&self, series: StepSeries<OutcomeStep>) -> BTreeMap<ReportWord, Vec<u64>> {
         let by_step = series.finish(&self.steps);
         let occurs = |outcome: &usize| by_step.values().any(|counts| counts[*outcome] > 0);
         let curve = |outcome: usize| {
             self.numbers.clone().map(|number| by_step.get(&number).map_or(0, |counts| counts[outcome])).collect()
         };
-        (0..Outcome::NAMES.len()).filter(occurs).map(|outcome| (Outcome::NAMES[outcome], curve(outcome))).collect()
+        (0..Outcome::NAMES.len())
+            .filter(occurs)
+            .map(|outcome| (Outcome::NAMES[outcome].into(), curve(outcome)))
+            .collect()
     }
 
     fn messages(&self, tallies: &mut BothTallies) -> BothRules<MessageFigures> {
@@ -209,8 +212,8 @@ impl ResultAssembly<'_> {
             figures: self.each(|side| {
                 let own = self.names.ledgers.own(side, at)?;
                 let counts = tallies[side as usize].as_ref()?.ledgers.get(usize::from(at))?;
-                let points =
-                    PointsChange::ALL.map(|change| (change.name(), JsonText::of(&counts[change as usize].amount)));
+                let points = PointsChange::ALL
+                    .map(|change| (change.name().into(), JsonText::of(&counts[change as usize].amount)));
                 Some(LedgerFigures {
                     balance: JsonText::of(&balances[side as usize].get(usize::from(own)).copied().unwrap_or(0)),
                     points: points.into_iter().collect(),
@@ -227,7 +230,7 @@ impl ResultAssembly<'_> {
         let result = |(campaign, goal, group): (u16, u16, &'static str)| GoalResult {
             campaign: self.names.campaigns.id(campaign).to_owned(),
             goal: self.names.goals.id(goal).to_owned(),
-            group,
+            group: group.into(),
             figures: self.each(|side| {
                 let count = tallies[side as usize].as_ref()?.goals.get(&(campaign, goal, group))?;
                 let (exposures, reached) = (count.exposures, count.reached);
@@ -247,10 +250,12 @@ impl ResultAssembly<'_> {
             documents.push(self.difference(&kind, tally, edits));
         }
         // What differs only afterwards comes last; messages come first.
-        let rank = |it: &DifferenceDocument| (it.exact == 0, !(it.new == Some("sent") || it.old == Some("sent")));
+        let rank = |it: &DifferenceDocument| {
+            (it.exact == 0, ![&it.new, &it.old].into_iter().any(|word| word.as_deref() == Some("sent")))
+        };
         documents.sort_by_key(|it| (rank(it), std::cmp::Reverse((it.exact, it.after))));
         DifferencesResult {
-            note: NOTE,
+            note: NOTE.into(),
             exact,
             after,
             people: self.people.count(|person| person.differs),
@@ -285,11 +290,11 @@ impl ResultAssembly<'_> {
         let people_are_after = tally.of_exact.is_empty();
         let people = if people_are_after { tally.of_after } else { tally.of_exact };
         DifferenceDocument {
-            kind: name,
+            kind: name.into(),
             id: id.to_owned(),
             of: of.map(str::to_owned),
-            new: word(kind.new),
-            old: word(kind.old),
+            new: word(kind.new).map(ReportWord::from),
+            old: word(kind.old).map(ReportWord::from),
             reason,
             because,
             exact: tally.exact,

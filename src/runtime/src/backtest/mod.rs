@@ -6,6 +6,7 @@
 //!
 //! | module | |
 //! |---|---|
+//! | `beside` | a log that is read piece by piece beside other work, within limits |
 //! | `contender` | one rule set at work: its pipeline, and the outputs that are not final yet |
 //! | `names` | segments, campaigns and so on of both rule sets by one number |
 //! | `people` | what is kept of each person: messages, and whether something differed |
@@ -24,6 +25,7 @@
 //! notices one.
 
 mod assembly;
+mod beside;
 mod contender;
 mod differences;
 mod matching;
@@ -41,15 +43,18 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::files::source::{FileItem, FileSourceError};
+use crate::history::HistoryRecord;
 use crate::log::{LogRecord, RecordKind};
 use crate::pipeline::{InputEntry, ParallelDecoder, PipelineOptions, PipelineTotals, ReadAhead};
 use crate::replay::DecodedItem;
+pub use beside::{BacktestFigures, BacktestLimits, BacktestLog, BacktestProgress, BesideError, LogPiece};
 use contender::Contender;
 use differences::DifferenceCounts;
 use names::{RulesSide, SharedNames};
 use people::PersonTable;
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::diagnostics::Diagnostic;
+use rekindle_core::identity::LinksSnapshot;
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
 use rekindle_core::rules;
 use rekindle_core::rules::edits::RuleEdits;
@@ -177,18 +182,41 @@ impl Backtest {
         self.contenders[0].pipeline.totals()
     }
 
+    /// Begins with these links of visitors: they were made before the first record that is left of the log.
+    pub fn assume_links(&mut self, links: &LinksSnapshot) {
+        self.contenders.iter_mut().for_each(|contender| contender.pipeline.assume_links(links));
+    }
+
     /// Takes in records of the log, in its order.
     pub fn feed_records(&mut self, records: &[LogRecord]) {
         let entries: Vec<InputEntry<'_>> = records
             .iter()
-            .map(|record| InputEntry {
-                kind: record.kind,
-                received: Some(record.received),
+            .map(|LogRecord { kind, received, lines, .. }| InputEntry {
+                kind: *kind,
+                received: Some(*received),
                 is_whole: true,
-                lines: &record.lines,
+                lines,
             })
             .collect();
-        let mut rest = entries.as_slice();
+        self.feed_entries(&entries);
+    }
+
+    /// The same for records that a broker need not have received.
+    fn feed_history(&mut self, records: &[HistoryRecord]) {
+        let entries: Vec<InputEntry<'_>> = records
+            .iter()
+            .map(|HistoryRecord { kind, received, lines }| InputEntry {
+                kind: *kind,
+                received: *received,
+                is_whole: received.is_some(),
+                lines,
+            })
+            .collect();
+        self.feed_entries(&entries);
+    }
+
+    fn feed_entries(&mut self, entries: &[InputEntry<'_>]) {
+        let mut rest = entries;
         while let Some(first) = rest.first() {
             if first.kind == RecordKind::Forget {
                 let (request, after) = rest.split_at(1);

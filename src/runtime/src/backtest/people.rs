@@ -55,6 +55,11 @@ impl PersonTable {
         counts
     }
 
+    /// About how many bytes it takes.
+    pub(super) fn bytes(&self) -> u64 {
+        (self.people.capacity() * size_of::<(u128, PersonRecord)>()) as u64
+    }
+
     /// How many people there are of whom something is true.
     pub(super) fn count(&self, is_true: impl Fn(&PersonRecord) -> bool) -> u64 {
         self.people.values().filter(|person| is_true(person)).count() as u64

@@ -1,15 +1,19 @@
 //! The result of a backtest, as it is serialized: the JSON of the command line and of the API, and the source of texts and pages.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use rekindle_core::json::JsonText;
 use rekindle_core::rules::edits::RuleEdit;
 
+/// A word of the report itself, such as an outcome.
+pub type ReportWord = Cow<'static, str>;
+
 /// Something of the new rules beside the same of the old ones, which may be missing: a rule set may not have it, or there is only
 /// one.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct BothRules<T> {
     /// By the new rules.
     pub new: Option<T>,
@@ -18,7 +22,7 @@ pub struct BothRules<T> {
 }
 
 /// The result of a backtest.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BacktestReport {
     /// The versions of the rules.
     pub rules: BothRules<String>,
@@ -37,7 +41,7 @@ pub struct BacktestReport {
     /// People and visitors with events, at the end.
     pub people: u64,
     /// What the steps of `sizes`, `over_time` are: `hour`, `day`, `week` …
-    pub step: &'static str,
+    pub step: ReportWord,
     /// When each of them begins.
     pub steps: Vec<String>,
     /// The segments.
@@ -57,7 +61,7 @@ pub struct BacktestReport {
 }
 
 /// An edit of the rules.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EditDocument {
     /// Where: `segments.keen.when`.
     pub place: String,
@@ -68,7 +72,7 @@ pub struct EditDocument {
 }
 
 /// A segment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SegmentResult {
     /// Its id.
     pub segment: String,
@@ -85,7 +89,7 @@ pub struct SegmentResult {
 }
 
 /// A segment by one rule set.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct SegmentFigures {
     /// Users, or keys, in it at the end.
     pub size: u64,
@@ -96,7 +100,7 @@ pub struct SegmentFigures {
 }
 
 /// Who is in a segment at the end, by two rule sets.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MembersComparison {
     /// People in it by both.
     pub both: u64,
@@ -111,18 +115,18 @@ pub struct MembersComparison {
 }
 
 /// A campaign.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CampaignResult {
     /// Its id.
     pub campaign: String,
     /// Decisions by outcome, those that occurred.
-    pub outcomes: BothRules<BTreeMap<&'static str, u64>>,
+    pub outcomes: BothRules<BTreeMap<ReportWord, u64>>,
     /// The same in each step, by outcome.
-    pub over_time: BothRules<BTreeMap<&'static str, Vec<u64>>>,
+    pub over_time: BothRules<BTreeMap<ReportWord, Vec<u64>>>,
 }
 
 /// Messages to people: decisions with the outcome `sent`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MessageFigures {
     /// How many went out.
     pub messages: u64,
@@ -145,7 +149,7 @@ pub struct MessageFigures {
 }
 
 /// A row of the distribution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageRow {
     /// The number of messages.
     pub messages: u32,
@@ -156,7 +160,7 @@ pub struct MessageRow {
 }
 
 /// A budget.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BudgetResult {
     /// Its id.
     pub budget: String,
@@ -167,7 +171,7 @@ pub struct BudgetResult {
 }
 
 /// A budget by one rule set.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BudgetFigures {
     /// What was spent, at once or by settlements.
     pub spent: JsonText,
@@ -178,7 +182,7 @@ pub struct BudgetFigures {
 }
 
 /// A budget in one of its periods.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BudgetPeriodFigures {
     /// When it began; null: all time is one.
     pub from: Option<String>,
@@ -193,7 +197,7 @@ pub struct BudgetPeriodFigures {
 }
 
 /// A ledger of points.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LedgerResult {
     /// Its id.
     pub ledger: String,
@@ -202,29 +206,29 @@ pub struct LedgerResult {
 }
 
 /// Points by one rule set.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LedgerFigures {
     /// The sum of all balances at the end.
     pub balance: JsonText,
     /// Points by change: `earned`, `spent`, `refused`, `expired`.
-    pub points: BTreeMap<&'static str, JsonText>,
+    pub points: BTreeMap<ReportWord, JsonText>,
 }
 
 /// What exposures to a campaign came to, of those that were mature within the period.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GoalResult {
     /// The campaign.
     pub campaign: String,
     /// The goal.
     pub goal: String,
     /// `sent`, or `control` (with the campaign's own holdout).
-    pub group: &'static str,
+    pub group: ReportWord,
     /// What came.
     pub figures: BothRules<GoalFigures>,
 }
 
 /// Exposures by one rule set.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GoalFigures {
     /// How many.
     pub exposures: u64,
@@ -235,10 +239,10 @@ pub struct GoalFigures {
 }
 
 /// In what two rule sets differ.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DifferencesResult {
     /// How far they are exact, in words.
-    pub note: &'static str,
+    pub note: ReportWord,
     /// Differences of people who had noticed none.
     pub exact: u64,
     /// Differences of people who had: they need not have come so.
@@ -258,19 +262,19 @@ pub struct DifferencesResult {
 }
 
 /// A kind of difference.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DifferenceDocument {
     /// `segment`, `campaign`, `points`, `budget`, `goal` or `merged`.
-    pub kind: &'static str,
+    pub kind: ReportWord,
     /// The segment, campaign, ledger or budget.
     pub id: String,
     /// The goal, or the campaign that spends the budget.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
     /// What it is by the new rules: an outcome, `entered`, `left`, `earned` …; null: nothing.
-    pub new: Option<&'static str>,
+    pub new: Option<ReportWord>,
     /// What it is by the old ones.
-    pub old: Option<&'static str>,
+    pub old: Option<ReportWord>,
     /// Why, in words.
     pub reason: String,
     /// The edits that concern it, the nearest first.
@@ -286,7 +290,7 @@ pub struct DifferenceDocument {
 }
 
 /// Whom to look at: `rekindle explain --user USER --until AT` with either rules shows why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonExample {
     /// The user.
     pub user: String,

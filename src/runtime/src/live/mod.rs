@@ -20,7 +20,7 @@ mod request;
 mod segment_history;
 mod shared;
 mod snapshot;
-mod state_size;
+pub(crate) mod state_size;
 mod stepped;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ const USERS_PER_STEP: usize = 10_000;
 
 /// A count in progress.
 #[derive(Debug, Default)]
-pub(super) struct StateSizeCount {
+pub(crate) struct StateSizeCount {
     /// The latest complete count of each partition.
     counted: Vec<u64>,
     links: u64,
@@ -21,12 +21,12 @@ pub(super) struct StateSizeCount {
 
 impl StateSizeCount {
     /// The bytes of all partitions and of the links, as last counted.
-    pub(super) fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.counted.iter().sum::<u64>() + self.links
     }
 
     /// Counts some more users, each at most once.
-    pub(super) fn count_on(&mut self, pipeline: &Pipeline) {
+    pub(crate) fn count_on(&mut self, pipeline: &Pipeline) {
         let partitions = pipeline.partitions();
         self.links = pipeline.links_bytes();
         self.counted.resize(partitions.len(), 0);

@@ -90,7 +90,7 @@ fn kinds_ranges_choices_and_descriptions_are_the_readers() {
             }
         }
     }
-    assert_eq!((ranges, choices), (21, 11));
+    assert_eq!((ranges, choices), (23, 11));
 }
 
 #[test]

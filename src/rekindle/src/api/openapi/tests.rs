@@ -16,6 +16,7 @@ use super::super::{
     MetricsCache, Routes, RulesProvider, StoryRequest,
 };
 use super::{ApiAccess, PATH, document};
+use crate::backtests::Backtests;
 use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
@@ -30,6 +31,10 @@ impl RulesProvider for NoRules {
     fn active(&self) -> ActiveRules {
         let since = rekindle_core::time::Timestamp(0);
         ActiveRules { version: String::new(), path: "rules.toml".into(), since, text: String::new() }
+    }
+
+    fn read(&self, _: bool) -> BoxFuture<'_, Result<String, ReloadError>> {
+        async { Err(ReloadError::NotChanged(live::EngineBusy.into())) }.boxed()
     }
 
     fn reload(&self, _: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
@@ -87,11 +92,12 @@ fn routes() -> Routes {
         .expect("a thread starts")
         .live;
     let services = ApiServices {
-        live,
         health: Health::default(),
         rules: Arc::new(NoRules),
         forget: Arc::new(NoLog),
         history: Arc::new(NoLog),
+        backtests: Arc::new(Backtests::without_log(live.clone())),
+        live,
         started: Instant::now(),
         clock: None,
     };

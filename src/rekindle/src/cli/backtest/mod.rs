@@ -2,14 +2,15 @@
 
 mod error;
 mod page;
-mod text;
+mod stream;
+pub(super) mod text;
 
 use std::io::Write as _;
 use std::path::PathBuf;
 
 pub use error::BacktestCommandError;
 
-use super::load::{load_settled_rules, wrong_rules};
+use super::load::{load_config, load_settled_rules, wrong_rules};
 use super::outputs::refuse_shared_files;
 use super::replay_inputs::warn_of_omitted_events;
 use super::secret::LoadedSecret;
@@ -21,7 +22,10 @@ use rekindle_runtime::files::sink::OutputFile;
 use rekindle_runtime::files::source::EventFiles;
 use rekindle_runtime::pipeline::PipelineOptions;
 use rekindle_runtime::replay::ReplayError;
-use rekindle_settings::{EngineSettings, Secret};
+use rekindle_settings::Secret;
+
+/// How to look at a person whose events are in a stream.
+pub(super) const EXPLAIN_REQUEST: &str = "GET /v1/users/USER/explain?at=AT of the daemon, by the rules in force.";
 
 /// Tries rules on the past: what they, or a change of them, would have done
 ///
@@ -31,8 +35,16 @@ use rekindle_settings::{EngineSettings, Secret};
 #[derive(Debug, clap::Args)]
 pub struct BacktestArgs {
     /// Event files, in the order they are read: JSON lines, plain, .gz or .zst; `-` is standard input
-    #[arg(value_name = "EVENTS", required = true, num_args = 1..)]
+    #[arg(value_name = "EVENTS", required_unless_present = "nats", num_args = 1..)]
     events: Vec<PathBuf>,
+
+    /// The events of the live stream instead, up to where it is now; with --config
+    #[arg(long, requires = "config", conflicts_with = "events")]
+    nats: bool,
+
+    /// The daemon's settings file: where the stream is, and how events are read
+    #[arg(long, value_name = "FILE", requires = "nats")]
+    config: Option<PathBuf>,
 
     /// The rules to try (TOML)
     #[arg(long, value_name = "FILE")]
@@ -73,17 +85,19 @@ pub(crate) fn run(args: &BacktestArgs) -> Result<(), CliError> {
     refuse_shared_files(&outputs, &inputs)?;
     let (_, new) = load_settled_rules(&args.rules)?;
     let old = args.against.as_deref().map(load_settled_rules).transpose()?.map(|(_, text)| text);
-    let secret = LoadedSecret::of_command(args.secret_file.clone().map(Secret::File).as_ref())?;
-    let options = PipelineOptions { secret, ..pipeline_options(&EngineSettings::default()) };
+    let settings = args.config.as_deref().map(load_config).transpose()?;
+    let engine = settings.as_ref().map(|settings| settings.engine.clone()).unwrap_or_default();
+    let secret =
+        LoadedSecret::of_command(args.secret_file.clone().map(Secret::File).or(engine.secret.clone()).as_ref())?;
+    let options = PipelineOptions { secret, ..pipeline_options(&engine) };
     let period = BacktestPeriod { from: args.from, to: args.to };
     let setup = BacktestSetup { new: &new, old: old.as_deref(), options, period };
-    let mut backtest = Backtest::new(&setup).map_err(|error| args.refused(error, &new, old.as_deref()))?;
-    warn_if_stdin_is_terminal(&args.events);
-    let files = EventFiles::open(&args.events, backtest.max_message_bytes()).map_err(ReplayError::from)?;
+    let backtest = Backtest::new(&setup).map_err(|error| args.refused(error, &new, old.as_deref()))?;
     let page = args.html.as_deref().map(|path| OutputFile::create("the page", Some(path))).transpose()?;
-    backtest.feed_files(files).map_err(ReplayError::from)?;
-    warn_of_omitted_events(backtest.rules(), &backtest.totals(), args.to);
-    let report = backtest.finish();
+    let report = match settings {
+        Some(settings) => stream::over_stream(backtest, &settings)?,
+        None => args.over_files(backtest)?,
+    };
     if let Some(mut file) = page {
         let html = page::html(&args.title(), &report).map_err(BacktestCommandError::Json)?;
         file.write(|sink| sink.write_all(html.as_bytes()))?;
@@ -91,11 +105,19 @@ pub(crate) fn run(args: &BacktestArgs) -> Result<(), CliError> {
     }
     print(match args.json {
         true => serde_json::to_string(&report).map_err(BacktestCommandError::Json)?,
-        false => text::text(&args.title(), &args.explain_command(), &report),
+        false => text::text(&args.title(), &args.explain_hint(), &report),
     })
 }
 
 impl BacktestArgs {
+    fn over_files(&self, mut backtest: Backtest) -> Result<BacktestReport, CliError> {
+        warn_if_stdin_is_terminal(&self.events);
+        let files = EventFiles::open(&self.events, backtest.max_message_bytes()).map_err(ReplayError::from)?;
+        backtest.feed_files(files).map_err(ReplayError::from)?;
+        warn_of_omitted_events(backtest.rules(), &backtest.totals(), self.to);
+        Ok(backtest.finish())
+    }
+
     /// Mistakes are shown at their place.
     fn refused(&self, error: BacktestError, new: &str, old: Option<&str>) -> CliError {
         match (error, &self.against, old) {
@@ -111,9 +133,16 @@ impl BacktestArgs {
     }
 
     /// How to look at a person.
-    fn explain_command(&self) -> String {
+    fn explain_hint(&self) -> String {
+        if self.nats {
+            return EXPLAIN_REQUEST.to_owned();
+        }
         let events: Vec<String> = self.events.iter().map(|path| path.display().to_string()).collect();
-        format!("rekindle explain --rules {} --user USER --until AT {}", self.rules.display(), events.join(" "))
+        format!(
+            "rekindle explain --rules {} --user USER --until AT {}\n  and the same with the other rules.",
+            self.rules.display(),
+            events.join(" ")
+        )
     }
 }
 

@@ -40,8 +40,8 @@ impl FigureTable {
     }
 }
 
-/// The whole result.
-pub(super) fn text(title: &str, explain: &str, report: &BacktestReport) -> String {
+/// The whole result; `explain` says how to look at a person.
+pub(in crate::cli) fn text(title: &str, explain: &str, report: &BacktestReport) -> String {
     let mut out = format!("{title}\n");
     let from = report.from.as_deref().unwrap_or("the first event");
     let to = report.to.as_deref().unwrap_or("the end");
@@ -144,7 +144,7 @@ fn campaigns(report: &BacktestReport, out: &mut String) {
     table.row(header(report, "CAMPAIGNS"));
     for campaign in &report.campaigns {
         let both = [&campaign.outcomes.new, &campaign.outcomes.old];
-        let mut outcomes: Vec<&'static str> = both.into_iter().flatten().flat_map(|of| of.keys().copied()).collect();
+        let mut outcomes: Vec<&str> = both.into_iter().flatten().flat_map(|of| of.keys().map(AsRef::as_ref)).collect();
         outcomes.push("sent");
         outcomes.sort_by_key(|outcome| (*outcome != "sent", *outcome));
         outcomes.dedup();
@@ -224,14 +224,14 @@ fn differences(explain: &str, report: &BacktestReport, out: &mut String) {
         let more = differences.kinds.len() - KINDS_LISTED;
         let _ = writeln!(out, "  {more} more kinds: --json has all of them");
     }
-    let _ = writeln!(out, "\n  To look at a person: {explain}\n  and the same with the other rules.");
+    let _ = writeln!(out, "\n  To look at a person: {explain}");
     let _ = writeln!(out, "\n{}", differences.note);
 }
 
 /// What it is, in words: `winback: sent instead of cooldown`.
 pub(super) fn name(kind: &DifferenceDocument) -> String {
     let of = kind.of.as_ref().map(|of| format!(" ({of})")).unwrap_or_default();
-    let what = match (kind.new, kind.old) {
+    let what = match (&kind.new, &kind.old) {
         (Some(new), Some(old)) if new == old => format!("{new}, but otherwise"),
         (Some(new), Some(old)) => format!("{new} instead of {old}"),
         (Some(new), None) => format!("{new}, new"),

@@ -59,16 +59,18 @@ impl RulesProvider for DemoRules {
         self.active.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn reload(&self, _: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
-        async move {
-            let text = match &self.file {
-                None => self.active().text,
-                Some(path) => std::fs::read_to_string(path)
-                    .map_err(|source| ReloadError::Unreadable { path: path.clone(), source })?,
-            };
-            self.reload_text(text).await
-        }
-        .boxed()
+    fn read(&self, _: bool) -> BoxFuture<'_, Result<String, ReloadError>> {
+        let text = match &self.file {
+            None => Ok(self.active().text),
+            Some(path) => {
+                std::fs::read_to_string(path).map_err(|source| ReloadError::Unreadable { path: path.clone(), source })
+            }
+        };
+        std::future::ready(text).boxed()
+    }
+
+    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
+        async move { self.reload_text(self.read(allow_empty).await?).await }.boxed()
     }
 
     fn reload_from_log(&self, _: bool) -> BoxFuture<'_, Result<FromLogReload, ReloadError>> {
