@@ -57,8 +57,10 @@ function draw() {
     c.chart = echarts.init(c.box, null, { renderer: "svg" });
     const o = c.option(), axis = { axisLine: { lineStyle: { color: v("--line") } }, axisLabel: { color: v("--soft"), hideOverlap: true }, splitLine: { lineStyle: { color: v("--line") } }, axisTick: { show: false } };
     const merge = a => ({ ...axis, ...a, axisLabel: { ...axis.axisLabel, ...(a.axisLabel || {}) } });
+    // The legend takes as many rows as its names need at this width.
+    const names = o.legend && o.legend.show === false ? [] : o.series.map(s => s.name), rows = Math.ceil(names.reduce((width, name) => width + 36 + 7.5 * name.length, 0) / Math.max(1, c.box.clientWidth));
     c.chart.setOption({ color: PALETTE, animation: false, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: v("--ink") },
-      grid: { left: 4, right: 24, top: 34, bottom: 4, containLabel: true }, legend: { top: 0, left: 0, itemWidth: 14, itemHeight: 8, textStyle: { color: v("--soft") }, type: "scroll", ...(o.legend || {}) },
+      grid: { left: 4, right: 24, top: 14 + 20 * rows, bottom: 4, containLabel: true }, legend: { top: 0, left: 0, itemWidth: 14, itemHeight: 8, textStyle: { color: v("--soft") }, ...(o.legend || {}) },
       tooltip: { trigger: "axis", ...(o.heading ? { formatter: ps => tip(ps, o.heading, o.value || int) } : {}), backgroundColor: v("--card"), borderColor: v("--line"), textStyle: { color: v("--ink") }, confine: true, valueFormatter: o.value || int },
       ...o, xAxis: merge(o.xAxis), yAxis: merge(o.yAxis) });
   }
@@ -251,7 +253,7 @@ if (n.promotions.length) { // Promotions
 document.getElementById("footer").textContent = `Made by Rekindle ${data.version} from event files. Charts: Apache ECharts 5.6.0, Apache License 2.0.`;
 draw(); dark.addEventListener("change", draw); 
 
-addEventListener("resize", () => charts.forEach(c => c.chart.resize()));
+addEventListener("resize", draw);
 // In print a chart is scaled to its card: there is no time to draw it again.
 const svgs = f => document.querySelectorAll(".chart svg").forEach(f);
 addEventListener("beforeprint", () => svgs(s => s.setAttribute("viewBox", `0 0 ${s.getAttribute("width")} ${s.getAttribute("height")}`)));
