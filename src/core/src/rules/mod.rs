@@ -41,12 +41,18 @@ mod tables;
 mod tests;
 
 use ruleset::{Projection, Ruleset};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::diagnostics::Diagnostic;
 
 /// The names of all functions and methods of the language, so that tests can check that they cover all of it.
 pub fn function_names() -> impl Iterator<Item = &'static str> {
     functions::names().into_iter().chain(functions::METHODS)
+}
+
+/// The version of rules: `xxh3_64` of their text, as 16 hex digits.
+pub fn fingerprint(text: &str) -> String {
+    format!("{:016x}", xxh3_64(text.as_bytes()))
 }
 
 /// Reads, checks and compiles a rules file.

@@ -77,6 +77,7 @@ impl StoreShared {
         let epoch = found.as_ref().map_or(0, |manifest| manifest.epoch).saturating_add(1).max(claim.epoch_at_least);
         let (instance, stream) = (claim.instance.clone(), claim.stream.clone());
         let next = found.as_ref().map_or(1, |manifest| manifest.next);
+        let versions = found.as_ref().map(|manifest| manifest.versions.clone()).unwrap_or_default();
         match found.filter(|_| !claim.from_start) {
             None => Ok(Manifest {
                 epoch,
@@ -86,6 +87,8 @@ impl StoreShared {
                 checkpoints: Vec::new(),
                 rules: Vec::new(),
                 recomputing: None,
+                // They are for people, and as good as before.
+                versions,
             }),
             Some(manifest) => {
                 if let (Some(found), Some(expected)) = (&manifest.stream, &stream)

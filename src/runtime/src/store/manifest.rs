@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::names;
+use super::versions::VersionEntry;
 use crate::checksummed_json::{self, ChecksummedJsonError};
 use rekindle_core::checkpoint::{CheckpointKind, StreamIdentity};
 
@@ -35,6 +36,9 @@ pub struct Manifest {
     /// The version of the rules under which the log's past is being read, to take effect then; `None`: there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recomputing: Option<String>,
+    /// The versions of the rules that are kept for people, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<VersionEntry>,
 }
 
 /// A checkpoint in the manifest.
@@ -180,7 +184,8 @@ impl Manifest {
     pub(super) fn objects(&self) -> impl Iterator<Item = &str> {
         let checkpoints = self.checkpoints.iter().map(|entry| entry.object.as_str());
         let pasts = self.rules.iter().filter_map(|rules| Some(rules.past.as_ref()?.object.as_str()));
-        checkpoints.chain(self.rules.iter().map(|rules| rules.object.as_str())).chain(pasts)
+        let versions = self.versions.iter().map(|version| version.object.as_str());
+        checkpoints.chain(self.rules.iter().map(|rules| rules.object.as_str())).chain(pasts).chain(versions)
     }
 
     /// The sizes of the last base and of the deltas that continue it.

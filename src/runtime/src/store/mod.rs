@@ -44,6 +44,7 @@ mod past;
 mod record;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod writer;
 
 pub use bucket::BucketError;
@@ -55,6 +56,7 @@ pub use load::{LoadedCheckpoint, LoadedState, ObjectDamage, RulesText, SkippedCh
 pub use manifest::{Manifest, ManifestEntry, ManifestError, PastEntry, RulesEntry};
 pub use objects::ObjectError;
 pub use record::NewRules;
+pub use versions::{NewVersion, VERSIONS_BYTES_MAX, VERSIONS_MAX, VersionEntry};
 pub use writer::{CheckpointCompletion, CheckpointWriter, WrittenCheckpoint};
 
 pub(crate) use folder::{Folder, finished_name};

@@ -39,13 +39,13 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use toml::Spanned;
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::diagnostics::SourceMap;
 use crate::diagnostics::{Diagnostic, Diagnostics, nearest, shorten};
 use crate::document::{self, TomlSection};
 use crate::rules::compiler::{ConditionCompiler, ConditionContext, SymbolTable, TriggeringMatch};
 use crate::rules::dependencies::{self, PropertyReaders};
+use crate::rules::fingerprint;
 use crate::rules::ruleset::{Condition, NameId, Projection, Ruleset};
 use crate::rules::syntax::{self, Expression};
 use crate::rules::time_zones;
@@ -137,7 +137,7 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
     projection.unite_events(shared);
     let amounts = dependencies::amounts(&readers);
     let segments = segments::with_reads(segments, &features);
-    let version = format!("{:016x}", xxh3_64(file.as_bytes()));
+    let version = fingerprint(file);
     Ok(Ruleset {
         version,
         calendar: Arc::new(ZoneCalendar::new(timezone.clone())),

@@ -6,3 +6,4 @@ mod faults;
 mod fence;
 mod past;
 mod stored_pipeline;
+mod versions;
