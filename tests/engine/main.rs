@@ -1,5 +1,6 @@
 //! The engine without a process around it: the conformance cases, the oracle, and what must not change a result.
 
+mod audit_records;
 mod backtesting;
 mod conformance;
 mod explained_causes;

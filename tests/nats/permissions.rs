@@ -144,7 +144,7 @@ async fn storefronts_can_publish_events_and_no_more() {
     let storefront = client(&server, "storefront", "change-me-storefront").await;
     assert!(may_publish(&storefront, "events.track", &admin).await);
     for subject in
-        ["rekindle.tick", "rekindle.control.forget", "rekindle.actions.email.x", "$JS.API.STREAM.DELETE.EVENTS"]
+        ["rekindle.tick", "rekindle.control.forget", "rekindle.control.audit", "$JS.API.STREAM.DELETE.EVENTS"]
     {
         assert!(!may_publish(&storefront, subject, &admin).await, "{subject}");
     }

@@ -13,7 +13,7 @@ pub struct LogRecord {
     pub received: Timestamp,
     /// Its kind.
     pub kind: RecordKind,
-    /// Complete lines, or one document, uncompressed. Empty for a tick.
+    /// Complete lines, or one document, uncompressed. Empty for a tick and for a record of a change.
     pub lines: Bytes,
 }
 
@@ -29,6 +29,8 @@ pub enum RecordKind {
     Tick,
     /// Requests to forget users: an object `{"user": "…"}` in each line.
     Forget,
+    /// A record of a change that was made over the API. It has its sequence, and nothing is computed of it: not even its time counts.
+    Audit,
 }
 
 /// Records in the log's order that arrived together.

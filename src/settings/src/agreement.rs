@@ -12,9 +12,16 @@ pub(super) fn check(config: &Settings, root: &TomlSection<'_>, problems: &mut Di
     loops(config, root, problems);
     control(config, root, problems, ("tick_subject", "ticks"), &config.source.tick_subject);
     control(config, root, problems, ("forget_subject", "requests to forget"), &config.source.forget_subject);
+    control(config, root, problems, ("audit_subject", "records of changes"), &config.source.audit_subject);
     if config.source.tick_subject == config.source.forget_subject {
         let message = format!("`{}` is the subject of ticks and of requests to forget", config.source.tick_subject);
         let place = place(root, [("source", "forget_subject"), ("source", "tick_subject")]);
+        problems.add(&place, message, "give each its own");
+    }
+    let others = [("tick_subject", &config.source.tick_subject), ("forget_subject", &config.source.forget_subject)];
+    for (key, _) in others.into_iter().filter(|(_, other)| **other == config.source.audit_subject) {
+        let message = format!("`{}` is the subject of records of changes and `{key}`", config.source.audit_subject);
+        let place = place(root, [("source", "audit_subject"), ("source", key)]);
         problems.add(&place, message, "give each its own");
     }
     streams(config, root, problems);

@@ -48,6 +48,10 @@ pub struct SourceSettings {
     /// take it in.
     #[schemars(regex(pattern = "^[^\\s.*>]+([.][^\\s.*>]+)*$"))]
     pub forget_subject: String,
+    /// The subject of records of what was changed over the API, by whom. No wildcard. Where the stream takes it in, they are in the
+    /// log; nothing is computed of them.
+    #[schemars(regex(pattern = "^[^\\s.*>]+([.][^\\s.*>]+)*$"))]
+    pub audit_subject: String,
     /// The most messages asked for at a time; 1 to 50,000.
     #[schemars(range(min = 1, max = 50_000))]
     pub batch: usize,
@@ -79,7 +83,7 @@ pub enum StartPosition {
 }
 
 /// Keys of `[source]`.
-pub(super) const KEYS: [SettingKey; 12] = [
+pub(super) const KEYS: [SettingKey; 13] = [
     ("kind", SettingKind::Text),
     ("stream", SettingKind::Text),
     ("subjects", SettingKind::List),
@@ -90,6 +94,7 @@ pub(super) const KEYS: [SettingKey; 12] = [
     ("tick_subject", SettingKind::Text),
     ("tick_interval", SettingKind::Text),
     ("forget_subject", SettingKind::Text),
+    ("audit_subject", SettingKind::Text),
     ("batch", SettingKind::Number),
     ("mappings", SettingKind::TomlSection),
 ];
@@ -107,6 +112,7 @@ impl Default for SourceSettings {
             tick_subject: "rekindle.tick".to_owned(),
             tick_interval: Span(500),
             forget_subject: "rekindle.control.forget".to_owned(),
+            audit_subject: "rekindle.control.audit".to_owned(),
             batch: 5_000,
             mappings: BTreeMap::new(),
         }
@@ -130,6 +136,7 @@ impl SourceSettings {
         set(&mut self.tick_subject, reader.checked(section, "tick_subject", SUBJECT, one));
         set(&mut self.tick_interval, reader.duration(section, "tick_interval", Span(50), Span(10_000)));
         set(&mut self.forget_subject, reader.checked(section, "forget_subject", SUBJECT, one));
+        set(&mut self.audit_subject, reader.checked(section, "audit_subject", SUBJECT, one));
         set(&mut self.batch, reader.number(section, "batch", 1..=50_000));
         mappings::read_subjects(self, section, reader);
         if self.kind == SourceKind::Nats {

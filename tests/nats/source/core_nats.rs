@@ -70,7 +70,7 @@ async fn a_request_to_forget_on_plain_nats_comes_after_every_event_before_it() {
         for message in live.batches.recv().await.unwrap() {
             match message.kind {
                 RecordKind::Events | RecordKind::Mapped => events += 1,
-                RecordKind::Tick => {}
+                RecordKind::Tick | RecordKind::Audit => {}
                 RecordKind::Forget => {
                     requests += 1;
                     assert!(events >= requests * 200, "request {requests} came after {events} events");

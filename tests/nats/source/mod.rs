@@ -106,16 +106,24 @@ async fn requests_to_forget_are_distinguished_from_events_and_ticks() {
     let server = NatsServer::start();
     let mut live = RunningSource::start(&at(&server.url()), creating()).await;
     live.ready().await;
-    for subject in ["events.track", "rekindle.control.forget", "rekindle.tick", "events.track"] {
+    for subject in
+        ["events.track", "rekindle.control.forget", "rekindle.control.audit", "rekindle.tick", "events.track"]
+    {
         live.connection.jetstream.publish(subject, "x".into()).await.unwrap().await.unwrap();
     }
     let mut found = Vec::new();
-    while found.len() < 4 {
+    while found.len() < 5 {
         found.extend(live.batches.recv().await.unwrap().into_iter().map(|message| (message.kind, message.lines.len())));
     }
     assert_eq!(
         found,
-        [(RecordKind::Events, 1), (RecordKind::Forget, 1), (RecordKind::Tick, 0), (RecordKind::Events, 1)]
+        [
+            (RecordKind::Events, 1),
+            (RecordKind::Forget, 1),
+            (RecordKind::Audit, 0),
+            (RecordKind::Tick, 0),
+            (RecordKind::Events, 1)
+        ]
     );
 }
 

@@ -14,7 +14,9 @@ async fn a_missing_stream_is_waited_for() {
     let mut live = RunningSource::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
     let why = live.failing("source", "there is no stream EVENTS").await;
     assert!(
-        why.contains("nats stream add EVENTS --subjects 'events.>,rekindle.tick,rekindle.control.forget'"),
+        why.contains(
+            "nats stream add EVENTS --subjects 'events.>,rekindle.tick,rekindle.control.forget,rekindle.control.audit'"
+        ),
         "{why}"
     );
     assert!(why.contains("create = true in [source]"), "{why}");
@@ -57,7 +59,7 @@ async fn a_subject_that_another_stream_has_is_named_with_that_stream() {
     let second = RunningSource::start(&nats, SourceSettings { stream: "OTHER".to_owned(), ..creating() }).await;
     let why = second.failing("source", "could not create stream OTHER").await;
     assert!(
-        why.contains("stream EVENTS takes in some of its subjects (events.>, rekindle.tick, rekindle.control.forget)"),
+        why.contains("stream EVENTS takes in some of its subjects (events.>, rekindle.tick, rekindle.control.forget, rekindle.control.audit)"),
         "{why}"
     );
 }

@@ -154,10 +154,10 @@ impl NatsSource {
         }))
     }
 
-    /// The kind and the content of a message; no content, if it is a tick. That depends on nothing but the message and the settings.
+    /// The kind and the content of a message; no content, if it is a tick or a record of a change. That depends on nothing but the message and the settings.
     fn content(&self, kind: RecordKind, subject: &str, payload: bytes::Bytes) -> (RecordKind, bytes::Bytes) {
         let table = match kind {
-            RecordKind::Tick => return (kind, bytes::Bytes::new()),
+            RecordKind::Tick | RecordKind::Audit => return (kind, bytes::Bytes::new()),
             RecordKind::Events => mapped::table_of(&self.mappings, subject),
             RecordKind::Forget | RecordKind::Mapped => None,
         };
@@ -174,6 +174,8 @@ impl NatsSource {
             RecordKind::Tick
         } else if subject == self.settings.forget_subject {
             RecordKind::Forget
+        } else if subject == self.settings.audit_subject {
+            RecordKind::Audit
         } else {
             RecordKind::Events
         }

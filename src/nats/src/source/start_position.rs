@@ -130,7 +130,7 @@ pub async fn check_permission(
 /// The subjects to deliver; none where the stream holds nothing else.
 pub(super) fn filters(wanted: &StreamRequirements, stream: &VerifiedStream) -> Vec<String> {
     let config = &stream.info.config;
-    let is_wanted = |taken: &String| wanted.subjects.iter().any(|wanted| covers(wanted, taken));
+    let is_wanted = |taken: &String| wanted.all_subjects().any(|wanted| covers(wanted, taken));
     let is_copy = config.mirror.is_some() || config.sources.is_some();
     let is_unfiltered = !is_copy && config.subjects.iter().all(is_wanted);
     if is_unfiltered { Vec::new() } else { without_covered(&wanted.subjects) }

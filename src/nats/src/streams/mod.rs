@@ -66,7 +66,8 @@ fn sentences(mismatches: &[StreamMismatch]) -> String {
 }
 
 fn missing(wanted: &StreamRequirements) -> String {
-    let StreamRequirements { name, subjects, section, .. } = wanted;
+    let StreamRequirements { name, section, .. } = wanted;
+    let subjects: Vec<&str> = wanted.all_subjects().map(String::as_str).collect();
     format!(
         "there is no stream {name}: create it (nats stream add {name} --subjects '{}' --defaults), or set create = true \
          in [{section}]",
@@ -104,7 +105,7 @@ pub async fn ensure_stream(
     if !mismatches.is_empty() {
         return Err(StreamError::Mismatch { stream: wanted.name.clone(), mismatches });
     }
-    let mut notes = Vec::new();
+    let mut notes = wanted.not_taken(&info.config);
     if info.config.num_replicas != usize::from(wanted.replicas) {
         let (has, configured) = (info.config.num_replicas, wanted.replicas);
         notes.push(format!("stream {} has {has} copies; configured are {configured}", wanted.name));
@@ -133,6 +134,29 @@ pub async fn stream_contents(connection: &NatsConnection, stream: &str) -> Resul
     Ok(StreamContents { created_ms: created_ms(&info), first, last })
 }
 
+/// A message on one subject of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectMessage {
+    /// Its sequence in the stream.
+    pub sequence: u64,
+    /// Its payload.
+    pub payload: Vec<u8>,
+}
+
+/// The stream's first message on a subject with this sequence or a higher one; `None`: there is none.
+///
+/// # Errors
+/// JetStream does not say.
+pub async fn first_message_on(
+    connection: &NatsConnection,
+    stream: &str,
+    subject: &str,
+    from_sequence: u64,
+) -> Result<Option<SubjectMessage>, JetStreamError> {
+    let found = connection.first_message(stream, subject, from_sequence).await?;
+    Ok(found.map(|message| SubjectMessage { sequence: message.sequence, payload: message.payload }))
+}
+
 /// When the stream was created, in milliseconds since 1970.
 pub fn created_ms(info: &Info) -> i64 {
     i64::try_from(info.created.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
@@ -141,11 +165,11 @@ pub fn created_ms(info: &Info) -> i64 {
 /// The error that names the stream which has the subjects, as far as the permissions of this user allow.
 async fn overlapping(connection: &NatsConnection, wanted: &StreamRequirements) -> StreamError {
     let mut other = None;
-    for subject in &wanted.subjects {
+    for subject in wanted.all_subjects() {
         let Ok(names) = connection.stream_names(subject).await else { break };
         other = other.or(names.into_iter().next());
     }
-    let mut subjects = wanted.subjects.clone();
+    let mut subjects: Vec<String> = wanted.all_subjects().cloned().collect();
     if let Some(name) = &other
         && let Ok(found) = connection.stream_info(name).await
     {

@@ -20,6 +20,8 @@ pub struct StreamRequirements {
     pub name: String,
     /// What it must take in.
     pub subjects: Vec<String>,
+    /// What it should take in: one that does not is used all the same.
+    pub optional_subjects: Vec<String>,
     /// Whether to create it if it is missing; what follows is only for that, except `takes_batches`.
     pub create: bool,
     /// How long it keeps messages; 0: without limit.
@@ -77,7 +79,7 @@ pub enum StreamMismatch {
 }
 
 impl StreamRequirements {
-    /// The stream of events, ticks and requests to forget users.
+    /// The stream of events, ticks and requests to forget users, and of records of changes.
     pub fn events(source: &SourceSettings) -> StreamRequirements {
         let mut subjects = source.subjects.clone();
         for own in [&source.tick_subject, &source.forget_subject] {
@@ -85,9 +87,11 @@ impl StreamRequirements {
                 subjects.push(own.clone());
             }
         }
+        let is_missing = !subjects.iter().any(|subject| covers(subject, &source.audit_subject));
         StreamRequirements {
             name: source.stream.clone(),
             subjects,
+            optional_subjects: is_missing.then(|| source.audit_subject.clone()).into_iter().collect(),
             create: source.create,
             max_age: source.max_age,
             max_bytes: 0,
@@ -113,6 +117,7 @@ impl StreamRequirements {
         StreamRequirements {
             name: name.to_owned(),
             subjects: Vec::new(),
+            optional_subjects: Vec::new(),
             create: output.create,
             max_age: output.max_age,
             max_bytes: output.max_bytes,
@@ -122,13 +127,33 @@ impl StreamRequirements {
         }
     }
 
+    /// Everything that it takes in where it is created for this.
+    pub fn all_subjects(&self) -> impl Iterator<Item = &String> {
+        self.subjects.iter().chain(&self.optional_subjects)
+    }
+
+    /// What it should take in and does not, for people.
+    pub(super) fn not_taken(&self, config: &Config) -> Vec<String> {
+        let is_copy = config.mirror.is_some() || config.sources.is_some();
+        let is_taken = |subject: &&String| config.subjects.iter().any(|taken| covers(taken, subject));
+        let missing = self.optional_subjects.iter().filter(|subject| !is_copy && !is_taken(subject));
+        let note = |subject: &String| {
+            format!(
+                "stream {} does not take in {subject}: records of what is changed over the API will not be in the log; add it to the \
+                 stream's subjects",
+                self.name
+            )
+        };
+        missing.map(note).collect()
+    }
+
     /// The settings with which the stream is created.
     pub(super) fn config(&self, connection: &NatsConnection) -> Config {
         let max_age = Duration::from_millis(u64::try_from(self.max_age.0).unwrap_or(0));
         Config {
             name: self.name.clone(),
             description: Some("created by rekindle".to_owned()),
-            subjects: self.subjects.clone(),
+            subjects: self.all_subjects().cloned().collect(),
             retention: RetentionPolicy::Limits,
             discard: DiscardPolicy::Old,
             storage: StorageType::File,
@@ -250,9 +275,24 @@ mod tests {
             StreamRequirements::events(&source).subjects,
             ["events.>", "rekindle.tick", "rekindle.control.forget"]
         );
+        let created: Vec<_> = StreamRequirements::events(&source).all_subjects().cloned().collect();
+        assert_eq!(created, ["events.>", "rekindle.tick", "rekindle.control.forget", "rekindle.control.audit"]);
         source.tick_subject = "events.tick".to_owned();
         assert_eq!(StreamRequirements::events(&source).subjects, ["events.>", "rekindle.control.forget"]);
         source.forget_subject = "events.forget".to_owned();
         assert_eq!(StreamRequirements::events(&source).subjects, ["events.>"]);
+        source.audit_subject = "events.audit".to_owned();
+        assert!(StreamRequirements::events(&source).optional_subjects.is_empty());
+    }
+
+    #[test]
+    fn a_stream_without_room_for_records_of_changes_is_used_and_noted() {
+        let wanted = StreamRequirements::events(&SourceSettings::default());
+        let old = Config { subjects: wanted.subjects.clone(), ..Config::default() };
+        assert_eq!(wanted.mismatches(&old, true), []);
+        let notes = wanted.not_taken(&old);
+        assert!(notes.len() == 1 && notes[0].contains("rekindle.control.audit"), "{notes:?}");
+        let new = Config { subjects: wanted.all_subjects().cloned().collect(), ..Config::default() };
+        assert!(wanted.not_taken(&new).is_empty());
     }
 }

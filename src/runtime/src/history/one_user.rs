@@ -161,7 +161,7 @@ impl UserReplay {
     /// The accepted events of a record, with whom each is about.
     fn owners(&self, record: &HistoryRecord) -> Vec<(Arc<str>, StoryEvent)> {
         let mut owners = Vec::new();
-        if record.kind == RecordKind::Tick || record.kind == RecordKind::Forget {
+        if matches!(record.kind, RecordKind::Tick | RecordKind::Forget | RecordKind::Audit) {
             return owners;
         }
         let scanned = ScannedRecord { kind: record.kind, lines: &record.lines, received: record.received };

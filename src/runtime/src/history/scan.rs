@@ -79,7 +79,8 @@ impl LogScanner {
             user.iter().for_each(|id| add(id, false, false));
             anonymous.iter().for_each(|id| add(id, links, false));
         }
-        if let (Clock::Log, Some(received)) = (self.options.clock, record.received) {
+        let received = record.received.filter(|_| record.kind != RecordKind::Audit);
+        if let (Clock::Log, Some(received)) = (self.options.clock, received) {
             read = read.max(received);
         }
         self.latest_read = read;
@@ -131,7 +132,7 @@ pub(super) fn forgotten(decoder: &Decoder, lines: &[u8]) -> Vec<String> {
 pub(super) fn decode<'r>(decoder: &Decoder, record: ScannedRecord<'r>, mut take: impl FnMut(&Decoded<'r>)) {
     let mut calls = Vec::new();
     match record.kind {
-        RecordKind::Tick | RecordKind::Forget => {}
+        RecordKind::Tick | RecordKind::Forget | RecordKind::Audit => {}
         RecordKind::Mapped if record.lines.starts_with(&[NOT_MAPPED, NOT_MAPPED]) => {}
         RecordKind::Mapped => {
             let lines = record.lines.split(|byte| *byte == b'\n');
@@ -147,4 +148,21 @@ pub(super) fn decode<'r>(decoder: &Decoder, record: ScannedRecord<'r>, mut take:
         },
     }
     calls.iter().for_each(&mut take);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_a_change_is_about_nobody_and_its_time_does_not_count() {
+        let mut scanner = LogScanner::new(&PipelineOptions::default(), Timestamp::MIN);
+        let lines = br#"{"type":"track","event":"View","userId":"u","timestamp":"2026-03-02T10:00:00Z"}"#;
+        let record = |kind| ScannedRecord { kind, lines, received: Some(Timestamp(1_800_000_000_000)) };
+        let mut entries = Vec::new();
+        scanner.scan(1, record(RecordKind::Audit), &mut entries);
+        assert!(entries.is_empty() && scanner.latest_read == Timestamp::MIN && scanner.rejected == 0);
+        scanner.scan(2, record(RecordKind::Events), &mut entries);
+        assert!(entries.len() == 1 && scanner.latest_read > Timestamp::MIN, "as an event it is");
+    }
 }

@@ -65,6 +65,9 @@ impl<'a> EntrySlice<'a> {
         if entry.kind == RecordKind::Mapped {
             return EntrySlice::of_mapped(index, entry.lines);
         }
+        if entry.kind == RecordKind::Audit {
+            return EntrySlice { entry: index, bytes: &[], framing: Ok(Framing::Lines), is_mapped: false };
+        }
         let framing = match (entry.is_whole, entry.received) {
             (false, _) => Ok(Framing::Lines),
             (true, Some(_)) => decoder.framing(entry.lines),

@@ -40,7 +40,7 @@ impl Pipeline {
     pub(super) fn note_beginning(&mut self, entries: &[InputEntry<'_>]) {
         let is_first = self.latest_read == Timestamp::MIN && self.position == 0 && !self.reads_whole_log;
         if is_first && self.known.began.is_none() {
-            self.known.began = entries.first().and_then(|entry| entry.received);
+            self.known.began = entries.iter().find_map(InputEntry::time);
         }
     }
 }

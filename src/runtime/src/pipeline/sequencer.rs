@@ -90,7 +90,7 @@ impl Pipeline {
 
     /// Advances the greatest time read to an entry's broker time, for everything after the entry.
     pub(super) fn note_received(&mut self, entry: &InputEntry<'_>) {
-        if let (Clock::Log, Some(received)) = (self.options.clock, entry.received) {
+        if let (Clock::Log, Some(received)) = (self.options.clock, entry.time()) {
             self.latest_read = self.latest_read.max(received);
         }
     }

@@ -97,6 +97,7 @@ fn every_problem_is_reported_at_its_place() {
     "1",
     ""
 )]
+#[case::audit_wild("[source]\naudit_subject = 'f.>'", "`f.>` has a wildcard, and must be one subject", "'f.>'", "")]
 #[case::forget_wild("[source]\nforget_subject = 'f.>'", "`f.>` has a wildcard, and must be one subject", "'f.>'", "")]
 #[case::max_future(
     "[engine]\nmax_future = '5m'",

@@ -70,6 +70,7 @@ fn every_section_is_read() {
         tick_subject = 'web.tick'
         tick_interval = '50ms'
         forget_subject = 'web.forget'
+        audit_subject = 'web.audit'
         batch = 1
         [output]
         prefix = 'shop.out'
@@ -144,6 +145,7 @@ fn every_section_is_read() {
         tick_subject: "web.tick".to_owned(),
         tick_interval: Span(50),
         forget_subject: "web.forget".to_owned(),
+        audit_subject: "web.audit".to_owned(),
         batch: 1,
         mappings: std::collections::BTreeMap::new(),
     };

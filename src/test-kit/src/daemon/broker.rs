@@ -46,7 +46,9 @@ impl Broker {
     /// Connects and makes the stream of events.
     pub async fn with_events(url: &str) -> Broker {
         let broker = Broker::connect(url).await;
-        broker.create("EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget"]).await;
+        broker
+            .create("EVENTS", &["events.>", "rekindle.tick", "rekindle.control.forget", "rekindle.control.audit"])
+            .await;
         broker
     }
 
