@@ -1,8 +1,9 @@
-// Rules in the editor: a mistake shows at its place, completion offers what fits, the form writes a segment and reads it back.
+// Rules in the editor: a mistake shows at its place, completion offers what fits, the form writes a segment and reads it back, which is
+// then applied and undone.
 import assert from 'node:assert/strict';
-import { ask, base, close, isAccessible, isWhole, open } from './browser.mjs';
+import { ask, base, close, isAccessible, isWhole, open, until } from './browser.mjs';
 
-const { body: { text } } = await ask('/v1/rules');
+const { body: { text, version: first } } = await ask('/v1/rules');
 const page = await open();
 await page.goto(`${base}/#/rules`);
 const code = page.locator('.cm-content');
@@ -62,5 +63,47 @@ await page.getByRole('tab', { name: 'Build a segment' }).click();
 await page.getByLabel('Change').selectOption('churned');
 await page.getByText('Everybody who was last here at least 45 days ago.').waitFor();
 await isWhole(page, 'the rules');
+
+// Applied, it is in force, and people are in it or not.
+await page.getByRole('tab', { name: 'All rules' }).click();
+await page.getByRole('button', { name: 'Apply…' }).click();
+await page.getByRole('button', { name: 'Apply', exact: true }).click();
+await page.getByText('Applied.').waitFor();
+const applied = (await ask('/v1/rules')).body;
+assert.ok(applied.text.includes('id = "looks_often_never_buys"'));
+assert.notEqual(applied.version, first);
+assert.equal(await page.getByRole('button', { name: 'Apply…' }).count(), 0, 'there is nothing left to apply');
+await until('somebody is in the new segment, or the daemon says how many', async () => (await ask('/v1/segments')).body.segments.some((one) => one.id === 'looks_often_never_buys'));
+
+// Undone: the version before is compared and put in force again.
+await page.getByRole('tab', { name: 'Versions' }).click();
+const versions = page.getByRole('region', { name: 'Versions of the rules' });
+const row = (version) => versions.getByRole('row', { name: new RegExp(version) });
+await row(applied.version).getByText('in use').waitFor();
+await row(first).getByRole('button', { name: 'Compare' }).click();
+await page.getByText(`From version ${first} to the one in use`).waitFor();
+assert.ok((await page.locator('.difference').innerText()).includes('+ id = "looks_often_never_buys"'));
+await isAccessible(page, 'the versions');
+await row(first).getByRole('button', { name: 'Go back to it…' }).click();
+const undone = await page.locator('dialog .difference').innerText();
+assert.ok(undone.includes('− id = "looks_often_never_buys"') && !/^\+ /m.test(undone), undone);
+await page.getByRole('button', { name: 'Apply', exact: true }).click();
+await page.getByText('Applied.').waitFor();
+const restored = (await ask('/v1/rules')).body;
+assert.deepEqual([restored.version, restored.text], [first, text]);
+await versions.getByRole('row').nth(1).getByText('in use').waitFor();
+assert.ok((await versions.getByRole('row').nth(1).innerText()).includes(first));
+
+// Both changes are recorded, with who made them.
+const changes = page.getByRole('region', { name: 'Changes' });
+await changes.getByText('changed the rules').first().waitFor();
+await until('both changes are in the list', async () => (await changes.getByText('changed the rules').count()) >= 2);
+const told = await changes.innerText();
+assert.ok(told.includes(`to ${first} from ${applied.version}`) && told.includes(`to ${applied.version} from ${first}`), told);
+assert.match(told, /local 127\.0\.0\.1/);
+const { body: { records } } = await ask('/v1/audit?limit=2');
+assert.deepEqual(records.map((one) => [one.what, one.outcome, one.version]), [['rules_changed', 'done', first], ['rules_changed', 'done', applied.version]]);
+await isWhole(page, 'the versions');
+await isAccessible(page, 'the records of changes');
 await close();
-console.log('rules are edited');
+console.log('rules are edited, applied and undone');

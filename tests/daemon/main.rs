@@ -5,6 +5,7 @@
 //! broker's clock does, instants are compared to the millisecond. Speed is printed and never asserted.
 
 mod access;
+mod audit;
 mod backtest;
 mod coupons;
 mod delivery;
@@ -20,6 +21,7 @@ mod mapped;
 mod recovery;
 mod reload;
 mod restarts;
+mod rules_update;
 mod silence;
 mod slowness;
 mod streams;

@@ -3,25 +3,22 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rekindle::api::{ApiServices, Routes, RulesProvider};
+use rekindle::api::{ApiServices, Routes};
 use rekindle::api::{ForgetError, ForgetRequests, LoggedPosition, MetricsCache, NoHistory};
+use rekindle::audit::AuditMemory;
 use rekindle::metrics::ExpositionFormat;
-use rekindle::reload::{ActiveRules, FromLogEnd, FromLogReload, ReloadError, ReloadOutcome};
 use rekindle_core::campaigns::StepRecording;
-use rekindle_core::checkpoint::{ColdStart, RulesComparison, WarmUp};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
-use rekindle_runtime::live::recomputation::RecomputationFigures;
 use rekindle_runtime::live::{self, EngineHandle};
 use rekindle_runtime::log::{LogRecord, RecordBatch, RecordKind};
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
@@ -31,6 +28,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::past_log::{FedLog, backtests};
+use crate::rules_file::RulesFile;
 
 pub(crate) const RULES: &str = r#"
 [events]
@@ -78,19 +76,6 @@ pub(crate) struct Api {
     stop: Option<oneshot::Sender<()>>,
     runtime: tokio::runtime::Runtime,
     _folder: tempfile::TempDir,
-}
-
-/// Rules in a file, as the daemon has them.
-pub(crate) struct RulesFile {
-    pub(crate) path: PathBuf,
-    /// Whether asking for them panics.
-    pub(crate) broken: AtomicBool,
-    /// How long a reload takes beside the engine's part.
-    pub(crate) delay_ms: AtomicU64,
-    live: EngineHandle,
-    loaded: Mutex<ActiveRules>,
-    /// The latest reload from the log.
-    from_log: Mutex<Option<FromLogReload>>,
 }
 
 /// The metrics: a page of one number, and how often one was made.
@@ -144,74 +129,6 @@ impl ForgetRequests for Log {
     }
 }
 
-impl RulesProvider for RulesFile {
-    fn active(&self) -> ActiveRules {
-        assert!(!self.broken.load(Ordering::Relaxed), "broken for a test");
-        self.loaded.lock().expect("not poisoned").clone()
-    }
-
-    fn read(&self, _: bool) -> BoxFuture<'_, Result<String, ReloadError>> {
-        let unreadable = |source| ReloadError::Unreadable { path: self.path.clone(), source };
-        std::future::ready(fs::read_to_string(&self.path).map_err(unreadable)).boxed()
-    }
-
-    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
-        async move {
-            tokio::time::sleep(Duration::from_millis(self.delay_ms.load(Ordering::Relaxed))).await;
-            let text = self.read(allow_empty).await?;
-            let rules = rules::compile(&text).map_err(|problems| {
-                let (path, text) = ("rules.toml".into(), text.clone());
-                ReloadError::Mistakes { path, text, problems }
-            })?;
-            if rules.segments.is_empty() && !allow_empty {
-                return Err(ReloadError::Emptied { path: self.path.clone(), lost: "segments".to_owned() });
-            }
-            if rules.version == self.active().version {
-                return Ok(ReloadOutcome::Unchanged { version: rules.version });
-            }
-            let rules_activation = self
-                .live
-                .change_rules(Arc::new(ExecutionPlan::new(rules)), Box::new(|_| async { Ok(1) }.boxed()))
-                .await?;
-            let (version, path) = (rules_activation.rules.clone(), self.path.clone());
-            let loaded = ActiveRules { version, path, since: START, text };
-            *self.loaded.lock().expect("not poisoned") = loaded;
-            let new = vec![ColdStart {
-                what: "total(view)".to_owned(),
-                blind: WarmUp::ForGood,
-                read_by: vec!["segment seen".to_owned()],
-            }];
-            let compared = RulesComparison { kept: 0, new, dropped: 0 };
-            Ok(ReloadOutcome::Applied { reloaded: rules_activation, compared })
-        }
-        .boxed()
-    }
-
-    /// It never ends by itself.
-    fn reload_from_log(&self, _: bool) -> BoxFuture<'_, Result<FromLogReload, ReloadError>> {
-        async {
-            let mut latest = self.from_log.lock().expect("not poisoned");
-            if let Some(running) = latest.as_ref().filter(|latest| latest.end.is_none()) {
-                return Err(ReloadError::Running { started: running.started });
-            }
-            let figures = RecomputationFigures { first: 11, sequence: 21, live_sequence: 51, ..Default::default() };
-            let rules = self.loaded.lock().expect("not poisoned").version.clone();
-            Ok(latest.insert(FromLogReload { rules, started: START, figures, end: None }).clone())
-        }
-        .boxed()
-    }
-
-    fn latest_from_log(&self) -> Option<FromLogReload> {
-        self.from_log.lock().expect("not poisoned").clone()
-    }
-
-    fn cancel_from_log(&self) -> bool {
-        let mut latest = self.from_log.lock().expect("not poisoned");
-        let running = latest.as_mut().filter(|latest| latest.end.is_none());
-        running.map(|running| running.end = Some(FromLogEnd::Cancelled)).is_some()
-    }
-}
-
 impl Api {
     /// On a port of its own.
     pub(crate) fn start(settings: &HttpSettings) -> Api {
@@ -220,8 +137,6 @@ impl Api {
         let path = folder.path().join("rules.toml");
         fs::write(&path, RULES).expect("a rules file");
         let compiled = rules::compile(RULES).expect("no mistake");
-        let loaded =
-            ActiveRules { version: compiled.version.clone(), path: path.clone(), since: START, text: RULES.to_owned() };
         let (plan, past) = (Arc::new(ExecutionPlan::new(compiled)), Arc::default());
         // As `run` has them.
         let decision_steps = StepRecording::Numbers;
@@ -233,14 +148,7 @@ impl Api {
         runtime.block_on(ends.live.recovered());
         runtime.spawn(async move { while ends.output_items.recv().await.is_some() {} });
         let (live, health) = (ends.live, Health::default());
-        let rules = Arc::new(RulesFile {
-            path,
-            broken: false.into(),
-            delay_ms: 0.into(),
-            live: live.clone(),
-            from_log: Mutex::default(),
-            loaded: Mutex::new(loaded),
-        });
+        let rules = Arc::new(RulesFile::new(path, live.clone()));
         let log = Arc::new(Log {
             broken: Mutex::default(),
             live: live.clone(),
@@ -251,6 +159,7 @@ impl Api {
             health: health.clone(),
             rules: Arc::<RulesFile>::clone(&rules),
             forget: Arc::<Log>::clone(&log),
+            audit: Arc::new(AuditMemory::default()),
             history: Arc::new(NoHistory),
             backtests: backtests(&live, options, &past),
             started: Instant::now(),

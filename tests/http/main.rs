@@ -10,3 +10,4 @@ mod growth_series;
 mod metrics;
 mod past_log;
 mod prometheus;
+mod rules_file;

@@ -13,8 +13,10 @@ use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rekindle::api::{ApiServices, ForgetError, ForgetRequests, LoggedPosition, MetricsCache, Routes, RulesProvider};
+use rekindle::audit::AuditMemory;
 use rekindle::backtests::Backtests;
-use rekindle::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome};
+use rekindle::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome, RulesUpdate, UpdateOutcome};
+use rekindle::versions::{RulesVersion, VersionsUnreadable};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::EngineHandle;
@@ -40,20 +42,38 @@ struct UnsupportedServices;
 
 impl RulesProvider for UnsupportedServices {
     fn active(&self) -> ActiveRules {
-        ActiveRules { version: String::new(), path: PathBuf::new(), since: Timestamp(0), text: String::new() }
+        ActiveRules {
+            version: String::new(),
+            path: PathBuf::new(),
+            since: Timestamp(0),
+            text: String::new(),
+            by: String::new(),
+        }
     }
 
     fn read(&self, _: bool) -> BoxFuture<'_, Result<String, ReloadError>> {
         async { Err(ReloadError::NoLog) }.boxed()
     }
 
-    fn reload(&self, _: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
+    fn reload(&self, _: bool, _: String) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
         let source = std::io::Error::other("a measurement's rules stay as they are");
         async { Err(ReloadError::Unreadable { path: PathBuf::new(), source }) }.boxed()
     }
 
-    fn reload_from_log(&self, _: bool) -> BoxFuture<'_, Result<FromLogReload, ReloadError>> {
+    fn reload_from_log(&self, _: bool, _: String) -> BoxFuture<'_, Result<FromLogReload, ReloadError>> {
         async { Err(ReloadError::NoLog) }.boxed()
+    }
+
+    fn update(&self, _: RulesUpdate) -> BoxFuture<'_, Result<UpdateOutcome, ReloadError>> {
+        async { Err(ReloadError::NoLog) }.boxed()
+    }
+
+    fn versions(&self) -> BoxFuture<'_, Result<Vec<RulesVersion>, VersionsUnreadable>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
+
+    fn version_text(&self, _: String) -> BoxFuture<'_, Result<Option<String>, VersionsUnreadable>> {
+        async { Ok(None) }.boxed()
     }
 
     fn latest_from_log(&self) -> Option<FromLogReload> {
@@ -83,6 +103,7 @@ pub(super) async fn serve(live: EngineHandle) -> Result<ServedApi, Error> {
         health: Health::default(),
         rules: Arc::new(UnsupportedServices),
         forget: Arc::new(UnsupportedServices),
+        audit: Arc::new(AuditMemory::default()),
         history: Arc::new(rekindle::api::NoHistory),
         started: Instant::now(),
         clock: None,

@@ -39,8 +39,8 @@ function FromLog({ onApplied, onClose }) {
   return (
     <Dialog title="Running the new rules over the log" onClose={onClose}>
       {!isOver && <p role="status"><progress value={state?.progress} aria-label="Progress" /> {state ? `${percent(state.progress, 0)} of the log, ${plural(state.events ?? 0, 'event')} read` : 'Beginning…'}</p>}
-      {state?.state === 'cancelled' && <p role="status">Stopped. The rules in use have not changed; the rules file has the new text.</p>}
-      {state?.state === 'failed' && <ErrorBox error={{ message: `${state.error ?? ''} The rules in use have not changed.` }} />}
+      {state?.state === 'cancelled' && <p role="status">Stopped. The rules in use have not changed, and the rules file is as it was.</p>}
+      {state?.state === 'failed' && <ErrorBox error={{ message: `${state.error ?? ''} The rules in use have not changed, and the rules file is as it was.` }} />}
       <ErrorBox error={error} />
       <p class="hint">The daemon goes on working by the rules in use until the new ones take over. You can leave this page.</p>
       <p class="buttons">{!isOver && <Action run={() => request('DELETE', '/v1/rules/reload')} busy="Stopping…">Stop</Action>}<button type="button" class="primary" onClick={onClose}>{isOver ? 'Close' : 'Leave it running'}</button></p>
@@ -68,7 +68,7 @@ export function Apply({ base, draft, onClose, onApplied }) {
         <label><input type="radio" name="from" checked={from === 'log'} onChange={() => setFrom('log')} /> <span><strong>Know the past.</strong> They are run over the log first, as far back as it reaches, and take over with the state they would have had all along. Takes a while; the daemon goes on working.</span></label>
       </fieldset>
       <p class="hint">Either way nobody gets a message because of the change itself. You can go back to this version under <em>Versions</em>. The change is recorded with who made it and when.</p>
-      {error?.status === 409 ? <div class="error" role="alert">Somebody else has changed the rules meanwhile. Copy your text, reload the page, and make your change on theirs. ({error.message})</div> : error && <ErrorBox error={error} />}
+      {error?.body?.in_force ? <div class="error" role="alert">Somebody else has changed the rules meanwhile. Copy your text, reload the page, and make your change on theirs. ({error.message})</div> : error && <ErrorBox error={error} />}
       {error?.body?.diagnostics?.length > 0 && <ul>{error.body.diagnostics.slice(0, 10).map((one) => <li>Line {one.line}: {one.message}</li>)}</ul>}
       <p class="buttons"><button type="button" onClick={onClose}>Not yet</button><Action run={apply} kind="primary" busy={from === 'log' ? 'Running over the log…' : 'Applying…'} onError={setError}>Apply</Action></p>
     </Dialog>

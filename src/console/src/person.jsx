@@ -73,9 +73,9 @@ function Next({ found, why }) {
     at: one.next_change.at,
     what: <>{one.next_change.change === 'enter' ? 'enters' : 'leaves'} <SegmentLink segment={one.segment} />{one.key && <span class="key"> {one.key}</span>}</>,
   }));
-  const held = (found.held ?? []).map((one) => ({ at: one.until ?? one.at ?? one.due, what: <><CampaignLink campaign={one.campaign} /> is decided again, when the quiet hours are over</> }));
+  const held = (found.held ?? []).map((one) => ({ at: one.until, what: <><CampaignLink campaign={one.campaign} /> is decided again, when the quiet hours are over</> }));
   const coupons = (found.reservations ?? []).map((one) => ({ at: one.due, what: <>the coupon <code>{one.code ?? '–'}</code> of <CampaignLink campaign={one.campaign} /> is over</> }));
-  const lots = (found.points ?? []).flatMap((one) => (one.lots ?? []).map((lot) => ({ at: lot.expires, what: <>{number(lot.points ?? lot.amount)} of {one.ledger} expire</> })));
+  const lots = (found.points ?? []).flatMap((one) => (one.lots ?? []).map((lot) => ({ at: lot.expires, what: <>{number(lot.left)} of {one.ledger} expire</> })));
   const all = [...segments, ...held, ...coupons, ...lots].filter((one) => one.at).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
   return (
     <Card title="If nothing else happens" note={found.at && `as of ${instant(found.at)}`}>

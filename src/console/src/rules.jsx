@@ -33,9 +33,8 @@ function useCheck() {
 export function Rules({ search }) {
   const rules = useData('/v1/rules', 10_000);
   return (
-    <Loaded of={rules} what="the rules">
-      {(found) => <Workshop rules={found} reload={rules.reload} segment={search.get('segment')} />}
-    </Loaded>
+    rules.data ? <Workshop rules={rules.data} reload={rules.reload} segment={search.get('segment')} />
+      : <Page title="Rules"><Loaded of={rules} what="the rules" /></Page>
   );
 }
 
@@ -101,7 +100,7 @@ function Workshop({ rules, reload, segment }) {
         </div>
       )}
       {tab === 'try' && (errors.length ? <Empty>The rules have mistakes: mend them first. <button type="button" class="plain" onClick={() => show(errors[0])}>Show the first</button></Empty> : <TryIt text={draft} isChanged={isChanged} mayChange={mayChange} onApply={() => setApplying(true)} />)}
-      {tab === 'versions' && <Versions rules={rules} mayChange={mayChange} onTake={(text) => { take(text); setApplying(true); }} />}
+      {tab === 'versions' && <Versions key={rules.version} rules={rules} mayChange={mayChange} onTake={(text) => { take(text); setApplying(true); }} />}
       {isApplying && <Apply base={base} draft={draft} onClose={() => setApplying(false)} onApplied={finish} />}
     </Page>
   );

@@ -1,11 +1,11 @@
 // What happened to a person: events, transitions, decisions, points, deliveries, merges, newest first.
 import { useEffect, useState } from 'preact/hooks';
 import { get, path, query } from './api.js';
-import { number, value } from './format.js';
+import { number, plural, sentence, signed, value } from './format.js';
 import { Action, At, Badge, CampaignLink, Card, Empty, ErrorBox, OutcomeBadge, SegmentLink, UserLink } from './ui.jsx';
 import { causeName } from './words.js';
 
-const KINDS = [['event', 'Events'], ['transition', 'Segments'], ['decision', 'Campaigns'], ['points', 'Points'], ['delivery', 'Deliveries'], ['merge', 'Merges']];
+const KINDS = [['event', 'Events'], ['transition', 'Segments'], ['decision', 'Campaigns'], ['points', 'Points'], ['delivery', 'Deliveries'], ['budget', 'Budgets'], ['outcome', 'Goals'], ['merge', 'Merges']];
 
 export function Timeline({ user, now }) {
   const [pages, setPages] = useState(null);
@@ -13,7 +13,7 @@ export function Timeline({ user, now }) {
   const [hidden, setHidden] = useState(new Set());
   const more = async (before) => {
     const page = await get(`${path`/v1/users/${user}/timeline`}?${query({ limit: 100, before })}`);
-    setPages((old) => ({ entries: [...(before ? old.entries : []), ...page.entries], next: page.next }));
+    setPages((old) => ({ ...page, entries: [...(before ? old.entries : []), ...page.entries] }));
   };
   useEffect(() => { more(null).catch(setError); }, [user]);
   const toggle = (kind) => () => {
@@ -30,6 +30,7 @@ export function Timeline({ user, now }) {
         {KINDS.filter(([kind]) => pages.entries.some((entry) => entry.kind === kind)).map(([kind, name]) => <label class="check"><input type="checkbox" checked={!hidden.has(kind)} onChange={toggle(kind)} />{name}</label>)}
       </fieldset>
       {shown.length ? <ol class="timeline">{shown.map((entry) => <Entry entry={entry} now={now} />)}</ol> : <Empty>{pages.entries.length ? 'Nothing of the kinds that are ticked.' : 'The log has nothing of this person any more: it keeps events for as long as its stream is set to.'}</Empty>}
+      {pages.notes?.map((note) => <p class="hint">{sentence(note, now)}.</p>)}
       {pages.next && <p><Action run={() => more(pages.next)} busy="Reading…">Show earlier</Action></p>}
     </Card>
   );
@@ -49,8 +50,10 @@ function What({ entry }) {
     case 'event': return <EventEntry entry={entry} />;
     case 'transition': return <><Badge tone={entry.change}>{entry.change === 'enter' ? 'entered' : 'left'}</Badge> <SegmentLink segment={entry.segment} /><Key of={entry} /> <small>{causeName(entry.cause)}</small></>;
     case 'decision': return <><OutcomeBadge outcome={entry.outcome} /> <CampaignLink campaign={entry.campaign} /><Key of={entry} /> <small>{causeName(entry.cause)}</small></>;
-    case 'points': return <><Badge>points</Badge> {entry.change ?? entry.reason ?? ''} {number(entry.points ?? entry.amount)} {entry.ledger}</>;
-    case 'delivery': return <><Badge>{entry.result ?? entry.outcome ?? 'delivery'}</Badge> {entry.destination ?? ''} {entry.campaign && <CampaignLink campaign={entry.campaign} />}</>;
+    case 'points': return <><Badge>points</Badge> {entry.change} {number(entry.amount)} {entry.ledger}, then {number(entry.balance)}{entry.paid_for && <> for <CampaignLink campaign={entry.paid_for} /></>} <small>{causeName(entry.cause)}</small></>;
+    case 'budget': return <><Badge>budget</Badge> {entry.change} {number(entry.amount)} of {entry.budget} for <CampaignLink campaign={entry.campaign} /></>;
+    case 'outcome': return <><Badge tone={entry.count > 0 ? 'sent' : 'group'}>{entry.count > 0 ? 'goal reached' : 'goal not reached'}</Badge> {entry.goal} of <CampaignLink campaign={entry.campaign} />{entry.count > 0 && <> {plural(entry.count, 'time')}{entry.value != null && `, ${signed(entry.value, number)}`}</>} <small>{entry.group}{entry.variant && `, ${entry.variant}`}</small></>;
+    case 'delivery': return <Delivery entry={entry} />;
     case 'merge': return <><Badge>merge</Badge> {entry.from && <>with <UserLink user={entry.from} /></>}</>;
     default: return <><Badge>{entry.kind}</Badge> <small>{JSON.stringify(entry)}</small></>;
   }
@@ -58,17 +61,26 @@ function What({ entry }) {
 
 const Key = ({ of }) => (of.key ? <span class="key"> {of.key}</span> : null);
 
-function EventEntry({ entry }) {
-  const name = entry.event ?? entry.name ?? entry.type ?? entry.call;
-  const properties = Object.entries(entry.properties ?? {});
-  const names = entry.names ?? entry.matches ?? [];
+/** "Message Delivered" and the like: what a destination, or a tool that sends, has reported. */
+function Delivery({ entry }) {
+  const told = entry.properties ?? {};
   return (
     <>
-      <strong>{name}</strong>{names.length > 0 && <small> read as {names.map((one) => (typeof one === 'string' ? one : one.name)).join(', ')}</small>}
+      <Badge>{entry.event.replace(/^Message /, '').toLowerCase()}</Badge> {typeof told.campaign === 'string' && <CampaignLink campaign={told.campaign} />} <small>{[told.channel, told.destination, told.reason].filter((one) => typeof one === 'string').join(' · ')}</small>
+    </>
+  );
+}
+
+function EventEntry({ entry }) {
+  const name = entry.event ?? entry.type;
+  const properties = Object.entries(entry.properties ?? entry.traits ?? {});
+  return (
+    <>
+      <strong>{name}</strong>{entry.event && entry.type !== 'track' && <small> {entry.type}</small>}{!entry.user && entry.anonymous_id && <small> as visitor {entry.anonymous_id}</small>}{entry.omitted && <small> {entry.omitted}</small>}
       {properties.length > 0 && (
         <details><summary>{properties.slice(0, 3).map(([key, one]) => `${key} ${value(one)}`.slice(0, 40)).join(' · ')}</summary>
           <dl class="pairs">{properties.map(([key, one]) => <div><dt>{key}</dt><dd>{value(one)}</dd></div>)}</dl>
-          {(entry.id ?? entry.message_id) && <p class="hint">messageId <code>{entry.id ?? entry.message_id}</code></p>}
+          {entry.id && <p class="hint">messageId <code>{entry.id}</code></p>}
         </details>
       )}
     </>

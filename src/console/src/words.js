@@ -26,8 +26,28 @@ export const outcomeGroup = (outcome) => OUTCOMES[outcome]?.[2] ?? 'held';
 /** Why something happened. */
 export function causeName(cause) {
   if (!cause) return '';
-  return { time: 'as time passed', rules: 'by a change of the rules', ttl: 'it was forgotten', max: 'too many at a time' }[cause] ?? 'by an event';
+  return { time: 'as time passed', points: 'by a price in points', rules: 'by a change of the rules', ttl: 'it was forgotten', max: 'too many at a time' }[cause] ?? 'by an event';
 }
+
+/** What was changed over the API, as one says it of somebody. */
+const CHANGES = {
+  rules_changed: 'changed the rules',
+  rules_changed_from_log: 'changed the rules, with the past',
+  rules_reloaded: 'reloaded the rules file',
+  rules_reloaded_from_log: 'reloaded the rules file, with the past',
+  reload_cancelled: 'stopped a change of the rules',
+  user_forgotten: 'forgot a person',
+  signed_in: 'signed in',
+  signed_out: 'signed out',
+};
+
+export const changeName = (what) => CHANGES[what] ?? String(what).replaceAll('_', ' ');
+
+/** What came of a change; nothing where it is plain. */
+export const changeOutcome = (outcome) => ({ done: null, begun: 'begun', unchanged: 'nothing to change', refused: 'refused' })[outcome] ?? outcome;
+
+/** Who put rules in force. */
+export const putInForceBy = (by) => ({ '': '–', start: 'the rules file, at the start', signal: 'the rules file, by SIGHUP', local: 'somebody on the daemon’s machine', token: 'a program, with the token' })[by] ?? by;
 
 /** "cart_abandoned" as a title. */
 export const title = (id) => id.charAt(0).toUpperCase() + id.slice(1).replaceAll('_', ' ');

@@ -17,6 +17,7 @@
 //! A crate imports only crates above it in this table. `docs/architecture.md` is the map of the code.
 
 pub mod api;
+pub mod audit;
 pub mod backtests;
 pub mod cli;
 mod collecting;
@@ -25,4 +26,6 @@ pub mod delivery;
 pub mod logging;
 pub mod metrics;
 pub mod reload;
+pub mod rules_file;
 mod timeline;
+pub mod versions;

@@ -1,10 +1,11 @@
-//! Reloading the rules: the result, and why it may be refused. The daemon reloads, the HTTP API and the log report it.
+//! Changing the rules: the result, and why it may be refused. The daemon and the demo change them, the HTTP API and the log report it.
 
 use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::rules_file::RulesFileError;
 use rekindle_core::checkpoint::RulesComparison;
 use rekindle_core::diagnostics::Diagnostic;
 use rekindle_core::time::Timestamp;
@@ -23,6 +24,32 @@ pub struct ActiveRules {
     pub version: String,
     /// When they were loaded.
     pub since: Timestamp,
+    /// Who put them in force.
+    pub by: String,
+}
+
+/// A text that is to become the rules file, and to take effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RulesUpdate {
+    /// The text.
+    pub text: String,
+    /// The fingerprint of the rules that it is a change of.
+    pub replaces: String,
+    /// With the state that they would have had all along.
+    pub from_log: bool,
+    /// Also if all events, segments or campaigns are gone from it.
+    pub allow_empty: bool,
+    /// Who wants it.
+    pub by: String,
+}
+
+/// What became of a text that was not refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpdateOutcome {
+    /// Its rules took effect, or are those in force.
+    Reloaded(ReloadOutcome),
+    /// The log is being read under them.
+    FromLog(FromLogReload),
 }
 
 /// The result of a reload that was not refused.
@@ -116,6 +143,37 @@ pub enum ReloadError {
         /// All of them, at their places in the text.
         problems: Vec<Diagnostic>,
     },
+    /// Other rules are in force than those that were changed.
+    #[error(
+        "the rules in force are version {in_force}, and the change was made on version {replaces}: somebody else has changed them \
+         meanwhile; make the change on theirs; the rules in force remain"
+    )]
+    Superseded {
+        /// What was changed.
+        replaces: String,
+        /// What is in force.
+        in_force: String,
+    },
+    /// Somebody has edited the file, and it has not taken effect.
+    #[error(
+        "the rules file {} has another text than the rules in force: somebody has edited it and not reloaded it; reload it (POST \
+         /v1/rules/reload), or put the text in force back, so that no edit is lost; the rules in force remain", path.display()
+    )]
+    Edited {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file can't be replaced.
+    #[error("{0}; the rules in force remain")]
+    NotWritten(#[from] RulesFileError),
+    /// A reload failed, and then the file could not be put back.
+    #[error("{cause}; the rules file has the new text, because it could not be put back: {source}")]
+    NotPutBack {
+        /// Why the reload failed.
+        cause: Box<ReloadError>,
+        /// Why the file could not be put back.
+        source: RulesFileError,
+    },
     /// A reload from the log is running.
     #[error(
         "the log is being read for a reload that began at {started}: wait for its end, or cancel it (DELETE /v1/rules/reload)"
@@ -126,8 +184,8 @@ pub enum ReloadError {
     },
     /// There is no log.
     #[error(
-        "events come on plain NATS subjects, which keep nothing: there is no past to read; reload without it; the rules in \
-         force remain"
+        "there is no log that keeps events (plain NATS subjects keep none, nor does a demo), so there is no past to read: change the \
+         rules without it; the rules in force remain"
     )]
     NoLog,
     /// There is no connection to the broker.

@@ -58,9 +58,10 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// Every module that can be named: a misspelt one would silence its lines.
-const TARGETS: [&str; 83] = [
+const TARGETS: [&str; 86] = [
     "rekindle",
     "rekindle::api",
+    "rekindle::audit",
     "rekindle::backtests",
     "rekindle::cli",
     "rekindle::collecting",
@@ -69,7 +70,9 @@ const TARGETS: [&str; 83] = [
     "rekindle::logging",
     "rekindle::metrics",
     "rekindle::reload",
+    "rekindle::rules_file",
     "rekindle::timeline",
+    "rekindle::versions",
     "rekindle_collect",
     "rekindle_collect::adapters",
     "rekindle_collect::answer",

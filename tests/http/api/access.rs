@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rekindle::api::{ApiError, ApiServices, MetricsCache, NoHistory, Routes};
+use rekindle::audit::AuditMemory;
 use rekindle::backtests::Backtests;
 use rekindle_settings::{HttpSettings, Secret};
 
@@ -139,6 +140,7 @@ fn services(api: &Api) -> ApiServices {
         health: api.health.clone(),
         rules: api.rules.clone(),
         forget: api.log.clone(),
+        audit: Arc::new(AuditMemory::default()),
         history: Arc::new(NoHistory),
         backtests: Arc::new(Backtests::without_log(api.live.clone())),
         started: Instant::now(),

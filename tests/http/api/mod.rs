@@ -1,6 +1,7 @@
 //! The API, as its clients see it.
 
 mod access;
+mod audit;
 mod backtest;
 mod budgets;
 mod connections;
@@ -12,6 +13,7 @@ mod limits;
 mod live;
 mod points;
 mod rules_editor;
+mod rules_update;
 mod search;
 mod segments;
 mod session;

@@ -75,7 +75,12 @@ fn readers_read_everything_and_change_nothing() {
     let reader = format!("Authorization: Bearer {READ_TOKEN}\r\n");
     let session = own_page(&api, &cookie(&sign_in(&api, READ_TOKEN)));
     let document = api.request("GET", "/v1/openapi.json", &reader).json();
-    let changes = [("delete", "/v1/users/{id}"), ("post", "/v1/rules/reload"), ("delete", "/v1/rules/reload")];
+    let changes = [
+        ("delete", "/v1/users/{id}"),
+        ("put", "/v1/rules"),
+        ("post", "/v1/rules/reload"),
+        ("delete", "/v1/rules/reload"),
+    ];
     let mut refused = 0;
     for (path, item) in document["paths"].as_object().expect("paths") {
         for method in item.as_object().expect("operations").keys() {

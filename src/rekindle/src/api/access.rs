@@ -190,7 +190,7 @@ impl ApiAccess {
                 ));
             }
         }
-        Ok((session.role, format!("session {}", session.name)))
+        Ok((session.role, session.title()))
     }
 }
 

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use thiserror::Error;
@@ -15,7 +15,9 @@ use utoipa::ToSchema;
 
 use super::params::PathId;
 use super::problem::ProblemDocument;
+use super::roles::Requester;
 use super::routes::ApiServices;
+use crate::audit::{AuditOutcome, AuditRecord, AuditedChange};
 use rekindle_core::decode::MAX_ID_BYTES;
 
 /// How long the engine may take to find the users of an id.
@@ -73,6 +75,7 @@ pub(super) struct ForgetResponse {
     ))]
 pub(super) async fn forget(
     State(services): State<Arc<ApiServices>>,
+    Extension(requester): Extension<Requester>,
     PathId(user): PathId,
 ) -> Result<(StatusCode, Json<ForgetResponse>), ProblemDocument> {
     if user.is_empty() || user.len() > MAX_ID_BYTES {
@@ -81,7 +84,13 @@ pub(super) async fn forget(
     // Before the request is in the log: afterwards the users may be gone.
     let whom = tokio::time::timeout(WHOM_TIMEOUT, services.live.affected_users(&user)).await.ok().and_then(Result::ok);
     let forgets = whom.map(|whom| whom.iter().map(|user| user.to_string()).collect());
-    let logged =
-        services.forget.forget(&user).await.map_err(|error| ProblemDocument::unavailable(error.to_string()))?;
+    let logged = services.forget.forget(&user).await;
+    let record =
+        |outcome| AuditRecord { user: Some(user.clone()), ..requester.record(AuditedChange::UserForgotten, outcome) };
+    services.audit.record(match &logged {
+        Ok(_) => record(AuditOutcome::Done),
+        Err(error) => record(AuditOutcome::Refused).with_detail(error.to_string()),
+    });
+    let logged = logged.map_err(|error| ProblemDocument::unavailable(error.to_string()))?;
     Ok((StatusCode::ACCEPTED, Json(ForgetResponse { user, forgets, sequence: logged.sequence })))
 }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::ProblemDocument;
+use super::roles::Requester;
 use super::routes::ApiServices;
+use crate::audit::{AuditOutcome, AuditRecord, AuditedChange};
 use crate::reload::{FromLogEnd, FromLogReload};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::live::recomputation::{RecomputationFigures, RecomputationPhase};
@@ -134,10 +136,15 @@ pub(super) async fn from_log(
 ))]
 pub(super) async fn cancel(
     State(services): State<Arc<ApiServices>>,
+    Extension(requester): Extension<Requester>,
 ) -> Result<(StatusCode, Json<FromLogResponse>), ProblemDocument> {
     let is_running = services.rules.cancel_from_log();
     match services.rules.latest_from_log().filter(|_| is_running) {
-        Some(reload) => Ok((StatusCode::ACCEPTED, Json(reload.into()))),
+        Some(reload) => {
+            let record = requester.record(AuditedChange::ReloadCancelled, AuditOutcome::Done);
+            services.audit.record(AuditRecord { version: Some(reload.rules.clone()), ..record });
+            Ok((StatusCode::ACCEPTED, Json(reload.into())))
+        }
         None => Err(ProblemDocument::new(StatusCode::CONFLICT, "no reload from the log is running")),
     }
 }

@@ -14,6 +14,7 @@
 //! Deliberately absent: TLS (a proxy's job), HTTP/2, CORS, and any change of a user other than through the log.
 
 mod access;
+mod audit;
 mod backtest;
 mod budgets;
 mod campaigns;
@@ -39,6 +40,8 @@ mod roles;
 mod routes;
 mod rules;
 mod rules_check;
+mod rules_update;
+mod rules_versions;
 mod search;
 mod segment_history;
 mod segments;
@@ -49,6 +52,7 @@ mod timeline;
 mod uplift;
 mod users;
 
+pub use audit::{AuditLog, AuditUnavailable};
 pub use error::ApiError;
 pub use forget::{ForgetError, ForgetRequests, LoggedPosition};
 pub use history::{HistoryRequests, HistoryUnavailable, LoggedStory, NoHistory, StoryRequest};

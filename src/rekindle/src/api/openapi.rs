@@ -11,9 +11,9 @@ use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
 use super::access::{self, ApiAccess};
 use super::{
-    backtest, budgets, campaigns, explain, forget, from_log, growth, live, observe, problem, rules, rules_check,
+    audit, backtest, budgets, campaigns, explain, forget, from_log, growth, live, observe, problem, rules, rules_check,
 };
-use super::{search, segment_history, segments, session, stats, timeline, uplift, users};
+use super::{rules_update, rules_versions, search, segment_history, segments, session, stats, timeline, uplift, users};
 
 /// Where the document is.
 pub(super) const PATH: &str = "/v1/openapi.json";
@@ -63,10 +63,14 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         backtest::cancel,
         rules::rules,
         rules::reload,
+        rules_update::update,
+        rules_versions::versions,
+        rules_versions::version_text,
         from_log::from_log,
         from_log::cancel,
         rules_check::check,
         rules_check::rules_reference,
+        audit::audit,
         live::live,
         session::sign_in,
         session::session,

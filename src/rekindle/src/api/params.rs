@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::ProblemDocument;
+use crate::audit::RECORDS_MAX;
 use crate::timeline::TimelinePlace;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::live::feed::{FeedFilter, FeedKind};
@@ -223,6 +224,26 @@ impl<S: Send + Sync> FromRequestParts<S> for SearchRequest {
         let query = text.filter(|text| !text.is_empty());
         let query = query.ok_or_else(|| ProblemDocument::bad_request("`query` must say what to look for"))?;
         Ok(SearchRequest { query, limit: limited(limit.as_deref(), 20, 100)? })
+    }
+}
+
+/// How many records of changes are requested.
+pub(super) struct AuditPage {
+    pub(super) limit: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuditQuery {
+    limit: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for AuditPage {
+    type Rejection = ProblemDocument;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<AuditPage, ProblemDocument> {
+        let AuditQuery { limit } = query(parts, state).await?;
+        Ok(AuditPage { limit: limited(limit.as_deref(), 100, RECORDS_MAX)? })
     }
 }
 

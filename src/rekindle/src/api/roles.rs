@@ -55,6 +55,9 @@ pub(super) const OPERATIONS: &[(&str, &str, ApiRole)] = &[
     ("GET", "/v1/growth", Reader),
     ("GET", "/v1/growth/{kind}", Reader),
     ("GET", "/v1/rules", Reader),
+    ("PUT", "/v1/rules", Operator),
+    ("GET", "/v1/rules/versions", Reader),
+    ("GET", "/v1/rules/versions/{version}", Reader),
     ("POST", "/v1/rules/reload", Operator),
     ("GET", "/v1/rules/reload", Reader),
     ("DELETE", "/v1/rules/reload", Operator),
@@ -63,6 +66,7 @@ pub(super) const OPERATIONS: &[(&str, &str, ApiRole)] = &[
     ("DELETE", "/v1/rules/backtest/{id}", Reader),
     ("POST", "/v1/rules/check", Reader),
     ("GET", "/v1/rules/reference", Reader),
+    ("GET", "/v1/audit", Reader),
     ("GET", "/v1/live", Reader),
 ];
 

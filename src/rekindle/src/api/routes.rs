@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::routing::{MethodRouter, get, post};
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::access::{self, ApiAccess};
+use super::audit::{self, AuditLog};
 use super::error::ApiError;
 use super::forget::{self, ForgetRequests};
 use super::history::HistoryRequests;
@@ -21,7 +22,7 @@ use super::{
     backtest, budgets, campaigns, console, explain, from_log, growth, live, openapi, problem, roles, rules_check,
     search,
 };
-use super::{segment_history, segments, session, stats, timeline, uplift, users};
+use super::{rules_update, rules_versions, segment_history, segments, session, stats, timeline, uplift, users};
 use crate::backtests::Backtests;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
@@ -39,6 +40,8 @@ pub struct ApiServices {
     pub rules: Arc<dyn RulesProvider>,
     /// Where requests to forget a user go.
     pub forget: Arc<dyn ForgetRequests>,
+    /// Where records of changes go.
+    pub audit: Arc<dyn AuditLog>,
     /// What the log says of one user.
     pub history: Arc<dyn HistoryRequests>,
     /// Rules tried on the log.
@@ -90,6 +93,7 @@ impl Routes {
         for (path, methods) in v1() {
             api = api.route(path, roles::guarded(path, methods));
         }
+        let audit = Arc::clone(&services.audit);
         let services = Arc::new(services);
         let health = Router::new()
             .route("/readyz", get(observe::readyz))
@@ -97,6 +101,7 @@ impl Routes {
             .route("/healthz", get(observe::healthz));
         let signing =
             get(session::session).post(session::sign_in).delete(session::sign_out).with_state(Arc::clone(&access));
+        let signing = signing.layer(Extension(audit));
         let api = api.with_state(services).route(session::PATH, roles::guarded(session::PATH, signing));
         let console = if settings.console { console::routes() } else { Router::new() };
         let router = api
@@ -147,7 +152,7 @@ impl fmt::Debug for Routes {
 }
 
 /// The routes of the API, which are answered within limits.
-pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 21] {
+pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 24] {
     [
         ("/v1/users", get(search::search)),
         ("/v1/users/{id}", get(users::user).delete(forget::forget)),
@@ -163,12 +168,15 @@ pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 21] {
         ("/v1/stats", get(stats::stats)),
         ("/v1/growth", get(growth::growth)),
         ("/v1/growth/{kind}", get(growth::one_kind)),
-        ("/v1/rules", get(rules::rules)),
+        ("/v1/rules", get(rules::rules).put(rules_update::update)),
+        ("/v1/rules/versions", get(rules_versions::versions)),
+        ("/v1/rules/versions/{version}", get(rules_versions::version_text)),
         ("/v1/rules/reload", post(rules::reload).get(from_log::from_log).delete(from_log::cancel)),
         ("/v1/rules/backtest", post(backtest::begin)),
         ("/v1/rules/backtest/{id}", get(backtest::backtest).delete(backtest::cancel)),
         ("/v1/rules/check", post(rules_check::check)),
         ("/v1/rules/reference", get(rules_check::rules_reference)),
+        ("/v1/audit", get(audit::audit)),
         ("/v1/live", get(live::live)),
     ]
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,8 +14,11 @@ use super::backtest::{self, BacktestResponse};
 use super::from_log::FromLogResponse;
 use super::params::ReloadOptions;
 use super::problem::{ProblemDocument, document};
+use super::roles::Requester;
 use super::routes::ApiServices;
-use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome};
+use crate::audit::AuditedChange;
+use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome, RulesUpdate, UpdateOutcome};
+use crate::versions::{RulesVersion, VersionsUnreadable};
 use rekindle_core::checkpoint::ColdStart;
 use rekindle_core::diagnostics;
 use rekindle_core::diagnostics::Diagnostic;
@@ -32,11 +35,20 @@ pub trait RulesProvider: Send + Sync + 'static {
 
     /// Reads the rules file and lets it take effect between two events. If that fails, nothing changes; rules from which all
     /// events, segments or campaigns are gone are refused unless `allow_empty`. Concurrent reloads are served one by one.
-    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>>;
+    fn reload(&self, allow_empty: bool, by: String) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>>;
 
     /// Reads the rules file, and begins to read the log under its rules, which take effect when all of it is read, with the state
     /// that they would have had all along. If that fails, nothing changes. One at a time.
-    fn reload_from_log(&self, allow_empty: bool) -> BoxFuture<'_, Result<FromLogReload, ReloadError>>;
+    fn reload_from_log(&self, allow_empty: bool, by: String) -> BoxFuture<'_, Result<FromLogReload, ReloadError>>;
+
+    /// Writes a text into the rules file, and reloads it, or begins to read the log under it. If that fails, nothing changes.
+    fn update(&self, update: RulesUpdate) -> BoxFuture<'_, Result<UpdateOutcome, ReloadError>>;
+
+    /// The versions that are kept, oldest first; the last is in force.
+    fn versions(&self) -> BoxFuture<'_, Result<Vec<RulesVersion>, VersionsUnreadable>>;
+
+    /// The text of a version; `None`: it is not kept.
+    fn version_text(&self, version: String) -> BoxFuture<'_, Result<Option<String>, VersionsUnreadable>>;
 
     /// The reload from the log that is running, or else the latest; `None`: there was none since the start.
     fn latest_from_log(&self) -> Option<FromLogReload>;
@@ -87,7 +99,7 @@ impl RulesProblem {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LoadedRules)]
 #[schema(example = json!({
-    "version": "5e9b1a33928a1318", "path": "/etc/rekindle/rules.toml", "loaded_at": "2026-03-05T09:00:00.000Z",
+    "version": "5e9b1a33928a1318", "path": "/etc/rekindle/rules.toml", "loaded_at": "2026-03-05T09:00:00.000Z", "by": "start",
     "text": "[events]\nview = \"Product Viewed\"\n", "reload": null
 }))]
 pub(super) struct RulesResponse {
@@ -98,6 +110,8 @@ pub(super) struct RulesResponse {
     /// When it was read.
     #[schema(format = DateTime)]
     loaded_at: String,
+    /// Who put them in force: `start`, `signal`, or who asked for it over the API.
+    by: String,
     /// What it said.
     text: String,
     /// The reload from the log that is running, or else the latest; null: there was none since the start.
@@ -159,9 +173,9 @@ enum LogIsRead {
     (status = 200, description = "The rules", body = RulesResponse)
 ))]
 pub(super) async fn rules(State(services): State<Arc<ApiServices>>) -> Json<RulesResponse> {
-    let ActiveRules { path, text, version, since } = services.rules.active();
+    let ActiveRules { path, text, version, since, by } = services.rules.active();
     let reload = services.rules.latest_from_log().map(FromLogResponse::from);
-    Json(RulesResponse { version, path: path.display().to_string(), loaded_at: since.to_string(), text, reload })
+    Json(RulesResponse { version, path: path.display().to_string(), loaded_at: since.to_string(), by, text, reload })
 }
 
 /// Reload the rules file
@@ -188,43 +202,60 @@ pub(super) async fn rules(State(services): State<Arc<ApiServices>>) -> Json<Rule
 ))]
 pub(super) async fn reload(
     State(services): State<Arc<ApiServices>>,
+    Extension(requester): Extension<Requester>,
     ReloadOptions { allow_empty, from_log, dry_run }: ReloadOptions,
 ) -> Result<Response, Response> {
     if dry_run {
         let text = services.rules.read(allow_empty).await.map_err(rejected)?;
         return backtest::begun(services, text, BacktestPeriod::default()).await;
     }
-    if from_log {
-        let began = tokio::spawn(async move { services.rules.reload_from_log(allow_empty).await });
-        return match began.await {
-            Ok(Ok(reload)) => Ok((StatusCode::ACCEPTED, Json(FromLogResponse::from(reload))).into_response()),
-            Ok(Err(error)) => Err(rejected(error)),
-            Err(_) => Err(failed_unexpectedly()),
-        };
-    }
     // On a task of its own: a client that disconnects does not leave a reload half done.
-    let reloading = tokio::spawn(async move { services.rules.reload(allow_empty).await });
+    let reloading = tokio::spawn(async move {
+        let by = requester.name.clone();
+        if from_log {
+            let begun = services.rules.reload_from_log(allow_empty, by).await;
+            services.audit.record(requester.from_log_record(AuditedChange::RulesReloadedFromLog, &begun));
+            begun.map(UpdateOutcome::FromLog)
+        } else {
+            let reloaded = services.rules.reload(allow_empty, by).await;
+            services.audit.record(requester.rules_record(AuditedChange::RulesReloaded, &reloaded));
+            reloaded.map(UpdateOutcome::Reloaded)
+        }
+    });
     match reloading.await {
-        Ok(Ok(ReloadOutcome::Applied { reloaded, compared })) => {
-            let response = ReloadResponse {
-                changed: true,
-                version: reloaded.rules,
-                previous: reloaded.previous,
-                at: (reloaded.at > Timestamp::MIN).then(|| reloaded.at.to_string()),
-                begins_empty: compared.new.into_iter().map(ColdStartEntry::from).collect(),
-            };
-            Ok(Json(response).into_response())
-        }
-        Ok(Ok(ReloadOutcome::Unchanged { version })) => {
-            let (previous, begins_empty) = (version.clone(), Vec::new());
-            Ok(Json(ReloadResponse { changed: false, previous, version, at: None, begins_empty }).into_response())
-        }
+        Ok(Ok(outcome)) => Ok(answered(outcome)),
         Ok(Err(error)) => Err(rejected(error)),
         Err(_) => Err(failed_unexpectedly()),
     }
 }
 
-fn failed_unexpectedly() -> Response {
+/// What became of rules that were not refused.
+pub(super) fn answered(outcome: UpdateOutcome) -> Response {
+    match outcome {
+        UpdateOutcome::Reloaded(outcome) => Json(ReloadResponse::from(outcome)).into_response(),
+        UpdateOutcome::FromLog(reload) => (StatusCode::ACCEPTED, Json(FromLogResponse::from(reload))).into_response(),
+    }
+}
+
+impl From<ReloadOutcome> for ReloadResponse {
+    fn from(outcome: ReloadOutcome) -> ReloadResponse {
+        match outcome {
+            ReloadOutcome::Applied { reloaded, compared } => ReloadResponse {
+                changed: true,
+                version: reloaded.rules,
+                previous: reloaded.previous,
+                at: (reloaded.at > Timestamp::MIN).then(|| reloaded.at.to_string()),
+                begins_empty: compared.new.into_iter().map(ColdStartEntry::from).collect(),
+            },
+            ReloadOutcome::Unchanged { version } => {
+                let (previous, begins_empty) = (version.clone(), Vec::new());
+                ReloadResponse { changed: false, previous, version, at: None, begins_empty }
+            }
+        }
+    }
+}
+
+pub(super) fn failed_unexpectedly() -> Response {
     ProblemDocument::new(StatusCode::INTERNAL_SERVER_ERROR, "the reload failed unexpectedly").into_response()
 }
 
@@ -241,7 +272,7 @@ pub(super) fn mistakes(detail: &str, name: &str, text: &str, problems: &[Diagnos
     document(status, &response)
 }
 
-fn rejected(error: ReloadError) -> Response {
+pub(super) fn rejected(error: ReloadError) -> Response {
     let status = StatusCode::UNPROCESSABLE_ENTITY;
     match error {
         ReloadError::Mistakes { path, text, problems } => {
@@ -252,7 +283,11 @@ fn rejected(error: ReloadError) -> Response {
             let problem = ProblemDocument::new(status, error.to_string());
             document(status, &RulesErrorsResponse { problem, count: 0, problems: Vec::new(), rendered: String::new() })
         }
-        error @ (ReloadError::Running { .. } | ReloadError::NoLog) => {
+        error @ (ReloadError::Running { .. }
+        | ReloadError::NoLog
+        | ReloadError::Edited { .. }
+        | ReloadError::NotWritten(_)
+        | ReloadError::Superseded { .. }) => {
             ProblemDocument::new(StatusCode::CONFLICT, error.to_string()).into_response()
         }
         other => ProblemDocument::unavailable(other.to_string()).into_response(),

@@ -87,7 +87,7 @@ pub(super) struct RulesNames {
 }
 
 impl DiagnosticEntry {
-    fn new(text: &str, problem: &Diagnostic) -> DiagnosticEntry {
+    pub(super) fn new(text: &str, problem: &Diagnostic) -> DiagnosticEntry {
         let (line, column) = diagnostics::position(text, problem.span.start);
         let (end_line, end_column) = diagnostics::position(text, problem.span.end.max(problem.span.start));
         let (message, help) = (problem.message.clone(), problem.help.clone());

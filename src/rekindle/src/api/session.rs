@@ -14,10 +14,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::access::ApiAccess;
+use super::audit::AuditLog;
 use super::params::JsonBody;
 use super::problem::ProblemDocument;
 use super::roles::{ApiRole, Requester};
 use super::sessions::SESSION_TIME_MAX;
+use crate::audit::{AuditOutcome, AuditedChange};
 use rekindle_web::ClientAddress;
 
 /// Where people sign in.
@@ -109,6 +111,7 @@ impl FailedSignIns {
 ))]
 pub(super) async fn sign_in(
     State(access): State<Arc<ApiAccess>>,
+    Extension(audit): Extension<Arc<dyn AuditLog>>,
     address: Option<Extension<ClientAddress>>,
     headers: HeaderMap,
     JsonBody(SignInRequest { token }): JsonBody<SignInRequest>,
@@ -116,7 +119,8 @@ pub(super) async fn sign_in(
     if !access.has_token() {
         return Ok(Json(SessionResponse { role: ApiRole::Operator, sign_in: false }).into_response());
     }
-    let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(ClientAddress(address))| address);
+    let known = address.map(|Extension(ClientAddress(address))| address);
+    let address = known.unwrap_or(IpAddr::from([0, 0, 0, 0]));
     let now = Instant::now();
     if let Some(wait) = access.failed.wait(address, now) {
         return Err(too_often(wait));
@@ -127,6 +131,10 @@ pub(super) async fn sign_in(
     };
     let unavailable = || ProblemDocument::unavailable("the system has no random numbers; try again").into_response();
     let id = access.sessions.begin(role, now).ok_or_else(unavailable)?;
+    if let Some(session) = access.sessions.of(&id, now) {
+        let requester = Requester { role, name: session.title(), address: known };
+        audit.record(requester.record(AuditedChange::SignedIn, AuditOutcome::Done));
+    }
     let mut answer = Json(SessionResponse { role, sign_in: true }).into_response();
     set_cookie(&mut answer, &id, SESSION_TIME_MAX, is_encrypted(&headers));
     Ok(answer)
@@ -147,9 +155,16 @@ pub(super) async fn session(
 #[utoipa::path(delete, path = "/v1/session", tag = "session", responses(
     (status = 204, description = "The session of the cookie is over")
 ))]
-pub(super) async fn sign_out(State(access): State<Arc<ApiAccess>>, headers: HeaderMap) -> Response {
+pub(super) async fn sign_out(
+    State(access): State<Arc<ApiAccess>>,
+    Extension(audit): Extension<Arc<dyn AuditLog>>,
+    Extension(requester): Extension<Requester>,
+    headers: HeaderMap,
+) -> Response {
     if let Some(id) = session_id(&headers) {
-        access.sessions.end(id);
+        if access.sessions.end(id) {
+            audit.record(requester.record(AuditedChange::SignedOut, AuditOutcome::Done));
+        }
     }
     let mut answer = StatusCode::NO_CONTENT.into_response();
     set_cookie(&mut answer, "", Duration::ZERO, is_encrypted(&headers));

@@ -45,6 +45,11 @@ pub(super) struct SignInSession {
 }
 
 impl SignInSession {
+    /// Who it is, in records of changes.
+    pub(super) fn title(&self) -> String {
+        format!("session {}", self.name)
+    }
+
     fn is_over(&self, now: Instant) -> bool {
         now.duration_since(self.began) >= SESSION_TIME_MAX || now.duration_since(self.used) >= IDLE_TIME_MAX
     }
@@ -87,9 +92,9 @@ impl SignInSessions {
         Some(session.clone())
     }
 
-    /// Ends a session.
-    pub(super) fn end(&self, id: &str) {
-        self.sessions().remove(&hash(id));
+    /// Ends a session; false: there was none.
+    pub(super) fn end(&self, id: &str) -> bool {
+        self.sessions().remove(&hash(id)).is_some()
     }
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<[u8; 32], SignInSession>> {

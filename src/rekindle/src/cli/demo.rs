@@ -22,6 +22,7 @@ use super::load::{FileLoadError, load_settled_rules};
 use super::secret::LoadedSecret;
 use super::summary::{RunInfo, Summary};
 use crate::api::{ApiServices, MetricsCache, Routes};
+use crate::audit::AuditMemory;
 use crate::backtests::{Backtests, backtest_limits};
 use crate::metrics::{MetricsPage, MetricsRegistry};
 use event_log::{DemoEventLog, DemoLogs};
@@ -133,6 +134,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
         live,
         health: Health::default(),
         forget: Arc::clone(&demo.forget) as _,
+        audit: Arc::new(AuditMemory::default()),
         history: Arc::new(crate::api::NoHistory),
         started: Instant::now(),
         clock: None,

@@ -108,6 +108,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
             health: instruments.health.clone(),
             rules: instruments.reloader.clone(),
             forget: instruments.forgetter.clone(),
+            audit: instruments.audit.clone(),
             history: instruments.history.clone(),
             backtests: instruments.backtests.clone(),
             started: instruments.started,

@@ -41,6 +41,16 @@ struct LatestReload {
     progress: RecomputationProgress,
     /// Other rules took effect meanwhile.
     is_superseded: bool,
+    /// The text that was written into the rules file for it.
+    written: Option<String>,
+}
+
+/// Why a reload from the log begins.
+pub(super) struct FromLogOrigin {
+    /// Who wants it.
+    pub(super) by: String,
+    /// The text that was written into the rules file for it: if it fails, the file is put back.
+    pub(super) written: Option<String>,
 }
 
 impl FromLogReloads {
@@ -96,6 +106,13 @@ impl FromLogReloads {
         Some(end)
     }
 
+    /// Whether the one that is running has written this text into the rules file.
+    pub(super) fn has_written(&self, text: &str) -> bool {
+        let latest = self.lock();
+        let running = latest.as_ref().filter(|latest| latest.reload.end.is_none());
+        running.is_some_and(|running| running.written.as_deref() == Some(text))
+    }
+
     /// How far the one that is running is, for metrics.
     pub(super) fn running(&self) -> Option<RecomputationFigures> {
         self.latest().filter(|reload| reload.end.is_none()).map(|reload| reload.figures)
@@ -108,9 +125,9 @@ impl RulesReloader {
     ///
     /// # Errors
     /// The rules in force remain, and why.
-    pub async fn reload_from_log(&self, allow_empty: bool) -> Result<FromLogReload, ReloadError> {
+    pub async fn reload_from_log(&self, allow_empty: bool, by: &str) -> Result<FromLogReload, ReloadError> {
         let _reloading = self.reloading.lock().await;
-        let begun = self.begin_from_log(allow_empty).await;
+        let begun = self.read_and_begin_from_log(allow_empty, by).await;
         if let Err(error) = &begun {
             self.metrics.refused.increment(1);
             error!("{error}");
@@ -135,7 +152,14 @@ impl RulesReloader {
         }
     }
 
-    async fn begin_from_log(&self, allow_empty: bool) -> Result<FromLogReload, ReloadError> {
+    async fn read_and_begin_from_log(&self, allow_empty: bool, by: &str) -> Result<FromLogReload, ReloadError> {
+        self.may_read_log()?;
+        let checked = self.read_rules(allow_empty).await?;
+        self.begin_from_log(checked, FromLogOrigin { by: by.to_owned(), written: None }).await
+    }
+
+    /// Whether the log can be read for a reload.
+    pub(super) fn may_read_log(&self) -> Result<ConnectedBroker, ReloadError> {
         let reloads = &self.from_log;
         if let Some(running) = reloads.latest().filter(|latest| latest.end.is_none()) {
             return Err(ReloadError::Running { started: running.started });
@@ -143,12 +167,19 @@ impl RulesReloader {
         if reloads.settings.source.kind != SourceKind::JetStream {
             return Err(ReloadError::NoLog);
         }
-        let checked = self.read_rules(allow_empty).await?;
         let (needed, max) = (self.live.stats().state_bytes, reloads.settings.engine.reload_memory);
         if needed > max {
             return Err(ReloadError::TooLarge { needed, max });
         }
-        let Some(broker) = reloads.connected.borrow().clone() else { return Err(ReloadError::NoBroker) };
+        reloads.connected.borrow().clone().ok_or(ReloadError::NoBroker)
+    }
+
+    pub(super) async fn begin_from_log(
+        &self,
+        checked: CheckedRules,
+        FromLogOrigin { by, written }: FromLogOrigin,
+    ) -> Result<FromLogReload, ReloadError> {
+        let (reloads, broker) = (&self.from_log, self.may_read_log()?);
         let Some(reloader) = reloads.reloader.upgrade() else { return Err(ReloadError::NoBroker) };
         let rules = checked.ruleset.version.clone();
         if let Some(checkpoints) = &self.checkpoints {
@@ -158,10 +189,10 @@ impl RulesReloader {
         let progress = RecomputationProgress::default();
         let reload =
             FromLogReload { rules, started: wall_clock(), figures: RecomputationFigures::default(), end: None };
-        let latest = LatestReload { reload: reload.clone(), progress: progress.clone(), is_superseded: false };
+        let latest = LatestReload { reload: reload.clone(), progress: progress.clone(), is_superseded: false, written };
         *reloads.lock() = Some(latest);
         info!(rules = reload.rules, "reading the log under the rules of the file; they take effect when it is read");
-        tokio::spawn(async move { reloader.run_from_log(checked, broker, progress).await });
+        tokio::spawn(async move { reloader.run_from_log(checked, broker, progress, by).await });
         Ok(reload)
     }
 
@@ -171,6 +202,7 @@ impl RulesReloader {
         CheckedRules { path, text, ruleset }: CheckedRules,
         broker: ConnectedBroker,
         progress: RecomputationProgress,
+        by: String,
     ) {
         let (reloads, began) = (&self.from_log, Instant::now());
         let (batches, received) = mpsc::channel(BATCH_QUEUE_CAPACITY);
@@ -195,15 +227,20 @@ impl RulesReloader {
         let _ = stop.send(true);
         reading.abort();
         if let Ok(activation) = &result {
-            let active = ActiveRules { path, text, version: activation.rules.clone(), since: wall_clock() };
+            let active = ActiveRules { path, text, version: activation.rules.clone(), since: wall_clock(), by };
             self.knows_past(active, activation.at);
+            self.keep_version().await;
         } else if let Some(checkpoints) = &self.checkpoints {
             checkpoints.drop_past();
             if let Err(error) = checkpoints.record_recomputing(None).await {
                 warn!("the checkpoint store still says that the log is being read: {error}");
             }
         }
-        let figures = progress.figures();
+        let (figures, written) =
+            (progress.figures(), reloads.lock().as_ref().and_then(|latest| latest.written.clone()));
+        if let (Err(_), Some(written)) = (&result, written) {
+            self.put_file_back(written).await;
+        }
         match reloads.ended(&result) {
             Some(FromLogEnd::Applied(RulesActivation { rules, previous, .. })) => {
                 self.metrics.applied.increment(1);

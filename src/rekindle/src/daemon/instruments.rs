@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::{ForgetPublisher, MissingNamesStatus, RulesReloader, StreamHistory};
+use super::{AuditTrail, ForgetPublisher, MissingNamesStatus, RulesReloader, StreamHistory};
 use crate::backtests::Backtests;
 use crate::metrics::CheckpointMetrics;
 use rekindle_nats::NatsConnection;
@@ -31,6 +31,8 @@ pub struct Instruments {
     pub missing_names: Arc<MissingNamesStatus>,
     /// Requests to forget a user.
     pub forgetter: Arc<ForgetPublisher>,
+    /// Records of changes.
+    pub audit: Arc<AuditTrail>,
     /// What the log says of one user.
     pub history: Arc<StreamHistory>,
     /// Rules tried on the log.

@@ -9,8 +9,10 @@
 //! 4. On the first signal it reads nothing more, processes and publishes what was read, and writes a last checkpoint, within a
 //!    deadline. On the second it ends at once.
 
+mod audit;
 mod checkpointer;
 mod collectors;
+mod control;
 mod error;
 mod forget;
 mod from_log;
@@ -20,13 +22,16 @@ mod missing_names;
 pub(crate) mod past_log;
 mod reload;
 mod repeated_warning;
+mod rules_text;
 mod signals;
 mod start_position;
 mod startup;
 mod store_lock;
 mod takeover;
 mod tasks;
+mod update;
 
+pub use audit::AuditTrail;
 pub use error::DaemonError;
 pub use forget::ForgetPublisher;
 pub use history::StreamHistory;
@@ -69,6 +74,9 @@ use rekindle_settings::{Settings, SourceKind};
 
 /// How often the note about the rules in `/readyz` is brought up to date.
 const RULES_NOTE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long a daemon that ends tries to put the last records of changes into the log.
+const LAST_RECORDS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Everything that is read and checked before a daemon starts.
 pub struct DaemonInputs {
@@ -148,7 +156,8 @@ impl Daemon {
         let endpoints = live::start(pipeline, startup.restored, runtime).map_err(DaemonError::Threads)?;
         let RulesWithText { text, plan } = startup.rules_after_replay(rules);
         let version = plan.rules.version.clone();
-        let active = ActiveRules { path: rules_path, text, version, since: wall_clock() };
+        let by = reload::BY_START.to_owned();
+        let active = ActiveRules { path: rules_path, text, version, since: wall_clock(), by };
         let (connected, is_connected) = watch::channel(None);
         let metrics = Arc::new(MetricsRegistry::default());
         let reloader = Arc::new_cyclic(|reloader| {
@@ -156,6 +165,7 @@ impl Daemon {
                 FromLogReloads::new(reloader.clone(), settings.clone(), pipeline_options.clone(), is_connected.clone());
             RulesReloader::new(endpoints.live.clone(), health.clone(), checkpoints, active, &metrics, from_log)
         });
+        let health_of_audit = health.clone();
         let instruments = Instruments {
             live: endpoints.live.clone(),
             reloader,
@@ -163,6 +173,7 @@ impl Daemon {
             sink: Arc::default(),
             connected: is_connected.clone(),
             forgetter: Arc::new(ForgetPublisher::new(settings.source.clone(), is_connected.clone())),
+            audit: Arc::new(AuditTrail::new(settings.source.clone(), is_connected.clone(), health_of_audit)),
             history: Arc::new(StreamHistory::new(
                 settings.clone(),
                 pipeline_options.clone(),
@@ -266,6 +277,7 @@ impl Daemon {
         info!("stopping: no more events are read; draining within {deadline:?} (a second signal ends at once)");
         let drain = async {
             tasks.drain(engine).await?;
+            let _ = tokio::time::timeout(LAST_RECORDS_TIMEOUT, instruments.audit.publish_waiting()).await;
             let _ = connection.client.flush().await;
             Ok(())
         };
@@ -290,15 +302,18 @@ fn start_monitors(instruments: &Instruments, settings: &Settings, configured: St
     let (live, reloader) = (instruments.live.clone(), Arc::clone(&instruments.reloader));
     monitors.spawn(async move {
         live.recovered().await;
+        reloader.keep_version().await;
         if reloader.was_reading_log(&configured).await {
             info!("the log was being read for a reload when the daemon ended: it is read again");
-            let _ = reloader.reload_from_log(false).await;
+            let _ = reloader.reload_from_log(false, reload::BY_START).await;
         } else if live.stats().plan.rules.version != configured {
             info!("the rules file differs from the rules in force: it takes effect now that the replay is complete");
             // The result is logged.
-            let _ = reloader.reload(false).await;
+            let _ = reloader.reload(false, reload::BY_START).await;
         }
     });
+    let audit = Arc::clone(&instruments.audit);
+    monitors.spawn(async move { audit.run().await });
     let missing_names = MissingNamesMonitor {
         live: instruments.live.clone(),
         health: instruments.health.clone(),

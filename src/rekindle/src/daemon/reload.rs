@@ -1,24 +1,24 @@
 //! Reloads the rules while running: a file with mistakes changes nothing, a correct one takes effect between two events.
 //!
-//! A file is used only when it has stopped changing: it may be incomplete. A file without any events, segments or campaigns,
+//! A file is used only when it has stopped changing (`rules_text`). A file without any events, segments or campaigns,
 //! where the rules in force have some, is refused unless the operator confirms it. What starts empty under other rules is
 //! reported in the log, in the answer, and in `/readyz` until its warm-up is over.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tracing::{error, info, warn};
 
 use super::from_log::FromLogReloads;
+use super::rules_text::read_rules_file;
 use super::wall_clock;
 use crate::api::RulesProvider;
 use crate::metrics::{MetricsRegistry, ReloadMetrics};
-use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome};
+use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome, RulesUpdate, UpdateOutcome};
+use crate::versions::{KeptVersions, RulesVersion, VersionsUnreadable};
 use rekindle_core::checkpoint::{ColdStart, RulesComparison, compare};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
@@ -29,14 +29,14 @@ use rekindle_runtime::live::{EngineHandle, RulesChangeError, RulesChangeRecorder
 use rekindle_runtime::output::batch::RulesActivation;
 use rekindle_runtime::store::CheckpointStore;
 
-/// How long a file must stay unchanged.
-const SETTLED_AFTER: Duration = Duration::from_millis(200);
-/// How often it is read before the reload is refused.
-const READS_MAX: u32 = 25;
 /// How many cold starts a log line lists; the rest is counted.
 const LISTED_MAX: usize = 20;
 /// The key of the note in `/readyz`.
 const NOTE: &str = "rules";
+/// Who puts rules in force that the daemon starts with, or reads again at its start.
+pub(super) const BY_START: &str = "start";
+/// Who reloads them by SIGHUP.
+const BY_SIGNAL: &str = "signal";
 
 /// Reloads the rules from their file.
 pub struct RulesReloader {
@@ -45,6 +45,7 @@ pub struct RulesReloader {
     notices: Mutex<RulesNotices>,
     pub(super) checkpoints: Option<CheckpointStore>,
     active: Mutex<ActiveRules>,
+    pub(super) versions: KeptVersions,
     /// One reload at a time.
     pub(super) reloading: tokio::sync::Mutex<()>,
     /// How many rules changes there were.
@@ -53,7 +54,7 @@ pub struct RulesReloader {
     pub(super) from_log: FromLogReloads,
 }
 
-/// Rules of the rules file that may take effect.
+/// Rules that may take effect.
 pub(super) struct CheckedRules {
     pub(super) path: PathBuf,
     pub(super) text: String,
@@ -85,6 +86,7 @@ impl RulesReloader {
             live,
             health,
             notices: Mutex::new(RulesNotices { refused: None, cold_starts: Vec::new(), changed_at: Timestamp::MIN }),
+            versions: KeptVersions::new(checkpoints.clone()),
             checkpoints,
             active: Mutex::new(active),
             reloading: tokio::sync::Mutex::default(),
@@ -97,7 +99,7 @@ impl RulesReloader {
     /// The daemon starts with these rules instead of those that it read before.
     pub(super) fn start_with(&self, text: String, version: String) {
         let path = self.active().path;
-        self.set_active(ActiveRules { path, text, version, since: wall_clock() });
+        self.set_active(ActiveRules { path, text, version, since: wall_clock(), by: BY_START.to_owned() });
     }
 
     /// The rules in force.
@@ -116,7 +118,7 @@ impl RulesReloader {
             info!("the rules will be reloaded when the replay is complete");
         }
         self.live.recovered().await;
-        let _ = self.reload(false).await;
+        let _ = self.reload(false, BY_SIGNAL).await;
     }
 
     /// Reads the file and lets its rules take effect, if they differ; with `allow_empty` also if all events, segments or
@@ -124,10 +126,16 @@ impl RulesReloader {
     ///
     /// # Errors
     /// The rules in force remain, and why.
-    pub async fn reload(&self, allow_empty: bool) -> Result<ReloadOutcome, ReloadError> {
+    pub async fn reload(&self, allow_empty: bool, by: &str) -> Result<ReloadOutcome, ReloadError> {
         let _reloading = self.reloading.lock().await;
-        let reloaded = self.try_reload(allow_empty).await;
-        match &reloaded {
+        let reloaded = self.try_reload(allow_empty, by).await;
+        self.report(&reloaded);
+        reloaded
+    }
+
+    /// Logs what became of a reload, and counts it.
+    pub(super) fn report(&self, reloaded: &Result<ReloadOutcome, ReloadError>) {
+        match reloaded {
             Ok(ReloadOutcome::Applied { reloaded: RulesActivation { rules, previous, .. }, compared }) => {
                 self.changes.fetch_add(1, Ordering::Relaxed);
                 self.from_log.supersede();
@@ -150,7 +158,6 @@ impl RulesReloader {
         }
         self.notices().refused = reloaded.as_ref().err().map(ToString::to_string);
         self.renew_note();
-        reloaded
     }
 
     fn notices(&self) -> MutexGuard<'_, RulesNotices> {
@@ -190,7 +197,17 @@ impl RulesReloader {
     /// Reads the file, and checks that its rules may take effect.
     pub(super) async fn read_rules(&self, allow_empty: bool) -> Result<CheckedRules, ReloadError> {
         let path = self.active().path;
-        let text = read_settled(&path, || read(&path), SETTLED_AFTER).await?;
+        let text = read_rules_file(&path).await?;
+        self.check_rules(path, text, allow_empty)
+    }
+
+    /// Checks that the rules of a text may take effect.
+    pub(super) fn check_rules(
+        &self,
+        path: PathBuf,
+        text: String,
+        allow_empty: bool,
+    ) -> Result<CheckedRules, ReloadError> {
         let ruleset = match rules::compile(&text) {
             Ok(ruleset) => ruleset,
             Err(problems) => return Err(ReloadError::Mistakes { path, text, problems }),
@@ -207,14 +224,25 @@ impl RulesReloader {
         Ok(CheckedRules { path, text, ruleset })
     }
 
-    async fn try_reload(&self, allow_empty: bool) -> Result<ReloadOutcome, ReloadError> {
-        let CheckedRules { path, text, ruleset } = self.read_rules(allow_empty).await?;
+    async fn try_reload(&self, allow_empty: bool, by: &str) -> Result<ReloadOutcome, ReloadError> {
+        let checked = self.read_rules(allow_empty).await?;
+        self.put_in_force(checked, by).await
+    }
+
+    /// Lets rules take effect, if they differ from those in force.
+    pub(super) async fn put_in_force(
+        &self,
+        CheckedRules { path, text, ruleset }: CheckedRules,
+        by: &str,
+    ) -> Result<ReloadOutcome, ReloadError> {
         let version = ruleset.version.clone();
         let before = Arc::clone(&self.live.stats().plan);
-        let active = ActiveRules { path, text: text.clone(), version: version.clone(), since: wall_clock() };
+        let active =
+            ActiveRules { path, text: text.clone(), version: version.clone(), since: wall_clock(), by: by.to_owned() };
         if before.rules.version == version {
             if self.active().version != version {
                 self.set_active(active);
+                self.keep_version().await;
             }
             return Ok(ReloadOutcome::Unchanged { version });
         }
@@ -225,7 +253,13 @@ impl RulesReloader {
         let cold_starts = if reloaded.at > Timestamp::MIN { compared.new.clone() } else { Vec::new() };
         *self.notices() = RulesNotices { refused: None, cold_starts, changed_at: reloaded.at };
         self.set_active(active);
+        self.keep_version().await;
         Ok(ReloadOutcome::Applied { reloaded, compared })
+    }
+
+    /// Keeps the version in force, so that one can go back to it.
+    pub(super) async fn keep_version(&self) {
+        self.versions.record(&self.active()).await;
     }
 
     /// Rules that know the past took effect: nothing began empty.
@@ -267,12 +301,24 @@ impl RulesProvider for RulesReloader {
         async move { self.read_rules(allow_empty).await.map(|CheckedRules { text, .. }| text) }.boxed()
     }
 
-    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
-        RulesReloader::reload(self, allow_empty).boxed()
+    fn reload(&self, allow_empty: bool, by: String) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
+        async move { RulesReloader::reload(self, allow_empty, &by).await }.boxed()
     }
 
-    fn reload_from_log(&self, allow_empty: bool) -> BoxFuture<'_, Result<FromLogReload, ReloadError>> {
-        RulesReloader::reload_from_log(self, allow_empty).boxed()
+    fn reload_from_log(&self, allow_empty: bool, by: String) -> BoxFuture<'_, Result<FromLogReload, ReloadError>> {
+        async move { RulesReloader::reload_from_log(self, allow_empty, &by).await }.boxed()
+    }
+
+    fn update(&self, update: RulesUpdate) -> BoxFuture<'_, Result<UpdateOutcome, ReloadError>> {
+        RulesReloader::update(self, update).boxed()
+    }
+
+    fn versions(&self) -> BoxFuture<'_, Result<Vec<RulesVersion>, VersionsUnreadable>> {
+        async { self.versions.all(&self.active()).await }.boxed()
+    }
+
+    fn version_text(&self, version: String) -> BoxFuture<'_, Result<Option<String>, VersionsUnreadable>> {
+        async move { self.versions.text(&version, &self.active()).await }.boxed()
     }
 
     fn latest_from_log(&self) -> Option<FromLogReload> {
@@ -282,34 +328,6 @@ impl RulesProvider for RulesReloader {
     fn cancel_from_log(&self) -> bool {
         self.from_log.cancel()
     }
-}
-
-/// Reads until two reads agree: the file may be incomplete, or about to be replaced.
-async fn read_settled<R>(path: &Path, mut read: impl FnMut() -> R, pause: Duration) -> Result<String, ReloadError>
-where
-    R: Future<Output = io::Result<String>>,
-{
-    let mut last = read().await;
-    for _ in 1..READS_MAX {
-        tokio::time::sleep(pause).await;
-        let next = read().await;
-        let is_settled = match (&last, &next) {
-            (Ok(last), Ok(next)) => last == next,
-            (Err(last), Err(next)) => last.kind() == next.kind(),
-            _ => false,
-        };
-        if is_settled {
-            return next.map_err(|source| ReloadError::Unreadable { path: path.to_owned(), source });
-        }
-        last = next;
-    }
-    Err(ReloadError::Unsettled { path: path.to_owned(), reads: READS_MAX })
-}
-
-/// Reads on a thread of its own, so that a slow disk delays nothing else.
-async fn read(path: &Path) -> io::Result<String> {
-    let path = path.to_owned();
-    tokio::task::spawn_blocking(move || std::fs::read_to_string(path)).await.map_err(io::Error::other)?
 }
 
 fn first_problem(error: &ReloadError) -> String {
@@ -323,36 +341,6 @@ fn first_problem(error: &ReloadError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The result for a file with these contents, one read after another, and how often it was read.
-    async fn read_of(mut reads: impl Iterator<Item = io::Result<String>>) -> (Result<String, ReloadError>, u32) {
-        let mut count = 0;
-        let read = || {
-            count += 1;
-            std::future::ready(reads.next().expect("there were fewer reads"))
-        };
-        (read_settled(Path::new("rules.toml"), read, Duration::ZERO).await, count)
-    }
-
-    #[tokio::test]
-    async fn a_file_is_read_until_it_stops_changing() {
-        let texts = ["", "[events", "[events]\nview = 'View'\n", "[events]\nview = 'View'\n", "never read"];
-        let (text, count) = read_of(texts.map(|text| Ok(text.to_owned())).into_iter()).await;
-        assert_eq!((text.expect("it is settled").as_str(), count), (texts[2], 4));
-        // An editor takes the file away before it puts another there.
-        let gone = || Err(io::Error::from(io::ErrorKind::NotFound));
-        let replaced = [Ok("old".to_owned()), gone(), Ok("new".to_owned()), Ok("new".to_owned())];
-        assert_eq!(read_of(replaced.into_iter()).await.0.expect("it is settled"), "new");
-        let (missing, count) = read_of([gone(), gone()].into_iter()).await;
-        assert!(matches!(missing, Err(ReloadError::Unreadable { .. })) && count == 2, "{missing:?}");
-    }
-
-    #[tokio::test]
-    async fn a_file_that_keeps_changing_is_refused() {
-        let (given_up, count) = read_of((0..).map(|number| Ok(format!("# {number}")))).await;
-        assert!(matches!(given_up, Err(ReloadError::Unsettled { .. })), "{given_up:?}");
-        assert_eq!(count, READS_MAX);
-    }
 
     #[test]
     fn the_kinds_that_are_gone_completely_are_named() {

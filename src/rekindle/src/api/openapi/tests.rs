@@ -16,8 +16,10 @@ use super::super::{
     MetricsCache, Routes, RulesProvider, StoryRequest,
 };
 use super::{ApiAccess, PATH, document};
+use crate::audit::AuditMemory;
 use crate::backtests::Backtests;
-use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome};
+use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome, RulesUpdate, UpdateOutcome};
+use crate::versions::{RulesVersion, VersionsUnreadable};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_runtime::health::Health;
@@ -30,19 +32,31 @@ struct NoRules;
 impl RulesProvider for NoRules {
     fn active(&self) -> ActiveRules {
         let since = rekindle_core::time::Timestamp(0);
-        ActiveRules { version: String::new(), path: "rules.toml".into(), since, text: String::new() }
+        ActiveRules { version: String::new(), path: "rules.toml".into(), since, text: String::new(), by: String::new() }
     }
 
     fn read(&self, _: bool) -> BoxFuture<'_, Result<String, ReloadError>> {
         async { Err(ReloadError::NotChanged(live::EngineBusy.into())) }.boxed()
     }
 
-    fn reload(&self, _: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
+    fn reload(&self, _: bool, _: String) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
         async { Err(ReloadError::NotChanged(live::EngineBusy.into())) }.boxed()
     }
 
-    fn reload_from_log(&self, _: bool) -> BoxFuture<'_, Result<FromLogReload, ReloadError>> {
+    fn reload_from_log(&self, _: bool, _: String) -> BoxFuture<'_, Result<FromLogReload, ReloadError>> {
         async { Err(ReloadError::NoLog) }.boxed()
+    }
+
+    fn update(&self, _: RulesUpdate) -> BoxFuture<'_, Result<UpdateOutcome, ReloadError>> {
+        async { Err(ReloadError::NoLog) }.boxed()
+    }
+
+    fn versions(&self) -> BoxFuture<'_, Result<Vec<RulesVersion>, VersionsUnreadable>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
+
+    fn version_text(&self, _: String) -> BoxFuture<'_, Result<Option<String>, VersionsUnreadable>> {
+        async { Ok(None) }.boxed()
     }
 
     fn latest_from_log(&self) -> Option<FromLogReload> {
@@ -95,6 +109,7 @@ fn routes() -> Routes {
         health: Health::default(),
         rules: Arc::new(NoRules),
         forget: Arc::new(NoLog),
+        audit: Arc::new(AuditMemory::default()),
         history: Arc::new(NoLog),
         backtests: Arc::new(Backtests::without_log(live.clone())),
         live,

@@ -1,4 +1,5 @@
-//! The rules of the demo, for the API: the starter pack, or a file. They can be reloaded while it runs.
+//! The rules of the demo, for the API: the starter pack, or a file. They can be changed and reloaded while it runs; what is changed in
+//! the console is in force until the demo ends, and written into no file.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +9,8 @@ use futures_util::future::BoxFuture;
 
 use crate::api::{ForgetError, ForgetRequests, LoggedPosition, RulesProvider};
 use crate::daemon::wall_clock;
-use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome};
+use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome, RulesUpdate, UpdateOutcome};
+use crate::versions::{KeptVersions, RulesVersion, VersionsUnreadable};
 use rekindle_core::checkpoint::compare;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
@@ -20,6 +22,9 @@ pub(super) struct DemoRules {
     /// The file they are from; `None`: the starter pack.
     file: Option<PathBuf>,
     active: Mutex<ActiveRules>,
+    versions: KeptVersions,
+    /// One change at a time.
+    changing: tokio::sync::Mutex<()>,
 }
 
 impl DemoRules {
@@ -27,14 +32,17 @@ impl DemoRules {
     pub(super) fn new(live: EngineHandle, file: Option<PathBuf>, text: String) -> DemoRules {
         let version = live.stats().plan.rules.version.clone();
         let path = file.clone().unwrap_or_else(|| "starter pack".into());
-        DemoRules { live, file, active: Mutex::new(ActiveRules { path, text, version, since: wall_clock() }) }
+        let active = ActiveRules { path, text, version, since: wall_clock(), by: "start".to_owned() };
+        let (versions, changing) = (KeptVersions::new(None), tokio::sync::Mutex::default());
+        versions.record_in_memory(&active);
+        DemoRules { live, file, active: Mutex::new(active), versions, changing }
     }
 
     fn set_active(&self, rules: ActiveRules) {
         *self.active.lock().unwrap_or_else(PoisonError::into_inner) = rules;
     }
 
-    async fn reload_text(&self, text: String) -> Result<ReloadOutcome, ReloadError> {
+    async fn put_in_force(&self, text: String, by: String) -> Result<ReloadOutcome, ReloadError> {
         let path = self.active().path;
         let ruleset = match rules::compile(&text) {
             Ok(ruleset) => ruleset,
@@ -49,7 +57,9 @@ impl DemoRules {
         let compared = compare(&before, &next);
         // The log of the demo ends with it, so nothing has to be recorded.
         let reloaded = self.live.change_rules(next, Box::new(|_| async { Ok(0) }.boxed())).await?;
-        self.set_active(ActiveRules { path, text, version, since: wall_clock() });
+        let active = ActiveRules { path, text, version, since: wall_clock(), by };
+        self.set_active(active.clone());
+        self.versions.record(&active).await;
         Ok(ReloadOutcome::Applied { reloaded, compared })
     }
 }
@@ -69,12 +79,40 @@ impl RulesProvider for DemoRules {
         std::future::ready(text).boxed()
     }
 
-    fn reload(&self, allow_empty: bool) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
-        async move { self.reload_text(self.read(allow_empty).await?).await }.boxed()
+    fn reload(&self, allow_empty: bool, by: String) -> BoxFuture<'_, Result<ReloadOutcome, ReloadError>> {
+        async move {
+            let _changing = self.changing.lock().await;
+            self.put_in_force(self.read(allow_empty).await?, by).await
+        }
+        .boxed()
     }
 
-    fn reload_from_log(&self, _: bool) -> BoxFuture<'_, Result<FromLogReload, ReloadError>> {
+    fn reload_from_log(&self, _: bool, _: String) -> BoxFuture<'_, Result<FromLogReload, ReloadError>> {
         async { Err(ReloadError::NoLog) }.boxed()
+    }
+
+    fn update(&self, update: RulesUpdate) -> BoxFuture<'_, Result<UpdateOutcome, ReloadError>> {
+        let RulesUpdate { text, replaces, from_log, by, .. } = update;
+        async move {
+            let _changing = self.changing.lock().await;
+            let in_force = self.active().version;
+            if replaces != in_force {
+                return Err(ReloadError::Superseded { replaces, in_force });
+            }
+            if from_log {
+                return Err(ReloadError::NoLog);
+            }
+            self.put_in_force(text, by).await.map(UpdateOutcome::Reloaded)
+        }
+        .boxed()
+    }
+
+    fn versions(&self) -> BoxFuture<'_, Result<Vec<RulesVersion>, VersionsUnreadable>> {
+        async { self.versions.all(&self.active()).await }.boxed()
+    }
+
+    fn version_text(&self, version: String) -> BoxFuture<'_, Result<Option<String>, VersionsUnreadable>> {
+        async move { self.versions.text(&version, &self.active()).await }.boxed()
     }
 
     fn latest_from_log(&self) -> Option<FromLogReload> {
