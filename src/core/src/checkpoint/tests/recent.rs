@@ -256,6 +256,19 @@ fn what_is_gone_can_be_in_a_delta_only() {
     assert!(refused.contains("a block that must not occur there"), "{refused}");
 }
 
+/// The format before is this one without them.
+#[test]
+fn a_file_of_format_8_is_read_and_has_none() {
+    let story = told(RULES);
+    let mut bytes = bytes(&story);
+    assert_eq!(bytes[4..6], FORMAT_VERSION.to_le_bytes());
+    bytes[4] = 8;
+    let back = restored(RULES, &bytes);
+    let (back, user) = (back.user(), story.user());
+    assert_eq!((&back.profile, &back.campaigns), (&user.profile, &user.campaigns));
+    assert_eq!(decisions_in(&story.plan, &bytes), []);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
