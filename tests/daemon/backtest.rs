@@ -1,5 +1,5 @@
-//! Rules tried on the daemon's own log: the result is that of the command over the same events as a file, and it
-//! takes no more than it may.
+//! Rules tried on the daemon's own log: the result is that of the command over the same events as a file, whatever happens to the
+//! broker meanwhile, and it takes no more than it may.
 
 use std::fs;
 use std::process::Command;
@@ -43,12 +43,18 @@ fn job(daemon: &TestDaemon, path: &str) -> Value {
 }
 
 fn wait_for_end(daemon: &TestDaemon, path: &str) -> Value {
-    let mut last = Value::Null;
-    wait_until("the end of the backtest", || {
-        last = job(daemon, path);
-        last["state"] != "running"
-    });
-    last
+    // As long as it goes on.
+    loop {
+        let before = job(daemon, path);
+        let mut last = Value::Null;
+        wait_until("the backtest to go on", || {
+            last = job(daemon, path);
+            last["state"] != "running" || last["events"] != before["events"]
+        });
+        if last["state"] != "running" {
+            return last;
+        }
+    }
 }
 
 /// What the binary prints for these arguments, in the daemon's folder.
@@ -109,6 +115,29 @@ async fn a_backtest_over_the_stream_is_that_of_the_command_over_the_same_events(
     // Nothing took effect, and the engine went on.
     let in_force: Value = serde_json::from_str(&daemon.ask("GET", "/v1/rules").1).expect("JSON");
     assert_eq!((&in_force["version"], &in_force["reload"]), (&whole["rules"]["old"], &Value::Null));
+    daemon.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_away_while_the_log_is_read_changes_nothing() {
+    let mut server = NatsServer::start();
+    // So slow, and so few messages at a time, that the broker goes away in the middle.
+    let setup = TestDaemonSetup::new(&server.url(), RULES).set("ENGINE_BACKTEST_SHARE", "10");
+    let daemon = setup.set("SOURCE_BATCH", "10").start();
+    daemon.wait_until_ready();
+    let broker = Broker::connect(&server.url()).await;
+    publish(&daemon, &broker, 6).await;
+    let path = begin(&daemon, &json!({ "text": edited() }));
+    wait_until("some of the log to be read", || job(&daemon, &path)["events"].as_u64() > Some(0));
+    let before = job(&daemon, &path);
+    assert_eq!(before["state"], "running", "{before}");
+    server.kill();
+    daemon.wait_until_unready("nats");
+    assert_eq!(job(&daemon, &path)["state"], "running", "it was read before the broker was away");
+    server.start_again();
+    let done = wait_for_end(&daemon, &path);
+    assert_eq!((&done["state"], &done["error"]), (&json!("done"), &Value::Null));
+    assert_eq!(done["result"], json_of(&command(&daemon, &FILE)));
     daemon.stop();
 }
 

@@ -192,9 +192,13 @@ impl JobTable {
 
     /// Drops what is too old or too much, the oldest first.
     fn tidy(&mut self, now: Instant) {
+        self.tidy_to(now, RESULT_BYTES_MAX);
+    }
+
+    fn tidy_to(&mut self, now: Instant, bytes_max: usize) {
         self.jobs.retain(|kept| kept.ended.is_none_or(|ended| now.duration_since(ended) < KEPT_FOR));
         let bytes = |jobs: &VecDeque<KeptJob>| jobs.iter().map(KeptJob::bytes).sum::<usize>();
-        while self.jobs.len() > KEPT_MAX || bytes(&self.jobs) > RESULT_BYTES_MAX && self.jobs.len() > 1 {
+        while self.jobs.len() > KEPT_MAX || bytes(&self.jobs) > bytes_max && self.jobs.len() > 1 {
             self.jobs.pop_front();
         }
     }
@@ -347,7 +351,7 @@ mod tests {
         let now = Instant::now();
         let jobs = sizes.iter().enumerate().map(|(number, bytes)| ended(number, *bytes, now)).collect();
         let mut table = JobTable { jobs, begun: 0 };
-        table.tidy(now + age);
+        table.tidy_to(now + age, 100);
         table.jobs.into_iter().map(|kept| kept.job.id).collect()
     }
 
@@ -355,7 +359,7 @@ mod tests {
     fn the_latest_results_are_kept_for_a_while_within_bytes() {
         assert_eq!(kept(&[10; 10], Duration::ZERO), ["2", "3", "4", "5", "6", "7", "8", "9"]);
         assert!(kept(&[10; 3], KEPT_FOR).is_empty());
-        assert_eq!(kept(&[RESULT_BYTES_MAX / 2; 3], Duration::ZERO), ["1", "2"]);
-        assert_eq!(kept(&[10, RESULT_BYTES_MAX * 2], Duration::ZERO), ["1"], "the latest is always there");
+        assert_eq!(kept(&[50; 3], Duration::ZERO), ["1", "2"]);
+        assert_eq!(kept(&[10, 200], Duration::ZERO), ["1"], "the latest is always there");
     }
 }
