@@ -19,6 +19,10 @@ const KINDS: usize = KeySpace::ALL.len();
 /// How many kinds of keys a file has, beside those of the growth numbers, from version 4 on.
 const KINDS_SINCE_4: std::ops::RangeInclusive<usize> = 8..=KINDS;
 
+/// How many are written though they are empty: those that readers of version 4 had when the first of the others was added. So
+/// an earlier version reads what rules without anything new have stored.
+const KINDS_ALWAYS: usize = 11;
+
 /// How many there were before version 4: no names, no properties and no `[per.K]`.
 const KINDS_BEFORE_4: usize = 5;
 
@@ -78,8 +82,10 @@ fn numbered(keys: Vec<String>) -> Vec<String> {
 /// Writes the rules' keys; those of the growth numbers, of which there may be none, come last.
 pub(super) fn write(plan: &ExecutionPlan, writer: &mut CborWriter) {
     let RulesKeys(kinds) = RulesKeys::of(&plan.rules);
+    let used = kinds.iter().rposition(|keys| !keys.is_empty()).map_or(0, |last| last + 1);
+    let kinds = &kinds[..used.max(KINDS_ALWAYS)];
     writer.array((kinds.len() + 1) as u64);
-    for keys in &kinds {
+    for keys in kinds {
         writer.array(keys.len() as u64);
         for key in keys {
             writer.str(key);
