@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { ask, base, close, isAccessible, isWhole, open, until } from './browser.mjs';
 
-const { body: { text, version: first } } = await ask('/v1/rules');
+const { body: { text, version: before } } = await ask('/v1/rules');
 const page = await open();
 await page.goto(`${base}/#/rules`);
 const code = page.locator('.cm-content');
@@ -71,7 +71,7 @@ await page.getByRole('button', { name: 'Apply', exact: true }).click();
 await page.getByText('Applied.').waitFor();
 const applied = (await ask('/v1/rules')).body;
 assert.ok(applied.text.includes('id = "looks_often_never_buys"'));
-assert.notEqual(applied.version, first);
+assert.notEqual(applied.version, before);
 assert.equal(await page.getByRole('button', { name: 'Apply…' }).count(), 0, 'there is nothing left to apply');
 await until('somebody is in the new segment, or the daemon says how many', async () => (await ask('/v1/segments')).body.segments.some((one) => one.id === 'looks_often_never_buys'));
 
@@ -80,29 +80,29 @@ await page.getByRole('tab', { name: 'Versions' }).click();
 const versions = page.getByRole('region', { name: 'Versions of the rules' });
 const row = (version) => versions.getByRole('row', { name: new RegExp(version) });
 await row(applied.version).getByText('in use').waitFor();
-await row(first).getByRole('button', { name: 'Compare' }).click();
-await page.getByText(`From version ${first} to the one in use`).waitFor();
+await row(before).getByRole('button', { name: 'Compare' }).click();
+await page.getByText(`From version ${before} to the one in use`).waitFor();
 assert.ok((await page.locator('.difference').innerText()).includes('+ id = "looks_often_never_buys"'));
 await isAccessible(page, 'the versions');
-await row(first).getByRole('button', { name: 'Go back to it…' }).click();
+await row(before).getByRole('button', { name: 'Go back to it…' }).click();
 const undone = await page.locator('dialog .difference').innerText();
 assert.ok(undone.includes('− id = "looks_often_never_buys"') && !/^\+ /m.test(undone), undone);
 await page.getByRole('button', { name: 'Apply', exact: true }).click();
 await page.getByText('Applied.').waitFor();
 const restored = (await ask('/v1/rules')).body;
-assert.deepEqual([restored.version, restored.text], [first, text]);
+assert.deepEqual([restored.version, restored.text], [before, text]);
 await versions.getByRole('row').nth(1).getByText('in use').waitFor();
-assert.ok((await versions.getByRole('row').nth(1).innerText()).includes(first));
+assert.ok((await versions.getByRole('row').nth(1).innerText()).includes(before));
 
 // Both changes are recorded, with who made them.
 const changes = page.getByRole('region', { name: 'Changes' });
 await changes.getByText('changed the rules').first().waitFor();
 await until('both changes are in the list', async () => (await changes.getByText('changed the rules').count()) >= 2);
 const told = await changes.innerText();
-assert.ok(told.includes(`to ${first} from ${applied.version}`) && told.includes(`to ${applied.version} from ${first}`), told);
+assert.ok(told.includes(`to ${before} from ${applied.version}`) && told.includes(`to ${applied.version} from ${before}`), told);
 assert.match(told, /local 127\.0\.0\.1/);
 const { body: { records } } = await ask('/v1/audit?limit=2');
-assert.deepEqual(records.map((one) => [one.what, one.outcome, one.version]), [['rules_changed', 'done', first], ['rules_changed', 'done', applied.version]]);
+assert.deepEqual(records.map((one) => [one.what, one.outcome, one.version]), [['rules_changed', 'done', before], ['rules_changed', 'done', applied.version]]);
 await isWhole(page, 'the versions');
 await isAccessible(page, 'the records of changes');
 await close();

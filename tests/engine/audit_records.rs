@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rekindle_core::partition::{ExecutionPlan, Output};
+use rekindle_core::journal::{self, JournalSorter};
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Span, Timestamp};
@@ -36,8 +37,8 @@ fn log(scenario: &Scenario, places: &[AuditPlace]) -> Vec<LoggedLine> {
     log
 }
 
-/// Outputs, rejections and the state at the end.
-fn run(scenario: &Scenario, log: &[LoggedLine], batch: usize) -> (Vec<Output>, u64, Vec<u8>) {
+/// The journal, rejections and the state at the end.
+fn run(scenario: &Scenario, log: &[LoggedLine], batch: usize) -> (Vec<u8>, u64, Vec<u8>) {
     let rules = rules::compile(&scenario.rules_toml()).expect("the rules compile");
     let options = PipelineOptions {
         workers: 1,
@@ -46,7 +47,8 @@ fn run(scenario: &Scenario, log: &[LoggedLine], batch: usize) -> (Vec<Output>, u
         secret: DrawSecret::of_file(scenario.secret().as_bytes()),
         ..PipelineOptions::default()
     };
-    let mut pipeline = Pipeline::new(Arc::new(ExecutionPlan::new(rules)), options).expect("threads start");
+    let plan = Arc::new(ExecutionPlan::new(rules));
+    let mut pipeline = Pipeline::new(Arc::clone(&plan), options).expect("threads start");
     let (mut outputs, mut rejected) = (Vec::new(), 0);
     for batch in log.chunks(batch) {
         let entries: Vec<_> = batch
@@ -56,8 +58,11 @@ fn run(scenario: &Scenario, log: &[LoggedLine], batch: usize) -> (Vec<Output>, u
         pipeline.feed_entries(&entries, &mut |_| rejected += 1, &mut outputs);
     }
     pipeline.advance_to(Timestamp(scenario.until_ms()), &mut outputs);
-    outputs.sort_by(|a, b| (a.position, a.at, &a.user).cmp(&(b.position, b.at, &b.user)));
-    (outputs, rejected, pipeline.encode_checkpoint())
+    let mut journal = Vec::new();
+    for output in JournalSorter::default().release(&mut outputs, Timestamp::NEVER) {
+        journal::write_line(&plan.rules, &output, &mut journal).expect("memory");
+    }
+    (journal, rejected, pipeline.encode_checkpoint())
 }
 
 proptest! {
@@ -72,7 +77,7 @@ proptest! {
         let without = run(&scenario, &log(&scenario, &[]), 1_000);
         let with = run(&scenario, &log(&scenario, &places), batch);
         prop_assert_eq!(with.1, without.1, "rejected");
-        prop_assert!(with.0 == without.0, "outputs with {:?} in batches of {}", places, batch);
+        prop_assert!(with.0 == without.0, "journal with {:?} in batches of {}", places, batch);
         prop_assert!(with.2 == without.2, "state with {:?} in batches of {}", places, batch);
     }
 }
