@@ -52,7 +52,7 @@ def main():
     print(f"| | wall s | CPU s | events per CPU s | MB | {first} / it, per CPU s (least, most) |\n|---|---|---|---|---|---|")
     for name, results in runs.items():
         walls, processors, sizes = zip(*results)
-        ratios = [other / max(own, 1e-3) for (_, own, _), (_, other, _) in zip(runs[first], results)]
+        ratios = [max(other, 1e-3) / max(own, 1e-3) for (_, own, _), (_, other, _) in zip(runs[first], results)]
         rate = args.events / max(median(processors), 1e-3)
         print(
             f"| {name} | {median(walls):.2f} | {median(processors):.2f} | {rate:,.0f} | {median(sizes):.0f} "
