@@ -1,7 +1,8 @@
 //! Visits to the pages by scripts that drive a headless Chromium.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
 use libtest_mimic::Trial;
@@ -74,6 +75,33 @@ impl TestShop {
     }
 }
 
+/// A demo, and its address.
+struct RunningDemo {
+    process: Child,
+    address: String,
+}
+
+impl RunningDemo {
+    fn start() -> RunningDemo {
+        let mut demo = Command::new(env!("CARGO_BIN_EXE_rekindle"));
+        demo.args(["demo", "--no-open", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
+        let mut process = demo.spawn().expect("the binary starts");
+        let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines().map_while(Result::ok);
+        let opening = lines.next().expect("the demo says where the console is");
+        let address = opening.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address");
+        // What it goes on to print must be read, or it would wait.
+        std::thread::spawn(move || lines.for_each(drop));
+        RunningDemo { process, address: address.to_owned() }
+    }
+}
+
+impl Drop for RunningDemo {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 /// The growth report of the first days of the shop, in a folder.
 fn growth_report(folder: &Path, days: i64) -> String {
     let (rules, events, page) =
@@ -95,6 +123,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("every_page_shows_data_fits_and_is_accessible", |visitor| {
             visitor.visit("pages.mjs", &TestShop::open().daemon, &[]);
+        }),
+        trial("the_tutorial_about_a_mail_that_did_not_come_is_followed", |visitor| {
+            let demo = RunningDemo::start();
+            let guide = repository().join("docs/why-no-mail.md");
+            visitor.visit_at("why_no_mail.mjs", &format!("http://{}", demo.address), &[&guide.display().to_string()]);
         }),
         trial("the_growth_report_fits_every_screen_and_says_why_it_is_empty", |visitor| {
             let folder = tempfile::tempdir().expect("a folder");
