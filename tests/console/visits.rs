@@ -128,7 +128,9 @@ pub(crate) fn trials() -> Vec<Trial> {
             let demo = RunningDemo::start();
             let guide = repository().join("docs/why-no-mail.md");
             visitor.visit_at("why_no_mail.mjs", &format!("http://{}", demo.address), &[&guide.display().to_string()]);
-        }),
+        })
+        .with_kind("takes minutes: a whole demo")
+        .with_ignored_flag(true),
         trial("the_growth_report_fits_every_screen_and_says_why_it_is_empty", |visitor| {
             let folder = tempfile::tempdir().expect("a folder");
             let (full, short) = (growth_report(folder.path(), FULL_DAYS), growth_report(folder.path(), 1));
