@@ -96,7 +96,7 @@ impl Requester {
     }
 
     /// A record of a reload from the log.
-    pub(super) fn from_log_record(
+    pub(super) fn log_reload_record(
         &self,
         what: AuditedChange,
         result: &Result<FromLogReload, ReloadError>,

@@ -214,7 +214,7 @@ pub(super) async fn reload(
         let by = requester.name.clone();
         if from_log {
             let begun = services.rules.reload_from_log(allow_empty, by).await;
-            services.audit.record(requester.from_log_record(AuditedChange::RulesReloadedFromLog, &begun));
+            services.audit.record(requester.log_reload_record(AuditedChange::RulesReloadedFromLog, &begun));
             begun.map(UpdateOutcome::FromLog)
         } else {
             let reloaded = services.rules.reload(allow_empty, by).await;

@@ -161,10 +161,10 @@ pub(super) async fn sign_out(
     Extension(requester): Extension<Requester>,
     headers: HeaderMap,
 ) -> Response {
-    if let Some(id) = session_id(&headers) {
-        if access.sessions.end(id) {
-            audit.record(requester.record(AuditedChange::SignedOut, AuditOutcome::Done));
-        }
+    if let Some(id) = session_id(&headers)
+        && access.sessions.end(id)
+    {
+        audit.record(requester.record(AuditedChange::SignedOut, AuditOutcome::Done));
     }
     let mut answer = StatusCode::NO_CONTENT.into_response();
     set_cookie(&mut answer, "", Duration::ZERO, is_encrypted(&headers));
