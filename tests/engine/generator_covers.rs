@@ -8,7 +8,7 @@ use rekindle_test_kit::generator::{LanguageParts, Scenario, scenario, scenario_o
 use rekindle_test_kit::oracle::{self, OracleInput, compare};
 use serde_json::Value as Json;
 
-const SCENARIOS: usize = 400;
+const SCENARIOS: usize = 480;
 
 fn scenarios() -> Vec<Scenario> {
     drawn(scenario())
