@@ -43,6 +43,7 @@ async fn missing_output_streams_are_named_until_they_are_there() {
         "points.>",
         "outcomes.>",
         "budgets.>",
+        "partners.>",
         "merged",
         "rules",
         "progress",

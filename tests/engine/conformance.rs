@@ -28,9 +28,9 @@ fn journal(case: &Path, partitions: usize, workers: usize, batch_bytes: usize) -
 
 /// Per user, in order: only the fields that are compared.
 fn by_user(journal: &[u8]) -> BTreeMap<String, Vec<String>> {
-    const COMPARED: [&str; 19] = [
+    const COMPARED: [&str; 21] = [
         "kind", "segment", "change", "campaign", "outcome", "from", "at", "until", "channel", "variant", "key", "goal",
-        "group", "exposed", "count", "value", "ledger", "amount", "balance",
+        "group", "exposed", "count", "value", "ledger", "amount", "balance", "partner", "subject",
     ];
     let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in journal.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {

@@ -39,6 +39,8 @@ pub mod types {
     pub const MERGED: &str = "rekindle.merged.v1";
     /// What became of an exposure to a goal.
     pub const OUTCOME: &str = "rekindle.outcome.v1";
+    /// A user is shared with a partner, or not any more.
+    pub const SHARED: &str = "rekindle.shared.v1";
     /// Other rules took effect.
     pub const RULES: &str = "rekindle.rules.v1";
     /// What could not be taken in, or given out.
@@ -48,7 +50,12 @@ pub mod types {
 /// The id of an event of which `key` says all that tells it from others: a UUID of version 8 (RFC 9562), whose bits are those
 /// of the key's 128-bit xxh3 but for the six that say so.
 pub fn event_id(key: &str) -> String {
-    Builder::from_custom_bytes(xxh3_128(key.as_bytes()).to_be_bytes()).into_uuid().to_string()
+    coded_event_id(xxh3_128(key.as_bytes()).to_be_bytes())
+}
+
+/// The id of an event that a code tells from others.
+pub fn coded_event_id(code: [u8; 16]) -> String {
+    Builder::from_custom_bytes(code).into_uuid().to_string()
 }
 
 /// The action's id, of campaign, user, instant and the number of earlier exposures of the user (with the number of the

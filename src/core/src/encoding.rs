@@ -39,11 +39,13 @@ pub(crate) enum KeySpace {
     Budgets = 8,
     Goals = 9,
     Ledgers = 10,
+    Purposes = 11,
+    Partners = 12,
 }
 
 impl KeySpace {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [KeySpace; 11] = [
+    pub(crate) const ALL: [KeySpace; 13] = [
         KeySpace::Features,
         KeySpace::Traits,
         KeySpace::Segments,
@@ -55,6 +57,8 @@ impl KeySpace {
         KeySpace::Budgets,
         KeySpace::Goals,
         KeySpace::Ledgers,
+        KeySpace::Purposes,
+        KeySpace::Partners,
     ];
 }
 

@@ -8,7 +8,9 @@ use std::io;
 use crate::action::action_id;
 use crate::campaigns::Outcome;
 use crate::json::{JsonObjectWriter, key_raw, key_text};
-use crate::partition::{BudgetOutput, Cause, DecisionOutput, GoalOutcomeOutput, Output, OutputKind, PointsOutput};
+use crate::partition::{
+    BudgetOutput, Cause, DecisionOutput, GoalOutcomeOutput, Output, OutputKind, PointsOutput, SharedOutput,
+};
 use crate::rules::ruleset::Ruleset;
 use crate::time::Timestamp;
 
@@ -57,6 +59,7 @@ pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
         OutputKind::Budget(_) => "budget",
         OutputKind::Merged { .. } => "merged",
         OutputKind::GoalOutcome(_) => "outcome",
+        OutputKind::Shared(_) => "shared",
     };
     let mut line = JsonObjectWriter::begin(lines, key_text!("kind"), kind);
     line.text(key_text!("user"), &output.user);
@@ -123,9 +126,27 @@ pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
             line.raw(key_raw!("value"), &value.map_or_else(|| "null".to_owned(), |value| value.to_string()));
             output.at.with_text(|at| line.text(key_text!("at"), at));
         }
+        OutputKind::Shared(shared) => append_shared(output, shared, &mut line),
     }
     line.end();
     lines.push(b'\n');
+}
+
+/// Appends what a partner is told: its line without the user.
+pub fn append_partner_line(output: &Output, shared: &SharedOutput, lines: &mut Vec<u8>) {
+    let mut line = JsonObjectWriter::begin(lines, key_text!("kind"), "shared");
+    append_shared(output, shared, &mut line);
+    line.end();
+    lines.push(b'\n');
+}
+
+fn append_shared(output: &Output, shared: &SharedOutput, line: &mut JsonObjectWriter<'_>) {
+    let SharedOutput { partner, segment, change, subject, .. } = shared;
+    line.text(key_text!("partner"), partner);
+    line.text(key_text!("segment"), segment);
+    line.text(key_text!("change"), change.name());
+    line.text(key_text!("subject"), &subject.to_string());
+    output.at.with_text(|at| line.text(key_text!("at"), at));
 }
 
 impl Cause {

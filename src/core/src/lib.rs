@@ -25,6 +25,8 @@ pub mod journal;
 pub mod json;
 pub mod models;
 pub mod partition;
+pub mod partners;
+pub mod picks;
 pub mod points;
 pub mod route;
 pub mod rules;

@@ -175,6 +175,9 @@ impl Story {
                 format!("{} {} of {id}", budget.change.name(), budget.amount)
             }
             OutputKind::Merged { from } => format!("merged {from}"),
+            OutputKind::Shared(shared) => {
+                format!("shared {} {} {} {}", shared.partner, shared.change.name(), shared.segment, shared.subject)
+            }
             OutputKind::GoalOutcome(outcome) => {
                 let value = outcome.value.map_or_else(|| "null".to_owned(), |value| value.to_string());
                 format!(

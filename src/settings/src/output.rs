@@ -117,13 +117,14 @@ impl Default for OutputSettings {
 
 impl OutputSettings {
     /// Below the prefix, what the output stream must take in.
-    pub const SUBJECTS: [&str; 9] = [
+    pub const SUBJECTS: [&str; 10] = [
         "segments.>",
         "actions.>",
         "decisions.>",
         "points.>",
         "outcomes.>",
         "budgets.>",
+        "partners.>",
         "merged",
         "rules",
         "progress",

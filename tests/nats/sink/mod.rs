@@ -117,6 +117,7 @@ fn output_stream() -> stream::Config {
         "points.>",
         "outcomes.>",
         "budgets.>",
+        "partners.>",
         "merged",
         "rules",
         "progress",

@@ -35,6 +35,8 @@ pub use trigger::{MatchTrigger, TransitionTrigger, Trigger, TriggerOrigin};
 pub enum Outcome {
     /// The match, or the deferral, was longer than `expires` ago.
     TooLate,
+    /// The user does not consent to something that it `needs`.
+    NoConsent,
     /// Its `if` is false.
     Condition,
     /// The user had `max_per_user` exposures to it already.
@@ -76,8 +78,9 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome's name, in the order they are tried.
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 16] = [
         "too_late",
+        "no_consent",
         "condition",
         "max_per_user",
         "max_per_key",
@@ -98,20 +101,21 @@ impl Outcome {
     pub fn index(&self) -> usize {
         match self {
             Outcome::TooLate => 0,
-            Outcome::Condition => 1,
-            Outcome::MaxPerUser => 2,
-            Outcome::MaxPerKey => 3,
-            Outcome::Cooldown => 4,
-            Outcome::Pending => 5,
-            Outcome::Deferred { .. } => 6,
-            Outcome::Capped => 7,
-            Outcome::Insufficient => 8,
-            Outcome::Budget => 9,
-            Outcome::NoLuck => 10,
-            Outcome::Control => 11,
-            Outcome::Holdout => 12,
-            Outcome::Sent { .. } => 13,
-            Outcome::Stale => 14,
+            Outcome::NoConsent => 1,
+            Outcome::Condition => 2,
+            Outcome::MaxPerUser => 3,
+            Outcome::MaxPerKey => 4,
+            Outcome::Cooldown => 5,
+            Outcome::Pending => 6,
+            Outcome::Deferred { .. } => 7,
+            Outcome::Capped => 8,
+            Outcome::Insufficient => 9,
+            Outcome::Budget => 10,
+            Outcome::NoLuck => 11,
+            Outcome::Control => 12,
+            Outcome::Holdout => 13,
+            Outcome::Sent { .. } => 14,
+            Outcome::Stale => 15,
         }
     }
 
@@ -253,6 +257,9 @@ fn barred(
     state: &CampaignState,
 ) -> Option<Outcome> {
     let now = subject.scope.now;
+    if subject.scope.profile.consents.first_lacking(&campaign.needs).is_some() {
+        return Some(Outcome::NoConsent);
+    }
     let exposures = state.exposures_to(id);
     if campaign.condition.as_ref().is_some_and(|condition| !subject.scope.holds(condition)) {
         return Some(Outcome::Condition);

@@ -72,6 +72,10 @@ impl DecisionPath<'_> {
             (None, Trigger::Transition(_)) => None,
         };
         steps.extend(since.map(|since| DecisionStep::Age { since, expires: campaign.expires }));
+        if !campaign.needs.is_empty() && self.reaches(&Outcome::NoConsent) {
+            let lacks = subject.scope.profile.consents.first_lacking(&campaign.needs);
+            steps.push(DecisionStep::Consent { lacks });
+        }
         if let Some(condition) = campaign.condition.as_ref().filter(|_| self.reaches(&Outcome::Condition)) {
             let explained = (recording == StepRecording::Conditions)
                 .then(|| Box::new(ConditionExplanation::new(&subject.scope, condition)));

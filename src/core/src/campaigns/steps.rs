@@ -8,7 +8,7 @@ use super::state::CampaignState;
 use crate::decimal::Decimal;
 use crate::engine::explained_condition::ConditionExplanation;
 use crate::points::{Points, PointsBalance};
-use crate::rules::ruleset::{BudgetId, LedgerId, QuietHours};
+use crate::rules::ruleset::{BudgetId, LedgerId, PurposeId, QuietHours};
 use crate::time::{Span, Timestamp};
 
 /// What outputs say of the steps of decisions.
@@ -37,6 +37,11 @@ pub enum DecisionStep {
         since: Timestamp,
         /// How old it may be.
         expires: Span,
+    },
+    /// `needs`.
+    Consent {
+        /// The first of them that the user does not consent to; `None`: it consents to all.
+        lacks: Option<PurposeId>,
     },
     /// `if`.
     Condition {
@@ -164,6 +169,7 @@ impl DecisionStep {
         match self {
             DecisionStep::Trigger { .. } => "trigger",
             DecisionStep::Age { .. } => "expires",
+            DecisionStep::Consent { .. } => "needs",
             DecisionStep::Condition { .. } => "if",
             DecisionStep::MaxPerUser { .. } => "max_per_user",
             DecisionStep::MaxPerKey { .. } => "max_per_key",
@@ -194,6 +200,7 @@ impl DecisionStep {
     pub fn is_passed(&self, now: Timestamp) -> bool {
         match self {
             DecisionStep::Trigger { holds } | DecisionStep::Condition { holds, .. } => *holds,
+            DecisionStep::Consent { lacks } => lacks.is_none(),
             DecisionStep::Age { since, expires } => now - *since <= *expires,
             DecisionStep::MaxPerUser { fired, max } | DecisionStep::MaxPerKey { fired, max } => fired < max,
             DecisionStep::Cooldown { last, cooldown } => last.is_none_or(|last| now - last >= *cooldown),

@@ -131,6 +131,7 @@ fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::KeysIn(id) => list("keys_in", [quoted(&rules.segments[usize::from(id.0)].id)]),
         Term::Balance(id) => list("balance", [ledger(rules, *id)]),
         Term::Expiring { ledger: id, within } => list("expiring", [ledger(rules, *id), format!("{}ms", within.0)]),
+        Term::Consent(id) => list("consent", [quoted(&rules.purposes[usize::from(id.0)].name)]),
         Term::Trait(id) => format!("traits.{}", path(&rules.projection.traits[usize::from(id.0)])),
         Term::Field(id) => field(rules, *id),
         Term::Item { array, field } => format!("item.{}", path(notation::item_path(rules, *array, *field))),

@@ -59,6 +59,8 @@ fn keys_of(rules: &Ruleset, kind: KeySpace) -> Vec<String> {
         KeySpace::Budgets => rules.budgets.iter().map(definition::budget).collect(),
         KeySpace::Goals => rules.goals.iter().map(|goal| goal.id.clone()).collect(),
         KeySpace::Ledgers => rules.ledgers.iter().map(|ledger| ledger.id.clone()).collect(),
+        KeySpace::Purposes => rules.purposes.iter().map(|purpose| purpose.name.clone()).collect(),
+        KeySpace::Partners => rules.partners.iter().map(|partner| partner.id.clone()).collect(),
     }
 }
 

@@ -4,8 +4,8 @@ use super::evaluate::EvaluationContext;
 use super::profile::UserProfile;
 use crate::event::{CallType, Event, FieldId, TraitId};
 use crate::rules::ruleset::{
-    CampaignId, CampaignTrigger, Feature, FeatureId, FeatureSource, LedgerId, NameId, PerId, Ruleset, SegmentId,
-    TransitionKind,
+    CampaignId, CampaignTrigger, Feature, FeatureId, FeatureSource, LedgerId, NameId, PerId, PurposeId, Ruleset,
+    SegmentId, TransitionKind,
 };
 use crate::time::Timestamp;
 
@@ -31,6 +31,7 @@ pub struct DispatchIndex {
     segments_by_name: Vec<SegmentSet>,
     segments_by_ledger: Vec<SegmentSet>,
     segments_by_trait: Vec<SegmentSet>,
+    segments_by_purpose: Vec<SegmentSet>,
     readers: Vec<SegmentSet>,
     campaigns: Vec<[Vec<CampaignId>; 2]>,
     campaigns_by_name: Vec<Vec<CampaignId>>,
@@ -118,6 +119,7 @@ impl DispatchIndex {
             segments_by_ledger: vec![SegmentSet::default(); rules.ledgers.len()],
             segments_by_name: vec![SegmentSet::default(); rules.names.len()],
             segments_by_trait: vec![SegmentSet::default(); rules.projection.traits.len()],
+            segments_by_purpose: vec![SegmentSet::default(); rules.purposes.len()],
             readers: vec![SegmentSet::default(); rules.segments.len()],
             campaigns: vec![[Vec::new(), Vec::new()]; rules.segments.len()],
             campaigns_by_name: vec![Vec::new(); rules.names.len()],
@@ -219,6 +221,9 @@ impl DispatchIndex {
         for read in &reads.traits {
             self.segments_by_trait[usize::from(read.0)].insert(id);
         }
+        for read in &reads.purposes {
+            self.segments_by_purpose[usize::from(read.0)].insert(id);
+        }
         for read in &reads.segments {
             // Where an instance changed, its other segments are evaluated anyway.
             if segment.per.is_none() || rules.segments[usize::from(read.0)].per.is_none() {
@@ -288,6 +293,11 @@ impl DispatchIndex {
     /// The segments that read this trait.
     pub fn segments_reading_trait(&self, id: TraitId) -> &SegmentSet {
         &self.segments_by_trait[usize::from(id.0)]
+    }
+
+    /// The segments that ask about consent to this.
+    pub fn segments_reading_purpose(&self, id: PurposeId) -> &SegmentSet {
+        &self.segments_by_purpose[usize::from(id.0)]
     }
 
     /// The segments that read membership in this one, of instances of the same key apart; all come after it.

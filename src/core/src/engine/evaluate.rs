@@ -187,6 +187,9 @@ impl<'a> EvaluationContext<'a> {
                 let reading = self.profile.points.expiring(*ledger, self.now + *within);
                 TermResult { until: comes_within(reading.until, *within), ..reading }
             }
+            Term::Consent(purpose) => {
+                TermResult::constant(self.profile.consents.given(*purpose).map_or(Value::Missing, Value::Bool))
+            }
             Term::Trait(id) => TermResult::constant(self.profile.trait_value(*id).map_or(Value::Missing, Value::from)),
             Term::Field(id) => TermResult::constant(field_value(self.fields, *id).map_or(Value::Missing, Value::from)),
             Term::Item { field, .. } => {

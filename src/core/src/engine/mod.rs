@@ -7,6 +7,7 @@
 //!
 //! No clock, no IO, no randomness; time is an argument. Many users, their timers and their order are `partition`'s.
 
+pub mod consents;
 mod dates;
 pub mod dedup;
 pub mod dispatch;

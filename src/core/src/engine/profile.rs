@@ -2,6 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::consents::UserConsents;
 use super::dedup::DedupState;
 use super::feature_set::FeatureSet;
 use super::instances::KeyInstances;
@@ -31,6 +32,8 @@ pub struct UserProfile {
     pub members: MembershipSet,
     /// What identify calls said.
     pub traits: UserTraits,
+    /// What calls said of consent.
+    pub consents: UserConsents,
     /// The `context.timezone` that arrived last, with the log position it arrived at.
     pub zone: Option<Box<(u64, Box<str>)>>,
     /// What is remembered per key.
@@ -63,6 +66,7 @@ impl UserProfile {
             latest: Timestamp::MIN,
             members: MembershipSet::default(),
             traits: UserTraits::default(),
+            consents: UserConsents::default(),
             zone: None,
             keys: KeyInstances::default(),
             points: UserPoints::default(),
@@ -75,6 +79,7 @@ impl UserProfile {
     pub fn heap_bytes(&self) -> usize {
         self.members.heap_bytes()
             + self.traits.heap_bytes()
+            + self.consents.heap_bytes()
             + self.zone.as_ref().map_or(0, |held| size_of_val(&**held) + held.1.len())
             + self.features.heap_bytes()
             + self.keys.heap_bytes()
@@ -87,7 +92,7 @@ impl UserProfile {
         !self.dedup.is_empty() && self.dedup.contains(xxh3_64(message_id.as_bytes()), now, window)
     }
 
-    /// Adds an event at its own time: to the first and latest times, the messageIds, the traits and the zone. Its
+    /// Adds an event at its own time: to the first and latest times, the messageIds, the traits, the consents and the zone. Its
     /// features are added by [`record_match`](UserProfile::record_match).
     pub fn record(&mut self, rules: &Ruleset, arrival: ProfileUpdate<'_, '_>) {
         self.first = self.first.min(arrival.ts);
@@ -99,6 +104,7 @@ impl UserProfile {
         if arrival.event.call == CallType::Identify {
             self.traits.learn(&arrival.event.traits, arrival.ts);
         }
+        self.consents.learn(&rules.purposes, arrival.event, arrival.ts);
         if let Some(field) = rules.projection.timezone_field
             && let Some(Scalar::Text(zone)) = field_value(&arrival.event.fields, field)
         {
@@ -145,6 +151,7 @@ impl UserProfile {
         self.first = self.first.min(visitor.first);
         self.latest = self.latest.max(visitor.latest);
         self.traits.merge(visitor.traits);
+        self.consents.unite(visitor.consents);
         // The visitor's arrivals count as the earlier ones.
         self.zone = self.zone.take().or(visitor.zone);
         self.dedup.merge(visitor.dedup);
@@ -162,6 +169,8 @@ impl UserProfile {
     /// Takes what was recomputed of the same user. Memberships stay as they are. Returns the instances of keys that are gone.
     pub(crate) fn take_recomputed(&mut self, other: UserProfile, parts: &RecomputedParts) -> Vec<KeyInstance> {
         self.now = self.now.max(other.now);
+        // Of each purpose the latest counts, whichever of the two knows it.
+        self.consents.unite(other.consents);
         if parts.profile {
             (self.first, self.latest) = (other.first, other.latest);
             (self.traits, self.zone, self.dedup) = (other.traits, other.zone, other.dedup);

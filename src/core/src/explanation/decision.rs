@@ -168,6 +168,7 @@ fn sentence(outcome: &Outcome, action: Option<&SentAction>, steps: &[StepExplana
         (_, None, Some(reason)) => reason.to_owned(),
         (Outcome::Deferred { until }, None, None) => format!("quiet hours: held until {until}"),
         (Outcome::TooLate, ..) => "what set it off was longer ago than its `expires`".to_owned(),
+        (Outcome::NoConsent, ..) => "the user did not consent to what it needs".to_owned(),
         (Outcome::Condition, ..) => "its `if` did not hold".to_owned(),
         (Outcome::MaxPerUser, ..) => "it had fired `max_per_user` times for the user".to_owned(),
         (Outcome::MaxPerKey, ..) => "it had fired `max_per_key` times for the key".to_owned(),

@@ -73,6 +73,11 @@ fn told(rules: &Ruleset, campaign: &Campaign, step: &DecisionStep, is_passed: bo
             };
             (sentence, none.time("since", *since).number("expires_ms", &expires.0))
         }
+        DecisionStep::Consent { lacks: None } => ("the user consents to all that it needs".to_owned(), none),
+        DecisionStep::Consent { lacks: Some(purpose) } => {
+            let purpose = &rules.purposes[usize::from(purpose.0)].name;
+            (format!("the user does not consent to `{purpose}`"), none.text("lacks", purpose))
+        }
         DecisionStep::Condition { explained, .. } => (condition(explained.as_deref(), is_passed), none),
         DecisionStep::MaxPerUser { fired, max } => (
             format!("it had fired {fired} of at most {max} times for the user"),

@@ -169,7 +169,8 @@ impl Window {
 }
 
 impl SlidingWindow {
-    fn new(length: Span) -> SlidingWindow {
+    /// The window of a length; at least 1 ms.
+    pub fn new(length: Span) -> SlidingWindow {
         let pane_ms = (length.0 + 59).div_euclid(60).max(1);
         SlidingWindow { length, pane_ms, panes: (length.0 + pane_ms - 1).div_euclid(pane_ms) }
     }

@@ -94,7 +94,7 @@ impl Partition {
             let expired = if steps.awaits_answer(user) { None } else { steps.fire_due(plan, user, by, out) };
             match expired {
                 None => arm(timers, slot, user, steps.state_ttl),
-                Some(at) => steps.note_expired(plan, user, at),
+                Some(at) => steps.note_expired(plan, user, LogInstant { at, ..by }, out),
             }
             expired.map(|_| Arc::clone(&user.id))
         });

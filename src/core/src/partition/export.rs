@@ -154,6 +154,8 @@ impl StateWriter for JsonStateWriter<'_> {
             KeySpace::Names => rules.names[index].id.clone(),
             KeySpace::Fields => notation::field(rules, FieldId(id)),
             KeySpace::Goals => rules.goals[index].id.clone(),
+            KeySpace::Purposes => rules.purposes[index].name.clone(),
+            KeySpace::Partners => rules.partners[index].id.clone(),
         };
         self.insert(name, JsonText::of(&text));
     }
@@ -246,6 +248,8 @@ impl StateWriter for JsonStateWriter<'_> {
                 KeySpace::Budgets => entry.id("budget", keys, key),
                 KeySpace::Goals => entry.id("goal", keys, key),
                 KeySpace::Ledgers => entry.id("ledger", keys, key),
+                KeySpace::Purposes => entry.id("purpose", keys, key),
+                KeySpace::Partners => entry.id("partner", keys, key),
                 KeySpace::Caps => {
                     let Some(cap) = rules.caps.get(index) else { continue };
                     entry.count("max", cap.max.into());

@@ -13,6 +13,7 @@ use crate::decimal::Decimal;
 use crate::event::Event;
 use crate::goals::ExposureGroup;
 use crate::json::JsonText;
+use crate::partners::PartnerSubject;
 use crate::points::{Points, PointsBalance};
 use crate::rules::ruleset::{BudgetId, CampaignId, LedgerId, Ruleset, SegmentId, TransitionKind};
 use crate::time::Timestamp;
@@ -93,6 +94,23 @@ pub enum OutputKind {
     },
     /// An exposure to a goal of a campaign is mature.
     GoalOutcome(Box<GoalOutcomeOutput>),
+    /// The user is shared with a partner, or not any more.
+    Shared(Box<SharedOutput>),
+}
+
+/// What a partner is told of a user. With ids, since the rules need not have the partner or the segment any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedOutput {
+    /// The partner's id.
+    pub partner: Arc<str>,
+    /// The segment's id.
+    pub segment: Arc<str>,
+    /// Whether the user is shared from here on, or not any more.
+    pub change: TransitionKind,
+    /// As whom the partner knows the user.
+    pub subject: PartnerSubject,
+    /// Of which the id of its event is made; it says nothing of the user.
+    pub event: [u8; 16],
 }
 
 /// What became of an exposure. With ids, since the rules need not have the campaign any more.
@@ -286,6 +304,12 @@ pub struct PartitionCounters {
     /// Decisions by campaign and outcome, as in [`Outcome::NAMES`]. Stored by the names of outcomes.
     #[serde(with = "super::decision_counts")]
     pub decisions: Vec<[u64; Outcome::NAMES.len()]>,
+    /// What partners were told, by partner: enters, exits.
+    #[serde(default)]
+    pub shared: Vec<[u64; 2]>,
+    /// What they know now, by partner: subjects, each as often as it is in a segment.
+    #[serde(default)]
+    pub sharing: Vec<u64>,
     /// Points by ledger.
     #[serde(default)]
     pub points: Vec<LedgerCounters>,
@@ -306,6 +330,8 @@ impl PartitionCounters {
             keys: vec![0; rules.pers.len()],
             keys_forgotten: vec![[0; 2]; rules.pers.len()],
             decisions: vec![[0; Outcome::NAMES.len()]; rules.campaigns.len()],
+            shared: vec![[0; 2]; rules.partners.len()],
+            sharing: vec![0; rules.partners.len()],
             points: vec![LedgerCounters::default(); rules.ledgers.len()],
             amounts: vec![[0; 2]; rules.amounts.len()],
             ..PartitionCounters::default()
@@ -317,7 +343,7 @@ impl PartitionCounters {
         let mut counts = PartitionCounters::new(next);
         (counts.applied, counts.late, counts.duplicates) = (self.applied, self.late, self.duplicates);
         (counts.merged, counts.expired) = (self.merged, self.expired);
-        let ids = |rules: &Ruleset| -> [Vec<String>; 6] {
+        let ids = |rules: &Ruleset| -> [Vec<String>; 7] {
             [
                 rules.pers.iter().map(|per| per.id.clone()).collect(),
                 rules.names.iter().map(|name| name.id.clone()).collect(),
@@ -325,10 +351,13 @@ impl PartitionCounters {
                 rules.campaigns.iter().map(|campaign| campaign.id.clone()).collect(),
                 rules.amounts.iter().map(|amount| rules.amount_name(*amount)).collect(),
                 rules.ledgers.iter().map(|ledger| ledger.id.clone()).collect(),
+                rules.partners.iter().map(|partner| partner.id.clone()).collect(),
             ]
         };
-        let [pers, names, segments, campaigns, amounts, ledgers] = ids(rules);
-        let [next_pers, next_names, next_segments, next_campaigns, next_amounts, next_ledgers] = ids(next);
+        let [pers, names, segments, campaigns, amounts, ledgers, partners] = ids(rules);
+        let [next_pers, next_names, next_segments, next_campaigns, next_amounts, next_ledgers, next_partners] =
+            ids(next);
+        carry(&partners, &self.shared, &next_partners, &mut counts.shared);
         carry(&pers, &self.keys_forgotten, &next_pers, &mut counts.keys_forgotten);
         carry(&names, &self.by_name, &next_names, &mut counts.by_name);
         carry(&segments, &self.transitions, &next_segments, &mut counts.transitions);
@@ -353,6 +382,10 @@ impl PartitionCounters {
         add_each(&mut self.dropped_out, &other.dropped_out);
         add_each(&mut self.sizes, &other.sizes);
         add_each(&mut self.keys, &other.keys);
+        add_each(&mut self.sharing, &other.sharing);
+        for (ours, theirs) in self.shared.iter_mut().zip(&other.shared) {
+            add_each(ours, theirs);
+        }
         for (ours, theirs) in self.keys_forgotten.iter_mut().zip(&other.keys_forgotten) {
             add_each(ours, theirs);
         }

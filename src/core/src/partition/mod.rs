@@ -37,7 +37,7 @@ pub use departures::SegmentDeparture;
 pub use export::UserStateExport;
 pub use io::{
     BudgetOutput, Cause, DecisionOutput, ExpiredUser, GoalOutcomeOutput, LogInstant, Output, OutputKind,
-    PartitionCounters, PartitionInput, PointsChange, PointsOutput, PointsPrice, RulesChange,
+    PartitionCounters, PartitionInput, PointsChange, PointsOutput, PointsPrice, RulesChange, SharedOutput,
 };
 pub use model_report::ModelReport;
 pub use packed::PackedUser;
@@ -66,6 +66,7 @@ use crate::time::{Span, Timestamp};
 use firing::arm;
 use snapshot::SnapshotTracker;
 use steps::StepContext;
+use steps::sharing::ShareEnd;
 use timer_queue::TimerQueue;
 use user_table::UserTable;
 
@@ -195,9 +196,10 @@ impl Partition {
         self.steps.enter_beat(now.at);
         let expired = self.steps.fire_due(plan, user, now, out);
         if let Some(at) = expired {
-            self.steps.note_expired(plan, user, at);
+            self.steps.note_expired(plan, user, LogInstant { at, ..now }, out);
         } else {
             user.profile.now = user.profile.now.max(now.at);
+            self.steps.end_shares(plan, user, (now, ShareEnd::Request), out);
             self.steps.free_all(user);
             self.steps.note_gone(plan, user, user.profile.now);
         }
@@ -216,7 +218,7 @@ impl Partition {
         }
         self.snapshots.touch(slot, user);
         if let Some(at) = self.steps.fire_due(plan, user, by, out) {
-            self.steps.note_expired(plan, user, at);
+            self.steps.note_expired(plan, user, LogInstant { at, ..by }, out);
         }
         self.remove(id);
         true

@@ -220,6 +220,11 @@ mod tests {
         coupon = { valid = "7d" }
         settle = { on = "order" }
 
+        [[partners]]
+        id = "acme"
+        needs = ["ads"]
+        segments = ["all"]
+
         [[goals]]
         id = "buy"
         on = "order"
@@ -246,7 +251,7 @@ mod tests {
     fn a_user_comes_back_as_it_was() {
         let mut story = Story::under(&format!("{RULES}{KEYS}"));
         story.identify(0, r#""tier":"gold","list":["x",2,true],"object":{"a": 1.50}"#);
-        story.call(1, USER, r#""type":"page","messageId":"m0","context":{"timezone":"UTC"}"#);
+        story.call(1, USER, r#""type":"page","messageId":"m0","context":{"timezone":"UTC","consent":{"categoryPreferences":{"ads":true}}}"#);
         for (at, id, list) in
             [(2, "a", "1"), (700_000, "b", "[1,\"x\",true]"), (3, "c", "{}"), (4_000_000, "d", "false")]
         {

@@ -9,6 +9,7 @@ use super::User;
 use crate::budgets::Reservations;
 use crate::campaigns::{Asks, CampaignState, TriggerLookup};
 use crate::encoding::{StateReader, StateWriter};
+use crate::engine::consents::UserConsents;
 use crate::engine::dedup::DedupState;
 use crate::engine::feature_set::{FeatureLookup, FeatureSet};
 use crate::engine::instances::KeyInstances;
@@ -16,6 +17,7 @@ use crate::engine::membership::MembershipSet;
 use crate::engine::traits::UserTraits;
 use crate::goals::GoalExposures;
 use crate::growth::UserGrowthState;
+use crate::partners::PartnerShares;
 use crate::points::UserPoints;
 use crate::time::Timestamp;
 
@@ -55,12 +57,14 @@ pub(crate) enum UserSection {
     Goals = 13,
     Asks = 14,
     Reservations = 15,
+    Consents = 16,
+    Shares = 17,
 }
 
 impl UserSection {
     /// All sections in the order in which they are packed: the seven that most users have first, so that the flags that
     /// say which are there take one byte.
-    pub(crate) const ALL: [UserSection; 16] = [
+    pub(crate) const ALL: [UserSection; 18] = [
         UserSection::Members,
         UserSection::Traits,
         UserSection::Identified,
@@ -77,6 +81,8 @@ impl UserSection {
         UserSection::Goals,
         UserSection::Asks,
         UserSection::Reservations,
+        UserSection::Consents,
+        UserSection::Shares,
     ];
 
     /// The section with a key of the checkpoint format.
@@ -107,6 +113,8 @@ impl UserSection {
                 | UserSection::Goals
                 | UserSection::Asks
                 | UserSection::Reservations
+                | UserSection::Consents
+                | UserSection::Shares
         )
     }
 
@@ -130,6 +138,8 @@ impl UserSection {
             UserSection::Points => !profile.points.is_empty(),
             UserSection::Asks => !user.campaigns.asks.is_empty(),
             UserSection::Reservations => !user.reservations.is_empty(),
+            UserSection::Consents => !profile.consents.is_empty(),
+            UserSection::Shares => !user.shares.is_empty(),
         }
     }
 
@@ -157,6 +167,8 @@ impl UserSection {
             UserSection::Points => profile.points.write(profile.latest, writer),
             UserSection::Asks => user.campaigns.asks.write(writer),
             UserSection::Reservations => user.reservations.write(writer),
+            UserSection::Consents => profile.consents.write(writer),
+            UserSection::Shares => user.shares.write(writer),
         }
     }
 
@@ -182,6 +194,8 @@ impl UserSection {
             UserSection::Points => profile.points = UserPoints::read(profile.latest, reader)?,
             UserSection::Asks => user.campaigns.asks = Asks::read(reader)?,
             UserSection::Reservations => user.reservations = Reservations::read(reader)?,
+            UserSection::Consents => profile.consents = UserConsents::read(reader)?,
+            UserSection::Shares => user.shares = PartnerShares::read(reader)?,
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use crate::campaigns::CampaignState;
 use crate::engine::profile::UserProfile;
 use crate::goals::GoalExposures;
 use crate::growth;
+use crate::partners::PartnerShares;
 use crate::rules::ruleset::SegmentId;
 use crate::time::{Span, Timestamp};
 
@@ -24,6 +25,8 @@ pub struct User {
     pub goals: GoalExposures,
     /// Costs that are reserved of budgets.
     pub reservations: Reservations,
+    /// With which partners it is shared.
+    pub shares: PartnerShares,
     /// The growth state; only if the rules ask for growth numbers.
     pub growth: Option<Box<growth::UserGrowthState>>,
     /// No segment changes before this instant by time alone.
@@ -45,6 +48,7 @@ impl User {
             campaigns: CampaignState::default(),
             goals: GoalExposures::default(),
             reservations: Reservations::default(),
+            shares: PartnerShares::default(),
             growth: None,
             segments_due: Timestamp::NEVER,
             armed: Timestamp::NEVER,
@@ -58,6 +62,7 @@ impl User {
         // An `Arc` has two counters before its text.
         let growth = self.growth.as_ref().map_or(0, |record| record.heap_bytes());
         let campaigns = self.campaigns.heap_bytes() + self.reservations.heap_bytes() + self.goals.heap_bytes();
+        let campaigns = campaigns + self.shares.heap_bytes();
         self.id.len() + 2 * size_of::<usize>() + self.profile.heap_bytes() + campaigns + growth
     }
 

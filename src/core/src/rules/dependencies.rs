@@ -21,6 +21,8 @@ pub(super) fn of(condition: &Condition, features: &[Feature]) -> ConditionDepend
     reads.names.dedup();
     reads.traits.sort_unstable();
     reads.traits.dedup();
+    reads.purposes.sort_unstable();
+    reads.purposes.dedup();
     reads.segments.sort_unstable();
     reads.segments.dedup();
     reads.ledgers.sort_unstable();
@@ -94,6 +96,7 @@ pub(crate) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
         | Term::Model(_)
         | Term::Balance(_)
         | Term::Expiring { .. }
+        | Term::Consent(_)
         | Term::Item { .. } => {}
     }
 }
@@ -125,6 +128,7 @@ pub(crate) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
         | Term::KeysIn(_)
         | Term::Balance(_)
         | Term::Expiring { .. }
+        | Term::Consent(_)
         | Term::Item { .. }
         | Term::Arithmetic { .. }
         | Term::Negate(_)
@@ -200,6 +204,7 @@ pub(super) fn slope(term: &Term) -> i64 {
         | Term::Model(_)
         | Term::Balance(_)
         | Term::Expiring { .. }
+        | Term::Consent(_)
         | Term::Item { .. }
         | Term::Negate(_)
         | Term::Number(_)
@@ -230,6 +235,7 @@ impl DependencyVisitor<'_> {
     fn term(&mut self, term: &Term) {
         match term {
             Term::Trait(id) => self.reads.traits.push(*id),
+            Term::Consent(purpose) => self.reads.purposes.push(*purpose),
             Term::Idle | Term::Age => self.reads.any_event = true,
             Term::Until(date) => self.reads.time_of_traits |= reads_trait(date),
             Term::KeysIn(segment) => self.reads.segments.push(*segment),
@@ -349,11 +355,12 @@ pub fn traits_in_rules(rules: &Ruleset) -> BTreeSet<TraitId> {
         each_term(condition, &mut |term| see(term));
     }
     let lets = rules.names.iter().flat_map(|name| &name.lets).map(|value| &value.term);
+    let subjects = rules.partners.iter().filter_map(|partner| partner.subject.as_ref());
     let decided = rules.campaigns.iter().flat_map(Campaign::terms);
     let settlements = rules.campaigns.iter().filter_map(|campaign| campaign.settle.as_ref());
     let amounts = settlements.clone().filter_map(|settle| settle.amount.as_ref());
     let points = rules.ledgers.iter().flat_map(Ledger::entries).map(|entry| &entry.amount);
-    for term in decided.chain(amounts).chain(lets).chain(points) {
+    for term in decided.chain(amounts).chain(lets).chain(points).chain(subjects) {
         each_in_term(term, &mut |term| see(term));
     }
     for condition in settlements.filter_map(|settle| settle.when.as_ref()) {

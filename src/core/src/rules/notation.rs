@@ -79,6 +79,7 @@ pub(crate) fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::KeysIn(id) => format!("keys_in('{}')", rules.segments[usize::from(id.0)].id),
         Term::Balance(id) => format!("balance({})", ledger(rules, *id)),
         Term::Expiring { ledger, within } => format!("expiring({}, {within})", self::ledger(rules, *ledger)),
+        Term::Consent(id) => format!("consent('{}')", rules.purposes[usize::from(id.0)].name),
         Term::Trait(id) => user_trait(rules, *id),
         Term::Field(id) => field(rules, *id),
         Term::Item { array, field } => format!("item.{}", item_path(rules, *array, *field).join(".")),

@@ -23,7 +23,7 @@ mod tests {
 
     #[test]
     fn every_key_and_function_is_in_the_reference() {
-        let words: [&[&str]; 26] = [
+        let words: [&[&str]; 27] = [
             &tables::PER_KEYS,
             &tables::MODEL_KEYS,
             &tables::TOP_KEYS,
@@ -41,6 +41,7 @@ mod tests {
             &tables::EARNING_KEYS,
             &tables::SPENDING_KEYS,
             &tables::PRICE_KEYS,
+            &tables::PARTNER_KEYS,
             &functions::METHODS,
             &compiler::ROOTS,
             &growth::GROWTH_KEYS,

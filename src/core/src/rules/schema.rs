@@ -6,12 +6,14 @@
 //! Draft 07, without references: what the common TOML extensions understand.
 
 mod budgets;
+mod partners;
 mod points;
 
 use std::collections::BTreeMap;
 
 use super::growth::{FunnelSchema, GrowthSchema, PromotionSchema, TargetSchema};
 use budgets::{BudgetSchema, CouponSchema, SettleSchema, SpendSchema};
+use partners::PartnerSchema;
 use points::{LedgerSchema, PriceSchema};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
@@ -54,6 +56,19 @@ pub struct DurationText;
 /// The shape of an id of a segment, campaign, channel or variant.
 pub(super) struct IdText;
 
+/// The shape of what is consented to.
+pub(super) struct PurposeText;
+
+impl JsonSchema for PurposeText {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Purpose".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1, "maxLength": 128 })
+    }
+}
+
 impl JsonSchema for DurationText {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Duration".into()
@@ -87,6 +102,9 @@ struct RulesSchema {
     /// How long a messageId is remembered, so that an event sent twice counts once. Default: "24h".
     #[schemars(with = "Option<DurationText>")]
     dedup_window: Option<()>,
+    /// What users must consent to before a campaign that says nothing else is sent: keys of
+    /// context.consent.categoryPreferences. Default: nothing.
+    needs: Option<Vec<PurposeText>>,
     /// Names for events: the name in conditions on the left, the site's event on the right.
     #[schemars(with = "Option<BTreeMap<EventId, EventSchema>>")]
     events: Option<()>,
@@ -101,6 +119,8 @@ struct RulesSchema {
     ledgers: Option<Vec<LedgerSchema>>,
     /// Budgets: how much campaigns may spend, and in which period.
     budgets: Option<Vec<BudgetSchema>>,
+    /// Partners: who is told which users are in some segments, while these consent to it.
+    partners: Option<Vec<PartnerSchema>>,
     /// Campaigns: what is sent when a user enters or leaves a segment, or when an event happens.
     campaigns: Option<Vec<CampaignSchema>>,
     /// The maximum number of messages to a user, over all campaigns.
@@ -276,6 +296,8 @@ struct CampaignSchema {
     /// The maximum number of exposures for one key of a user; only with a segment with `per`.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     max_per_key: Option<i64>,
+    /// What the user must consent to: keys of context.consent.categoryPreferences. Default: what the rules need.
+    needs: Option<Vec<PurposeText>>,
     /// A condition that must also hold at the decision.
     r#if: Option<String>,
     /// Hours in which nothing is sent, in the user's local time: "22:00-08:00".

@@ -13,7 +13,7 @@ pub(super) struct CloudEventAttributes<'a> {
     pub(super) id: &'a str,
     /// The attribute `source`.
     pub(super) emitter: &'a str,
-    /// The attribute `subject`.
+    /// The attribute `subject`: the user, or as whom a partner knows it.
     pub(super) user: Option<&'a str>,
     /// When it happened.
     pub(super) time: Option<String>,
@@ -62,6 +62,7 @@ fn event_type(kind: MessageKind) -> &'static str {
         MessageKind::Budget => types::BUDGET,
         MessageKind::Merged => types::MERGED,
         MessageKind::GoalOutcome => types::OUTCOME,
+        MessageKind::Shared => types::SHARED,
         MessageKind::Rules => types::RULES,
         MessageKind::DeadLetter => types::DEAD_LETTER,
         // Progress records are no events: only the daemon reads them.

@@ -26,6 +26,8 @@ pub enum MessageKind {
     Merged,
     /// What became of an exposure to a goal.
     GoalOutcome,
+    /// A user is shared with a partner, or not any more.
+    Shared,
     /// Other rules took effect.
     Rules,
     /// A dead letter.
@@ -36,8 +38,19 @@ pub enum MessageKind {
 
 impl MessageKind {
     /// Every kind's name, in the order of the enum.
-    pub const NAMES: [&'static str; 10] =
-        ["transition", "action", "decision", "points", "budget", "merged", "outcome", "rules", "letter", "progress"];
+    pub const NAMES: [&'static str; 11] = [
+        "transition",
+        "action",
+        "decision",
+        "points",
+        "budget",
+        "merged",
+        "outcome",
+        "shared",
+        "rules",
+        "letter",
+        "progress",
+    ];
 }
 
 /// A message to publish.

@@ -4,7 +4,7 @@ use async_nats::subject::Subject;
 
 use rekindle_core::budgets::BudgetChangeKind;
 use rekindle_core::campaigns::Outcome;
-use rekindle_core::partition::PointsChange;
+use rekindle_core::partition::{PointsChange, SharedOutput};
 use rekindle_core::rules::ruleset::{BudgetId, CampaignId, LedgerId, Ruleset, SegmentId, TransitionKind};
 
 /// Subjects by segment, campaign and ledger.
@@ -14,6 +14,8 @@ pub(super) struct OutputSubjects {
     decisions: Vec<Vec<Subject>>,
     /// Before the campaign and the goal, which the rules need not have any more.
     outcomes: String,
+    /// Before the partner and the segment, which the rules need not have any more.
+    partners: String,
     points: Vec<[Subject; PointsChange::ALL.len()]>,
     budgets: Vec<[Subject; BudgetChangeKind::ALL.len()]>,
 }
@@ -43,6 +45,7 @@ impl OutputSubjects {
                 .collect(),
             decisions: rules.campaigns.iter().map(|campaign| decisions(&campaign.id)).collect(),
             outcomes: format!("{prefix}.outcomes"),
+            partners: format!("{prefix}.partners"),
         }
     }
 
@@ -68,5 +71,10 @@ impl OutputSubjects {
 
     pub(super) fn outcome(&self, campaign: &str, goal: &str) -> Subject {
         format!("{}.{campaign}.{goal}", self.outcomes).into()
+    }
+
+    pub(super) fn shared(&self, shared: &SharedOutput) -> Subject {
+        let SharedOutput { partner, segment, change, .. } = shared;
+        format!("{}.{partner}.{segment}.{}", self.partners, change.name()).into()
     }
 }

@@ -225,6 +225,7 @@ mod tests {
             "points.>",
             "outcomes.>",
             "budgets.>",
+            "partners.>",
             "merged",
             "rules",
             "progress",

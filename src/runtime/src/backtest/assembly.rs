@@ -270,6 +270,7 @@ impl ResultAssembly<'_> {
             SubjectKind::Points => ("points", names.ledgers.id(kind.number), None),
             SubjectKind::Budget => ("budget", names.budgets.id(kind.number), Some(names.campaigns.id(kind.second))),
             SubjectKind::Goal => ("goal", names.campaigns.id(kind.number), Some(names.goals.id(kind.second))),
+            SubjectKind::Share => ("shared", names.segments.id(kind.number), None),
             SubjectKind::Merge => ("merged", "", None),
         };
         let word = |decided: Option<u8>| {

@@ -200,7 +200,7 @@ impl OutputPair<'_, '_> {
         };
         let number = self.subject.number;
         let is_absent = match self.subject.kind {
-            SubjectKind::Segment => names.segments.own(other, number).is_none(),
+            SubjectKind::Segment | SubjectKind::Share => names.segments.own(other, number).is_none(),
             SubjectKind::Campaign | SubjectKind::Goal => names.campaigns.own(other, number).is_none(),
             SubjectKind::Points => names.ledgers.own(other, number).is_none(),
             SubjectKind::Budget => names.budgets.own(other, number).is_none(),

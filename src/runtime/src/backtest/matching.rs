@@ -31,6 +31,7 @@ pub(super) enum SubjectKind {
     Points,
     Budget,
     Goal,
+    Share,
     Merge,
 }
 
@@ -77,6 +78,12 @@ impl<'o> OutputSubject<'o> {
                 ..about(SubjectKind::Budget, names.budgets.number(side, budget.budget.0))
             },
             OutputKind::Merged { from } => OutputSubject { key: Some(from), ..about(SubjectKind::Merge, 0) },
+            OutputKind::Shared(shared) => OutputSubject {
+                change: shared.change as u8,
+                // Both rules may share a segment with a partner that only one of them knows.
+                key: Some(&shared.partner),
+                ..about(SubjectKind::Share, names.segments.of_id(&shared.segment))
+            },
             OutputKind::GoalOutcome(outcome) => OutputSubject {
                 second: names.goals.of_id(&outcome.goal),
                 // Of campaigns that no rules have any more.
@@ -141,6 +148,7 @@ pub(super) fn contrast(rules: [&Ruleset; 2], new: &Output, old: &Output) -> Outp
         (OutputKind::Points(a), OutputKind::Points(b)) => amounts(a.amount == b.amount && a.balance == b.balance),
         (OutputKind::Budget(a), OutputKind::Budget(b)) => amounts(a.amount == b.amount),
         (OutputKind::GoalOutcome(a), OutputKind::GoalOutcome(b)) => amounts(a == b),
+        (OutputKind::Shared(a), OutputKind::Shared(b)) => amounts(a.subject == b.subject),
         _ => OutputContrast::Same,
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn reason(kind: &DifferenceKind, names: &SharedNames, edits: &RuleEdi
             both
         }
         SubjectKind::Points => edits.of("ledgers", names.ledgers.id(kind.number)),
+        SubjectKind::Share => edits.of_segment(names.segments.id(kind.number)),
         SubjectKind::Merge => Vec::new(),
     };
     let named = concerning.iter().take(EDITS_NAMED).map(|edit| EditDocument::new(edit)).collect::<Vec<_>>();
@@ -34,7 +35,7 @@ pub(super) fn reason(kind: &DifferenceKind, names: &SharedNames, edits: &RuleEdi
 fn text(kind: &DifferenceKind, names: &SharedNames, edits: &[&RuleEdit]) -> String {
     let (there, other) = if kind.new.is_some() { ("new", "old") } else { ("old", "new") };
     let thing = match kind.subject {
-        SubjectKind::Segment => "segment",
+        SubjectKind::Segment | SubjectKind::Share => "segment",
         SubjectKind::Campaign | SubjectKind::Goal => "campaign",
         SubjectKind::Points => "ledger",
         SubjectKind::Budget => "budget",
@@ -73,6 +74,7 @@ fn text(kind: &DifferenceKind, names: &SharedNames, edits: &[&RuleEdit]) -> Stri
 fn outcome_in_words(outcome: u8) -> &'static str {
     match outcome_name(outcome) {
         "too_late" => "it was too late",
+        "no_consent" => "the person did not consent to what it needs",
         "condition" => "its `if` was false",
         "max_per_user" => "the person had had it as often as `max_per_user` says",
         "max_per_key" => "the key had had it as often as `max_per_key` says",
@@ -98,7 +100,7 @@ pub(super) fn outcome_name(outcome: u8) -> &'static str {
 pub(super) fn change_name(kind: SubjectKind, change: u8) -> &'static str {
     let at = usize::from(change);
     match kind {
-        SubjectKind::Segment => ["entered", "left"].get(at).copied().unwrap_or_default(),
+        SubjectKind::Segment | SubjectKind::Share => ["entered", "left"].get(at).copied().unwrap_or_default(),
         SubjectKind::Points => PointsChange::ALL.get(at).map_or("", |change| change.name()),
         SubjectKind::Budget => BudgetChangeKind::ALL.get(at).map_or("", |change| change.name()),
         _ => "",

@@ -34,7 +34,7 @@ pub struct FeedKind(usize);
 
 impl FeedKind {
     /// The names of all kinds.
-    pub const NAMES: [&str; 6] = ["transition", "decision", "points", "budget", "merged", "outcome"];
+    pub const NAMES: [&str; 7] = ["transition", "decision", "points", "budget", "merged", "outcome", "shared"];
 
     /// The kind of that name.
     pub fn named(name: &str) -> Option<FeedKind> {
@@ -54,6 +54,7 @@ impl FeedKind {
             OutputKind::Budget(_) => 3,
             OutputKind::Merged { .. } => 4,
             OutputKind::GoalOutcome(_) => 5,
+            OutputKind::Shared(_) => 6,
         })
     }
 }

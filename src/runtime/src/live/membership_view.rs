@@ -187,6 +187,7 @@ impl MembershipView {
                 OutputKind::Decision(_)
                 | OutputKind::Points(_)
                 | OutputKind::GoalOutcome(_)
+                | OutputKind::Shared(_)
                 | OutputKind::Budget(_) => {}
             }
         }

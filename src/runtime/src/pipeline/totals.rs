@@ -70,9 +70,10 @@ impl PipelineTotals {
         add_each(&mut self.by_call, &before.by_call);
         add_each(&mut self.rejected, &before.rejected);
         let (sizes, keys) = (std::mem::take(&mut self.counts.sizes), std::mem::take(&mut self.counts.keys));
+        let sharing = std::mem::take(&mut self.counts.sharing);
         let balances: Vec<i64> = self.counts.points.iter().map(|points| points.balance).collect();
         self.counts.add(&before.counts);
-        (self.counts.sizes, self.counts.keys) = (sizes, keys);
+        (self.counts.sizes, self.counts.keys, self.counts.sharing) = (sizes, keys, sharing);
         for (points, balance) in self.counts.points.iter_mut().zip(balances) {
             points.balance = balance;
         }

@@ -164,6 +164,10 @@ pub fn as_published(journal: &str, actions: &str) -> PublishedByUser {
             "points" => put(format!("rekindle.points.{}.{}", text("ledger"), text("change")), line),
             "budget" => put(format!("rekindle.budgets.{}.{}", text("budget"), text("change")), line),
             "merged" => put("rekindle.merged".to_owned(), line),
+            "shared" => {
+                let subject = format!("rekindle.partners.{}.{}.{}", text("partner"), text("segment"), text("change"));
+                put(subject, line);
+            }
             "outcome" => put(format!("rekindle.outcomes.{}.{}", text("campaign"), text("goal")), line),
             kind => panic!("{kind} is not in a journal"),
         }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::budgets::{self, SPENDING_CHOICES};
 use super::conditions::{self, ConditionPlace, GeneratedCondition, SegmentName, Vocabulary, choose};
 use super::measures;
+use super::partners;
 use super::picks::Picks;
 use super::rules::{number, optional, quote};
 
@@ -50,6 +51,7 @@ pub(crate) struct GeneratedCampaign {
     choices: Vec<u8>,
     spending: Vec<u8>,
     payload: Vec<u8>,
+    needs: Vec<u8>,
     condition: Option<GeneratedCondition>,
 }
 
@@ -57,8 +59,15 @@ pub(crate) struct GeneratedCampaign {
 pub(crate) fn campaign() -> impl Strategy<Value = GeneratedCampaign> {
     let choices = |count| prop::collection::vec(any::<u8>(), count);
     let condition = prop::option::weighted(0.25, conditions::condition());
-    (choices(19), choices(SPENDING_CHOICES), choices(PAYLOAD_CHOICES), condition)
-        .prop_map(|(choices, spending, payload, condition)| GeneratedCampaign { choices, spending, payload, condition })
+    (choices(19), choices(SPENDING_CHOICES), choices(PAYLOAD_CHOICES), choices(1), condition).prop_map(
+        |(choices, spending, payload, needs, condition)| GeneratedCampaign {
+            choices,
+            spending,
+            payload,
+            needs,
+            condition,
+        },
+    )
 }
 
 impl GeneratedCampaign {
@@ -94,6 +103,9 @@ impl GeneratedCampaign {
         let (priority, max) = (picks.pick(PRIORITIES), picks.pick(MAX_PER_USER));
         number(text, "priority", &if priority != 0 { priority.to_string() } else { String::new() })?;
         let cooldown = picks.pick(COOLDOWNS);
+        if !is_plain {
+            partners::write_needs(text, &self.needs)?;
+        }
         optional(text, "quiet_hours", picks.pick(QUIET_HOURS))?;
         number(text, "holdout", picks.pick(SHARES))?;
         let variants: Vec<String> =

@@ -181,6 +181,7 @@ impl Vocabulary<'_> {
             "valued" => return format!("'{}'", choose(&self.valued_models(), picks)),
             "probability" => pools::PROBABILITIES,
             "purchases" => pools::PURCHASES,
+            "purpose" => pools::PURPOSES,
             "integer" => pools::INTEGERS,
             "double" => pools::DOUBLES,
             "number" => pools::NUMBER_PROPERTIES,

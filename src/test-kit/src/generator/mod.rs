@@ -13,6 +13,7 @@ mod events;
 mod lets;
 mod measures;
 mod models;
+mod partners;
 mod picks;
 mod pools;
 mod properties;

@@ -13,6 +13,7 @@ pub(crate) const PROBABILITIES: &[&str] = &["0.5", "0.7", "0.9", "0.3", "0.99", 
 /// How far models look ahead. For much shorter times the formula of the semantics subtracts two doubles that are nearly equal.
 pub(crate) const HORIZONS: &[&str] = &["1d", "7d", "90d", "1h", "6h", "365d"];
 pub(crate) const PURCHASES: &[&str] = &["0.5", "0.1", "1.5", "3", "0.001", "10", "25.5"];
+pub(crate) const PURPOSES: &[&str] = &["'marketing'", "'ads'"];
 pub(crate) const TEXTS: &[&str] = &["'shoes'", "'books'", "'X'", "'gold'", "''", "'s'", "'мода'"];
 pub(crate) const PATTERNS: &[&str] = &["'^s'", "'oo'", "'^(gold|shoes)$'", "'[0-9]+'", "'/p/.*'"];
 pub(crate) const TRAITS: &[&str] = &["tier", "gender", "age", "vip", "timezone", "nickname"];

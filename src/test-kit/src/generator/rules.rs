@@ -11,6 +11,7 @@ use super::conditions::{self, ConditionPlace, GeneratedCondition, SegmentName, V
 use super::lets::{EACH_SELECTORS, ITEM_LETS, LETS, SELECTORS};
 use super::measures;
 use super::models::{self, MODEL_CHOICES};
+use super::partners::{self, PARTNER_CHOICES};
 use super::picks::Picks;
 
 const RULES_ZONES: &[&str] = &[
@@ -47,6 +48,7 @@ pub(crate) struct RulesModel {
     ledgers: Vec<Vec<u8>>,
     budgets: Vec<Vec<u8>>,
     models: Vec<Vec<u8>>,
+    partners: Vec<Vec<u8>>,
 }
 
 /// An entry of `[events]`.
@@ -80,7 +82,7 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
         when,
     });
     (
-        choices(4),
+        choices(5),
         prop::collection::vec(name, 1..6),
         prop::collection::vec(choices(3), 0..4),
         prop::collection::vec(segment, 1..8),
@@ -90,22 +92,26 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
         prop::collection::vec(choices(measures::CHOICES), 0..3),
         prop::collection::vec(choices(2), 0..4),
         prop::collection::vec(choices(MODEL_CHOICES), 0..3),
+        prop::collection::vec(choices(PARTNER_CHOICES), 0..3),
     )
-        .prop_map(move |(head, names, pers, segments, campaigns, caps, goals, ledgers, budgets, models)| {
-            RulesModel {
-                parts,
-                head,
-                names,
-                pers: if parts.keys { pers } else { Vec::new() },
-                segments,
-                campaigns,
-                caps,
-                goals: if parts.points { goals } else { Vec::new() },
-                ledgers: if parts.points { ledgers } else { Vec::new() },
-                budgets: if parts.budgets { budgets } else { Vec::new() },
-                models: if parts.models { models } else { Vec::new() },
-            }
-        })
+        .prop_map(
+            move |(head, names, pers, segments, campaigns, caps, goals, ledgers, budgets, models, partners)| {
+                RulesModel {
+                    parts,
+                    head,
+                    names,
+                    pers: if parts.keys { pers } else { Vec::new() },
+                    segments,
+                    campaigns,
+                    caps,
+                    goals: if parts.points { goals } else { Vec::new() },
+                    ledgers: if parts.points { ledgers } else { Vec::new() },
+                    budgets: if parts.budgets { budgets } else { Vec::new() },
+                    models: if parts.models { models } else { Vec::new() },
+                    partners,
+                }
+            },
+        )
 }
 
 impl RulesModel {
@@ -131,6 +137,7 @@ impl RulesModel {
         optional(text, "timezone", head.pick(RULES_ZONES))?;
         optional(text, "dedup_window", head.pick(&["", "10m", "1h", "1s", "12h"]))?;
         number(text, "control", head.pick(&["", "", "", "", "0.1", "0.5"]))?;
+        number(text, "needs", Picks::new(&self.head[4..]).pick(&["", "", "", "", "", "[\"marketing\"]"]))?;
         let names = self.write_names(text)?;
         for (index, choices) in self.pers.iter().enumerate() {
             let mut picks = Picks::new(choices);
@@ -175,6 +182,9 @@ impl RulesModel {
             optional(text, "per", &name.per.map(|per| format!("k{per}")).unwrap_or_default())?;
             writeln!(text, "when = {}", quote(&segment.when.to_cel(&vocabulary)))?;
             segments.push(Some(name));
+        }
+        for (index, choices) in self.partners.iter().enumerate() {
+            partners::write_partner(text, index, choices, &segments)?;
         }
         for (index, campaign) in self.campaigns.iter().enumerate() {
             writeln!(text, "\n[[campaigns]]\nid = \"c{index}\"")?;

@@ -55,6 +55,11 @@ pub(crate) const SEGMENT_TEMPLATES: &[&str] = &[
     "last({name}.tags) {comparison} {text}",
     "last({name}.price) in [12345678901234567, 12345678901234568, 0.1]",
     "total({name}.{number}) {comparison} traits.age",
+    "consent({purpose})",
+    "consent({purpose}) && total({name}) >= {integer}",
+    "consent({purpose}) != consent({purpose})",
+    "!consent({purpose})",
+    "consent({purpose}) == false",
     // Those that change most often stand here again, written the way rules mostly are.
     "since({name}) < duration({duration})",
     "since({name}) >= duration({duration})",

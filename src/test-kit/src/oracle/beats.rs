@@ -26,8 +26,10 @@ impl OracleState<'_> {
         beat_after(self.watermark)
     }
 
-    /// Frees what somebody held who is no more.
-    pub(super) fn bury(&mut self, mut user: OracleUser) {
+    /// Frees what somebody held who is no more since an instant, and tells partners.
+    pub(super) fn bury(&mut self, mut user: OracleUser, at: i64) {
+        user.now = at;
+        user.end_sharing(self.rules, &mut self.journal);
         user.log_beat = Some(self.beat());
         user.free_all();
         self.books.enter(&mut user);

@@ -173,6 +173,9 @@ impl OracleUser {
         if age > campaign.expires {
             return OracleDecision::of("too_late");
         }
+        if !self.consents_to(&campaign.needs) {
+            return OracleDecision::of("no_consent");
+        }
         let scope = EvaluationScope::caused(self, cause, rules);
         if campaign.condition.as_ref().is_some_and(|condition| !scope.holds(condition)) {
             return OracleDecision::of("condition");
@@ -260,7 +263,7 @@ impl OracleUser {
         let shares = (outcome == "sent").then(|| self.shares(&question, rules)).flatten().unwrap_or_default();
         let OracleQuestion { campaign: index, cause, .. } = question;
         let campaign = &rules.campaigns[index];
-        let asks = rules.tells_clauses && !matches!(outcome, "too_late" | "stale");
+        let asks = rules.tells_clauses && !matches!(outcome, "too_late" | "no_consent" | "stale");
         let condition = campaign.condition.as_ref().filter(|_| asks);
         let clauses = condition.map(|condition| EvaluationScope::caused(self, &cause, rules).clauses(condition));
         let fired = 1 + self.exposures.iter().filter(|one| one.campaign == index).count();

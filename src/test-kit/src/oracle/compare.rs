@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 18] = [
     "kind", "segment", "change", "campaign", "outcome", "from", "at", "until", "channel", "variant", "key", "goal",
-    "group", "exposed", "budget", "ledger",
+    "group", "exposed", "budget", "ledger", "partner", "subject",
 ];
 
 /// Those that are numbers.

@@ -116,6 +116,9 @@ impl<'a> EvaluationScope<'a> {
             OracleExpression::PAlive(model) => self.p_alive(model),
             OracleExpression::Expected(model, within) => self.expected(model, *within),
             OracleExpression::LifetimeValue(model, within) => self.lifetime_value(model, *within),
+            OracleExpression::Consent(purpose) => {
+                self.user.consent(purpose).map_or(OracleValue::Missing, OracleValue::Bool)
+            }
             OracleExpression::Code => self.code.map_or(OracleValue::Missing, |code| OracleValue::Text(code.to_owned())),
             OracleExpression::Hour => count(usize::try_from(self.local_time().hour()).expect("0 to 23")),
             OracleExpression::Weekday => {

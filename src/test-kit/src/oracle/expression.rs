@@ -73,6 +73,8 @@ pub(crate) enum OracleExpression {
     Expected(String, i64),
     /// `clv` of a model within a number of milliseconds.
     LifetimeValue(String, i64),
+    /// `consent` to a purpose.
+    Consent(String),
     /// The code of the coupon that a reservation is for.
     Code,
     Hour,

@@ -25,6 +25,7 @@ mod log;
 mod models;
 mod moment;
 mod moments;
+mod partners;
 mod points;
 mod resolve;
 mod rules;
@@ -156,10 +157,11 @@ impl OracleState<'_> {
         let visitor = visitor.and_then(|(from, mut state)| {
             let both = now.max(state.now);
             let is_expired = self.is_expired(&state, both);
+            let at = if is_expired { self.expiry_of(&state, both) } else { both };
             state.log_beat = Some(self.beat());
             state.advance(self.rules, both, &mut self.journal);
             if is_expired {
-                self.bury(state);
+                self.bury(state, at);
                 return None;
             }
             Some((from, state))
@@ -168,6 +170,9 @@ impl OracleState<'_> {
             now = now.max(state.now);
             user = self.renewed(user, now);
             user.advance(self.rules, now, &mut self.journal);
+            let mut state = state;
+            state.now = now;
+            state.end_sharing(self.rules, &mut self.journal);
             user.merge(state, self.rules);
             self.journal.push(json!({"kind": "merged", "user": id, "from": from, "at": log::print_time(now)}));
             user.now = now;
@@ -198,7 +203,8 @@ impl OracleState<'_> {
         let owner = self.links.remove(id);
         if let Some(mut user) = self.users.remove(id) {
             user.advance(self.rules, self.watermark, &mut self.journal);
-            self.bury(user);
+            let at = user.now.max(self.watermark);
+            self.bury(user, at);
         }
         self.unlink(id);
         if let Some(owner) = owner {
@@ -234,9 +240,10 @@ impl OracleState<'_> {
         if self.is_expired(user, now)
             && let Some(mut user) = self.users.remove(id)
         {
+            let at = self.expiry_of(&user, now);
             user.log_beat = Some(self.beat());
             user.advance(self.rules, now, &mut self.journal);
-            self.bury(user);
+            self.bury(user, at);
             self.unlink(id);
         }
     }
@@ -260,10 +267,23 @@ impl OracleState<'_> {
         if !self.is_expired(&user, now) {
             return user;
         }
+        let at = self.expiry_of(&user, now);
         user.advance(self.rules, now, &mut self.journal);
         let mut new = OracleUser::new(&user.id, self.rules);
         (new.now, new.log_beat) = (now, user.log_beat);
-        self.bury(user);
+        self.bury(user, at);
         new
+    }
+
+    /// When a user expired that has by `now`: once it was idle for long enough, and nothing was left to happen to it.
+    fn expiry_of(&self, user: &OracleUser, now: i64) -> i64 {
+        let latest = user.history.times.iter().copied().max().expect("a user has an event");
+        let mut at = user.now.max(latest + self.state_ttl.expect("it has expired"));
+        while at < now && !self.is_expired(user, at) {
+            let mut then = user.clone();
+            then.advance(self.rules, at, &mut Vec::new());
+            at = then.next_due(self.rules).map_or(now, |due| due.max(at + 1));
+        }
+        at.min(now)
     }
 }

@@ -117,6 +117,7 @@ impl NameResolver<'_> {
                 OracleExpression::Moved(OraclePointsDirection::Spent, ledger, self.window(argument(1)))
             }
             "expiring" => OracleExpression::Expiring(self.string(argument(0)), self.milliseconds(argument(1))),
+            "consent" => OracleExpression::Consent(self.string(argument(0))),
             "p_alive" => OracleExpression::PAlive(self.string(argument(0))),
             "expected" => OracleExpression::Expected(self.string(argument(0)), self.milliseconds(argument(1))),
             "clv" => OracleExpression::LifetimeValue(self.string(argument(0)), self.milliseconds(argument(1))),

@@ -8,6 +8,7 @@ use super::expression::OracleExpression;
 use super::fields::{count, duration, file_order, number, path_of, position, required, string, tables};
 use super::log::OracleCallType;
 use super::models::OracleModel;
+use super::partners::OraclePartner;
 use super::resolve;
 use super::zone::OracleZone;
 use crate::decoder_oracle::decimal::OracleDecimal;
@@ -30,6 +31,7 @@ pub(crate) struct OracleRules {
     pub(crate) goals: Vec<OracleGoal>,
     pub(crate) ledgers: Vec<OracleLedger>,
     pub(crate) budgets: Vec<OracleBudget>,
+    pub(crate) partners: Vec<OraclePartner>,
     pub(crate) models: Vec<OracleModel>,
 }
 
@@ -99,6 +101,8 @@ pub(crate) struct OracleCampaign {
     pub(crate) on: OracleTrigger,
     pub(crate) channel: String,
     pub(crate) priority: i64,
+    /// What it needs consent to.
+    pub(crate) needs: Vec<String>,
     pub(crate) condition: Option<OracleExpression>,
     pub(crate) cooldown: Option<i64>,
     pub(crate) max_per_user: Option<usize>,
@@ -166,6 +170,8 @@ impl OracleRules {
         let ledger_ids: Vec<String> = ledgers.iter().map(|ledger| ledger.id.clone()).collect();
         let budgets: Vec<OracleBudget> = tables(&file, "budgets").into_iter().map(budget).collect();
         let budget_ids: Vec<String> = budgets.iter().map(|budget| budget.id.clone()).collect();
+        let needs = strings(&file, "needs").unwrap_or_default();
+        let partners = tables(&file, "partners").into_iter().map(|table| partner(table, &name_ids, &segment_ids));
         let zone = string(&file, "timezone").unwrap_or_else(|| "UTC".to_owned());
         let zone = OracleZone::parse(&zone).expect("the rules' zone is known");
         OracleRules {
@@ -189,6 +195,7 @@ impl OracleRules {
                             goals: &goal_ids,
                             ledgers: &ledger_ids,
                             budgets: &budget_ids,
+                            needs: &needs,
                         },
                     )
                 })
@@ -196,6 +203,7 @@ impl OracleRules {
             goals,
             ledgers,
             budgets,
+            partners: partners.collect(),
             models: tables(&file, "models").into_iter().map(|table| OracleModel::parse(table, &name_ids)).collect(),
             caps: tables(&file, "caps").into_iter().map(cap).collect(),
         }
@@ -281,10 +289,12 @@ struct IdLists<'a> {
     goals: &'a [String],
     ledgers: &'a [String],
     budgets: &'a [String],
+    /// What a campaign needs that says nothing else.
+    needs: &'a [String],
 }
 
 fn campaign(table: &Table, ids: &IdLists<'_>) -> OracleCampaign {
-    let IdLists { names, segments, goals, ledgers, budgets } = *ids;
+    let IdLists { names, segments, goals, ledgers, budgets, .. } = *ids;
     let on = required(table, "on");
     let (change, id) = on.split_once(':').expect("`on` is `enter:`, `exit:` or `event:`, and an id");
     let on = match change {
@@ -299,6 +309,7 @@ fn campaign(table: &Table, ids: &IdLists<'_>) -> OracleCampaign {
         on,
         channel: required(table, "channel"),
         priority: table.get("priority").and_then(Toml::as_integer).unwrap_or(0),
+        needs: strings(table, "needs").unwrap_or_else(|| ids.needs.to_vec()),
         condition: string(table, "if").map(|text| resolve::parse(&text, names, segments)),
         cooldown: duration(table, "cooldown"),
         max_per_user: count(table, "max_per_user"),
@@ -343,6 +354,21 @@ fn campaign(table: &Table, ids: &IdLists<'_>) -> OracleCampaign {
             within: duration(settle, "within"),
         }),
     }
+}
+
+fn partner(table: &Table, names: &[String], segments: &[String]) -> OraclePartner {
+    OraclePartner {
+        id: required(table, "id"),
+        needs: strings(table, "needs").unwrap_or_default(),
+        subject: string(table, "subject").map(|text| resolve::parse(&text, names, segments)),
+        segments: strings(table, "segments").expect("it has").iter().map(|id| position(segments, id)).collect(),
+    }
+}
+
+/// A list of texts.
+fn strings(table: &Table, key: &str) -> Option<Vec<String>> {
+    let list = table.get(key)?.as_array().expect("a list");
+    Some(list.iter().map(|text| text.as_str().expect("a text").to_owned()).collect())
 }
 
 fn cap(table: &Table) -> OracleCap {

@@ -12,6 +12,7 @@ use super::history::{OracleHistory, OracleMatch};
 use super::instance::OracleInstance;
 use super::log::{OracleCall, OracleCallType, print_time};
 use super::models::OraclePurchase;
+use super::partners::{OracleSaying, OracleSharing};
 use super::points::OracleAccount;
 use super::rules::{OracleEventName, OracleRules};
 
@@ -30,6 +31,10 @@ pub(crate) struct OracleUser {
     pub(crate) traits: Json,
     /// When the latest identify call happened.
     identified: Option<i64>,
+    /// All that its calls said about consent.
+    pub(crate) sayings: Vec<OracleSaying>,
+    /// What partners were told of it, and no end of it.
+    pub(crate) shared: Vec<OracleSharing>,
     /// By segment; of those without `per`.
     pub(crate) member_of: Vec<bool>,
     pub(crate) exposures: Vec<OracleExposure>,
@@ -66,6 +71,8 @@ impl OracleUser {
             instances: BTreeMap::new(),
             traits: Json::Object(Map::new()),
             identified: None,
+            sayings: Vec::new(),
+            shared: Vec::new(),
             member_of: vec![false; rules.segments.len()],
             exposures: Vec::new(),
             deferred: Vec::new(),
@@ -136,7 +143,7 @@ impl OracleUser {
     }
 
     /// When the first of what has an instant of its own is due.
-    fn next_due(&self, rules: &OracleRules) -> Option<i64> {
+    pub(crate) fn next_due(&self, rules: &OracleRules) -> Option<i64> {
         let (deferred, reserved) =
             (self.deferred.iter().map(|one| one.until), self.reservations.iter().map(|one| one.due));
         let others = self.next_forgetting(rules).into_iter().chain(self.next_expiry()).chain(self.next_maturity(rules));
@@ -178,6 +185,7 @@ impl OracleUser {
         if call.kind == OracleCallType::Identify {
             self.learn(call.traits, call.at);
         }
+        self.hear(&call.context, call.at);
         self.history.times.push(call.at);
         let mut causes: Vec<OracleMatchCause> = Vec::new();
         for one in &matches {
@@ -286,6 +294,7 @@ impl OracleUser {
                 causes.push(OracleCause::Change(OracleChange { segment: index, enter, instance, at: self.now }));
             }
         }
+        self.tell_partners(rules, journal);
         causes.extend_from_slice(matches);
         self.run_campaigns(&causes, rules, journal);
     }
@@ -295,6 +304,7 @@ impl OracleUser {
         self.history.merge(visitor.history);
         self.merge_keys(visitor.instances, rules);
         self.messages.extend(visitor.messages);
+        self.sayings.extend(visitor.sayings);
         self.exposures.extend(visitor.exposures);
         self.merge_trials(visitor.trials);
         self.merge_points(visitor.accounts);

@@ -115,6 +115,9 @@ impl StepContext {
             self.report_changes(plan, user, &changed, point, out);
             self.changes.changed = changed;
         }
+        if !(plan.rules.partners.is_empty() && user.shares.is_empty()) {
+            self.share(plan, user, (point.position, &point.cause()), out);
+        }
         if !self.triggered.is_empty() {
             self.decide_triggered(plan, user, point, out);
         }

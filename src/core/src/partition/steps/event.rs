@@ -2,6 +2,7 @@
 
 use super::matches::{EventMatch, MatchValues};
 use super::{EvaluationOrigin, EvaluationPoint, MatchedEvent, StepContext, activity_span};
+use crate::engine::consents::said;
 use crate::engine::profile::ProfileUpdate;
 use crate::event::{FieldId, Scalar, field_value};
 use crate::features::{FeatureClock, FeatureInput};
@@ -68,6 +69,9 @@ impl StepContext {
         self.stale.extend(&plan.dispatch.any_event);
         for (id, _) in &arrival.event.traits {
             self.stale.extend(plan.dispatch.segments_reading_trait(*id));
+        }
+        for (purpose, _) in said(&plan.rules.purposes, arrival.event) {
+            self.stale.extend(plan.dispatch.segments_reading_purpose(purpose));
         }
         let values = self.find_matches(plan, user, arrival.event);
         if let Some(growth) = &plan.growth {

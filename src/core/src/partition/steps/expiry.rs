@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::sharing::ShareEnd;
 use super::{EvaluationOrigin, EvaluationPoint, StepContext};
 use crate::growth::StateUpdater;
 use crate::partition::io::{ExpiredUser, LogInstant, Output};
 use crate::partition::{ExecutionPlan, User};
+use crate::rules::ruleset::TransitionKind;
 use crate::time::Timestamp;
 
 impl StepContext {
@@ -59,7 +61,7 @@ impl StepContext {
         out: &mut Vec<Output>,
     ) {
         if let Some(at) = self.fire_due(plan, user, to, out) {
-            self.note_renewed(plan, user, at);
+            self.note_renewed(plan, user, LogInstant { at, ..to }, out);
             self.leave_segments(user);
             self.forget_events(&user.id);
             // The timers and the snapshot epoch of the slot stay.
@@ -87,16 +89,30 @@ impl StepContext {
         expired
     }
 
-    /// Records that the user expired at that instant. The caller drops the state.
-    pub(in crate::partition) fn note_expired(&mut self, plan: &ExecutionPlan, user: &User, at: Timestamp) {
+    /// Records that the user expired at that instant, and ends what is shared of it. The caller drops the state.
+    pub(in crate::partition) fn note_expired(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        instant: LogInstant,
+        out: &mut Vec<Output>,
+    ) {
+        let at = instant.at;
+        self.end_shares(plan, user, (instant, ShareEnd::Expiry), out);
         self.note_gone(plan, user, at);
         self.counts.expired += 1;
         self.expired.push(ExpiredUser { user: Arc::clone(&user.id), at, is_renewed: false });
     }
 
     /// The same, if an event finds the user expired; the event belongs to a new user.
-    pub(super) fn note_renewed(&mut self, plan: &ExecutionPlan, user: &User, at: Timestamp) {
-        self.note_expired(plan, user, at);
+    pub(super) fn note_renewed(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        instant: LogInstant,
+        out: &mut Vec<Output>,
+    ) {
+        self.note_expired(plan, user, instant, out);
         if let Some(expired) = self.expired.last_mut() {
             expired.is_renewed = true;
         }
@@ -119,6 +135,7 @@ impl StepContext {
         for (per, _) in user.profile.keys.memberships() {
             self.counts.keys[usize::from(per.0)] -= 1;
         }
+        self.count_shares(user, TransitionKind::Exit);
         for (id, ledger) in user.profile.points.ledgers() {
             self.counts.points[usize::from(id.0)].leave(ledger.balance());
         }
@@ -132,6 +149,7 @@ impl StepContext {
         for (per, _) in user.profile.keys.memberships() {
             self.counts.keys[usize::from(per.0)] += 1;
         }
+        self.count_shares(user, TransitionKind::Enter);
         for (id, ledger) in user.profile.points.ledgers() {
             self.counts.points[usize::from(id.0)].enter(ledger.balance());
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::sharing::ShareEnd;
 use super::{StepContext, activity_span};
 use crate::growth::{MergedVisitor, StateUpdater};
 use crate::partition::io::{LogInstant, Output, OutputKind};
@@ -22,11 +23,13 @@ impl StepContext {
         self.enter_segments(&visitor);
         let to = LogInstant { at: now, position };
         let expired = self.fire_due(plan, &mut visitor, to, out);
-        self.leave_segments(&visitor);
         if let Some(at) = expired {
-            self.note_renewed(plan, &visitor, at);
+            self.note_renewed(plan, &mut visitor, LogInstant { at, position }, out);
+            self.leave_segments(&visitor);
             return;
         }
+        self.end_shares(plan, &mut visitor, (to, ShareEnd::Request), out);
+        self.leave_segments(&visitor);
         self.fire_due_or_renew(plan, user, to, out);
         user.profile.now = now;
         if let Some(growth) = &plan.growth {

@@ -10,6 +10,7 @@ mod keys;
 pub(super) mod matches;
 mod merging;
 mod points;
+pub(super) mod sharing;
 
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@ mod matches;
 mod packed_keys;
 mod points;
 mod removal;
+mod sharing;
 mod timers;
 mod traits;
 

@@ -116,7 +116,7 @@ fn is_condition(node: &Expression) -> bool {
     use ExpressionKind::{And, Bool, Call, Compare, In, MethodCall, Mistake, Not, Or};
     match &node.kind {
         Bool(_) | Not(_) | And(_) | Or(_) | Compare(..) | In(..) | MethodCall(..) | Mistake => true,
-        Call(call) => matches!(call.name.as_str(), "has" | "in_segment"),
+        Call(call) => matches!(call.name.as_str(), "has" | "in_segment" | "consent"),
         _ => false,
     }
 }

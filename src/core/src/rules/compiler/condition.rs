@@ -46,7 +46,7 @@ impl ConditionCompiler<'_, '_, '_> {
     fn truth_of(&mut self, typed: TypedTerm, node: &Expression) -> Option<Condition> {
         match (typed.kind, typed.term) {
             (_, Term::Condition(condition)) => Some(*condition),
-            (TermType::Dynamic, term) => Some(Condition::IsTrue(term)),
+            (TermType::Dynamic | TermType::Bool, term) => Some(Condition::IsTrue(term)),
             (kind, _) => {
                 let help = match kind {
                     TermType::Number => "compare it with something: … > 0",

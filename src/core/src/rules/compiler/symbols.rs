@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use super::feature_registry::{FeatureRegistry, IdSpaceExhausted};
 use crate::event::{ArrayId, FieldId};
 use crate::rules::ruleset::{
-    CampaignTrigger, CustomerModel, Feature, LedgerId, MatchValueSource, NameId, PerId, Projection,
+    CampaignTrigger, CustomerModel, Feature, LedgerId, MatchValueSource, NameId, PerId, Projection, Purpose, PurposeId,
 };
 
 /// The names of a rules file, and the features, fields and traits that its conditions read, while it is compiled.
@@ -44,6 +44,8 @@ pub(in crate::rules) struct SymbolTable {
     pub(in crate::rules) segment_uses: Vec<Vec<usize>>,
     /// Goal ids in file order, also those with mistakes.
     pub(in crate::rules) goal_order: Vec<String>,
+    /// What is asked about consent, in the order in which it is named first.
+    pub(in crate::rules) purposes: Vec<Purpose>,
     pub(in crate::rules) registry: FeatureRegistry,
     /// Something asks for the user's local time.
     pub(in crate::rules) reads_local_time: bool,
@@ -124,6 +126,19 @@ impl SymbolTable {
             }
             CampaignTrigger::Match(_) => None,
         }
+    }
+
+    /// The purpose of a name, which is registered if it is new.
+    pub(in crate::rules) fn purpose(&mut self, name: &str) -> Result<PurposeId, IdSpaceExhausted> {
+        let known = self.purposes.iter().position(|purpose| purpose.name == name);
+        let place = known.unwrap_or(self.purposes.len());
+        let id = u16::try_from(place).map(PurposeId).map_err(|_| IdSpaceExhausted { what: "purposes" })?;
+        if known.is_none() {
+            let path = ["context", "consent", "categoryPreferences", name].map(str::to_owned).to_vec();
+            let field = self.registry.field(path)?;
+            self.purposes.push(Purpose { name: name.to_owned(), field });
+        }
+        Ok(id)
     }
 
     /// The ledger of an id; of two with the same id, the first.

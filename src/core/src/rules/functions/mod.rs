@@ -10,11 +10,13 @@
 //! | `moment` | of dates, and of the user's local time |
 //! | `model` | of models: who is still a customer |
 //! | `points` | of a ledger of points |
+//! | `consent` | of what the user consents to |
 //! | `segment` | of memberships and keys |
 //! | `value` | of values that are given: literals, traits, properties |
 //! | `argument` | the argument that most share: an event or a property of it |
 
 mod argument;
+mod consent;
 mod history;
 mod model;
 mod moment;
@@ -47,11 +49,11 @@ impl Function {
 }
 
 /// Functions that read the history of the user whom a condition is about, also where it is about a key.
-const OF_USERS: [&str; 7] = ["p_alive", "expected", "clv", "balance", "earned", "spent", "expiring"];
+const OF_USERS: [&str; 8] = ["p_alive", "expected", "clv", "balance", "earned", "spent", "expiring", "consent"];
 
 /// Every function.
 #[rustfmt::skip]
-pub(super) const FUNCTIONS: [Function; 35] = [
+pub(super) const FUNCTIONS: [Function; 36] = [
     Function { name: "count", usage: "count(order, '7d')", reads_history: true, compile: window::count },
     Function { name: "sum", usage: "sum(order.total, '7d')", reads_history: true, compile: window::sum },
     Function { name: "min", usage: "min(order.total, '7d')", reads_history: true, compile: window::min },
@@ -73,6 +75,7 @@ pub(super) const FUNCTIONS: [Function; 35] = [
     Function { name: "earned", usage: "earned('points', '365d')", reads_history: true, compile: points::earned },
     Function { name: "spent", usage: "spent('points', '30d')", reads_history: true, compile: points::spent },
     Function { name: "expiring", usage: "expiring('points', '30d')", reads_history: true, compile: points::expiring },
+    Function { name: "consent", usage: "consent('marketing')", reads_history: true, compile: consent::consent },
     Function { name: "in_segment", usage: "in_segment('dormant')", reads_history: false, compile: segment::in_segment },
     Function { name: "keys_in", usage: "keys_in('cart_left')", reads_history: false, compile: segment::keys_in },
     Function { name: "key", usage: "key()", reads_history: false, compile: segment::key },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{CampaignPrice, Condition, Coupon, GoalId, NameId, SegmentId, Settlement, Spend, Term};
+use super::{CampaignPrice, Condition, Coupon, GoalId, NameId, PurposeId, SegmentId, Settlement, Spend, Term};
 use crate::event::FieldId;
 use crate::json::JsonText;
 use crate::time::Span;
@@ -22,6 +22,8 @@ pub struct Campaign {
     pub channel: String,
     /// Campaigns of higher priority decide first; 0 by default.
     pub priority: i64,
+    /// What the user must consent to; of the rules, where the campaign says nothing.
+    pub needs: Vec<PurposeId>,
     /// `if`: a condition that must hold at the decision.
     pub condition: Option<Condition>,
     /// The minimum time between two exposures of a user.

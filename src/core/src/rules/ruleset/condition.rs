@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::{LedgerId, NameId, SegmentId, Term};
+use super::{LedgerId, NameId, PurposeId, SegmentId, Term};
 use crate::event::TraitId;
 use crate::value::Comparison;
 
@@ -77,6 +77,8 @@ pub struct ConditionDependencies {
     pub names: Vec<NameId>,
     /// Traits it reads.
     pub traits: Vec<TraitId>,
+    /// What it asks about consent.
+    pub purposes: Vec<PurposeId>,
     /// Segments it reads through `in_segment` and `keys_in`.
     pub segments: Vec<SegmentId>,
     /// Ledgers whose points it reads.

@@ -17,7 +17,9 @@ mod goal;
 mod ledger;
 mod model;
 mod moving_term;
+mod partner;
 mod per;
+mod pick_list;
 mod projection;
 mod term;
 
@@ -30,7 +32,10 @@ pub use goal::{Goal, GoalId};
 pub use ledger::{CampaignPrice, Ledger, LedgerEntry, LedgerId};
 pub use model::{CustomerModel, ModelId, ModelQuestion, ModelScore};
 pub use moving_term::{MovingTerm, MovingTermStep};
+pub(in crate::rules) use partner::purpose_mistake;
+pub use partner::{Partner, PartnerId, Purpose, PurposeId};
 pub use per::{PerId, PerKey};
+pub use pick_list::{PickInterval, PickItemField, PickKind, PickList, PickListId, PickSource};
 pub use projection::{ArrayProjection, Projection};
 pub use term::Term;
 
@@ -73,6 +78,10 @@ pub struct Ruleset {
     pub budgets: Vec<Budget>,
     /// `[[campaigns]]`, in file order.
     pub campaigns: Vec<Campaign>,
+    /// What is asked about consent, in the order in which the file names it first.
+    pub purposes: Vec<Purpose>,
+    /// `[[partners]]`, in file order.
+    pub partners: Vec<Partner>,
     /// `[[caps]]`, in file order.
     pub caps: Vec<Cap>,
     /// `[[goals]]`, in file order.

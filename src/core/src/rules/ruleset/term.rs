@@ -1,6 +1,6 @@
 //! Terms: expressions that have a value.
 
-use super::{Condition, FeatureId, LedgerId, ModelQuestion, MovingTerm, SegmentId};
+use super::{Condition, FeatureId, LedgerId, ModelQuestion, MovingTerm, PurposeId, SegmentId};
 use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 use crate::time::Span;
 use crate::value::Arithmetic;
@@ -60,6 +60,8 @@ pub enum Term {
         /// The length of time.
         within: Span,
     },
+    /// `consent('marketing')`: what the user said of it last; missing if nothing was said.
+    Consent(PurposeId),
     /// `traits.x`.
     Trait(TraitId),
     /// `properties.x` or `context.x`; in `where` and `let` only.

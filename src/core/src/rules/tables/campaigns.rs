@@ -12,11 +12,11 @@ use crate::document::{TomlSection, TomlValue, in_file_order, kind_of};
 use crate::json::JsonText;
 use crate::rules::compiler::{ConditionCompiler, ConditionContext};
 use crate::rules::dependencies;
-use crate::rules::ruleset::{Campaign, Condition, QuietHours, Term, Variant};
+use crate::rules::ruleset::{Campaign, Condition, PurposeId, QuietHours, Term, Variant};
 use crate::time::Span;
 
 /// Keys of a campaign.
-pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 21] = [
+pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 22] = [
     "id",
     "on",
     "channel",
@@ -24,6 +24,7 @@ pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 21] = [
     "cooldown",
     "max_per_user",
     "max_per_key",
+    "needs",
     "if",
     "quiet_hours",
     "price",
@@ -46,8 +47,8 @@ const EXPIRES: Span = Span(24 * 3_600_000);
 const WEIGHT_MAX: f64 = 1_000_000.0;
 
 impl<'t> RulesReader<'t> {
-    /// Reads `[[campaigns]]`.
-    pub(super) fn campaigns(&mut self, root: &TomlSection<'t>) -> Vec<Campaign> {
+    /// Reads `[[campaigns]]`. A campaign that does not say what it `needs` needs what the rules do.
+    pub(super) fn campaigns(&mut self, root: &TomlSection<'t>, needs: &[PurposeId]) -> Vec<Campaign> {
         let tables = root.tables("campaigns", &mut self.problems);
         if let Some((_, span)) = tables.get(usize::from(u16::MAX) + 1) {
             self.problems.add(span, "there are more than 65,536 campaigns", "");
@@ -70,7 +71,9 @@ impl<'t> RulesReader<'t> {
                     ids.insert(*id.get_ref(), id.span().start);
                 }
             }
-            campaigns.extend(self.campaign(&section, id.map(|id| *id.get_ref()).unwrap_or_default()));
+            let needs = self.needs(&section).unwrap_or_else(|| needs.to_vec());
+            let campaign = self.campaign(&section, id.map(|id| *id.get_ref()).unwrap_or_default());
+            campaigns.extend(campaign.map(|campaign| Campaign { needs, ..campaign }));
         }
         campaigns
     }
@@ -112,6 +115,7 @@ impl<'t> RulesReader<'t> {
             reads,
             channel: channel?,
             priority,
+            needs: Vec::new(),
             condition,
             cooldown,
             max_per_user: max_per_user.and_then(|most| u32::try_from(most).ok()),

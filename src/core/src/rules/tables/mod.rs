@@ -8,6 +8,7 @@ mod events;
 mod goals;
 mod ledgers;
 mod models;
+mod partners;
 mod payload;
 mod per;
 mod segments;
@@ -26,6 +27,8 @@ pub(super) use goals::GOAL_KEYS;
 pub(super) use ledgers::{EARNING_KEYS, LEDGER_KEYS, PRICE_KEYS, SPENDING_KEYS};
 #[cfg(test)]
 pub(super) use models::MODEL_KEYS;
+#[cfg(test)]
+pub(super) use partners::PARTNER_KEYS;
 #[cfg(test)]
 pub(super) use per::PER_KEYS;
 #[cfg(test)]
@@ -50,16 +53,18 @@ use crate::time::Span;
 use crate::time::ZoneCalendar;
 
 /// Keys of the top level.
-pub(super) const TOP_KEYS: [&str; 16] = [
+pub(super) const TOP_KEYS: [&str; 18] = [
     "timezone",
     "control",
     "dedup_window",
+    "needs",
     "events",
     "per",
     "models",
     "ledgers",
     "segments",
     "budgets",
+    "partners",
     "campaigns",
     "caps",
     "goals",
@@ -98,9 +103,11 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
     let models = reader.models(&root);
     let ledgers = reader.ledgers(&root);
     let segments = reader.segments(&root);
+    let needs = reader.needs(&root).unwrap_or_default();
+    let partners = reader.partners(&root);
     let budgets = reader.budgets(&root);
     let goals = reader.goals(&root);
-    let campaigns = reader.campaigns(&root);
+    let campaigns = reader.campaigns(&root, &needs);
     let caps = reader.caps(&root);
     let growth = reader.growth(&root, &names, (timezone.clone(), timezone_name.clone()));
     let reads_zones =
@@ -113,6 +120,7 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
     for (id, name) in (0..).map(NameId).zip(&mut names) {
         name.values = reader.symbols.registry.take_match_values(id);
     }
+    let purposes = std::mem::take(&mut reader.symbols.purposes);
     let (features, mut projection) = reader.symbols.into_parts();
     (projection.timezone_field, projection.timezone_trait) = zone_ids.unzip();
     projection.tracked = dependencies::tracked_events(&names);
@@ -144,6 +152,8 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
         segments,
         budgets,
         campaigns,
+        purposes,
+        partners,
         caps,
         amounts,
         features,

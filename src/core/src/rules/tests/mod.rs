@@ -5,6 +5,7 @@ mod growth;
 mod mistakes_in_budgets;
 mod mistakes_in_campaigns;
 mod mistakes_in_conditions;
+mod mistakes_in_consent;
 mod mistakes_in_files;
 mod mistakes_in_goals;
 mod mistakes_in_history;

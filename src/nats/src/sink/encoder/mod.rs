@@ -9,6 +9,7 @@
 //! | budget | `<prefix>.budgets.<budget>.<change>` | the journal's line | hash of user, budget, campaign, change, time, and time and number of the action |
 //! | merge | `<prefix>.merged` | the journal's line | hash of user, visitor, time |
 //! | outcome of a goal | `<prefix>.outcomes.<campaign>.<goal>` | the journal's line | hash of user, campaign, goal, group, time |
+//! | what a partner is told | `<prefix>.partners.<partner>.<segment>.<enter or exit>` | the journal's line without the user | a code of partner, segment, change, user, time and cause, under the secret |
 //! | rules change | `<prefix>.rules` | `kind`, `at`, `rules`, `previous` | hash of time, both rules, generation |
 //! | dead letter | `<prefix>.dead` | reason, detail, place, original | hash of source, place, reason, original |
 //!
@@ -16,7 +17,7 @@
 //! mode: its attributes are headers (`ce-type`, `ce-id` …), and its payload is the journal's. A receiver that determines the
 //! mode by `content-type`, as CloudEvents specify, needs one parser.
 //!
-//! No user id is in a subject. The ids (the header `Rekindle-Id`; of dead letters `Nats-Msg-Id`, so that the server drops
+//! No user id is in a subject, and none in what a partner is told. The ids (the header `Rekindle-Id`; of dead letters `Nats-Msg-Id`, so that the server drops
 //! one that it remembers) are the same whenever the same log is read; no two outputs of one log share one. Where the cause is
 //! an event without messageId, its position in the log replaces it, and the id is the same only while the log is read from the
 //! same start.

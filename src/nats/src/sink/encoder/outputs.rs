@@ -4,10 +4,12 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use async_nats::subject::Subject;
-use rekindle_core::action::{self, Action, event_id};
+use rekindle_core::action::{self, Action, coded_event_id, event_id};
 use rekindle_core::campaigns::{Outcome, TriggerOrigin};
 use rekindle_core::journal;
-use rekindle_core::partition::{BudgetOutput, Cause, DecisionOutput, Output, OutputKind, PointsOutput, PointsPrice};
+use rekindle_core::partition::{
+    BudgetOutput, Cause, DecisionOutput, Output, OutputKind, PointsOutput, PointsPrice, SharedOutput,
+};
 use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::output::batch::RulesActivation;
@@ -68,6 +70,7 @@ impl MessageEncoder {
                 let subject = job.subjects.outcome(&outcome.campaign, &outcome.goal);
                 messages.push(self.journal_line(MessageKind::GoalOutcome, subject, id, job, output));
             }
+            OutputKind::Shared(shared) => messages.push(self.shared(job, output, shared)),
         }
     }
 
@@ -110,6 +113,24 @@ impl MessageEncoder {
             kind,
             subject,
             content_headers: attributes.headers(),
+            id,
+            payload,
+            received: None,
+            truncation: DeadLetterTruncation::default(),
+        }
+    }
+
+    /// What a partner is told: nothing of it says who the user is to who has not the key of the partner's subjects.
+    fn shared(&mut self, job: &EncodingJob, output: &Output, shared: &SharedOutput) -> OutputMessage {
+        self.line.clear();
+        journal::append_partner_line(output, shared, &mut self.line);
+        self.buffer.get_mut().extend_from_slice(self.line.trim_ascii_end());
+        let (id, payload, known_as) = (coded_event_id(shared.event), self.take_written(), shared.subject.to_string());
+        let attributes = CloudEventAttributes::new(MessageKind::Shared, &id, &self.emitter);
+        OutputMessage {
+            kind: MessageKind::Shared,
+            subject: job.subjects.shared(shared),
+            content_headers: attributes.about(Some(&known_as), output.at).headers(),
             id,
             payload,
             received: None,

@@ -1,0 +1,97 @@
+//! Picks: scores worked out by hand, and what a naive evaluation of the whole log says.
+
+mod by_hand;
+mod evaluating;
+mod naive;
+mod random;
+
+use std::sync::Arc;
+
+use super::{Pick, PickBook, PickQuery, PickSubject, Touch};
+use crate::features::SlidingWindow;
+use crate::rules::ruleset::{PickInterval, PickKind, PickList, PickListId, PickSource};
+use crate::time::{Span, Timestamp};
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 86_400_000;
+const START: i64 = 20_000 * DAY;
+
+/// Something that happens, in the order of the log.
+#[derive(Clone, Debug)]
+enum Happening {
+    /// A match of `on`.
+    Touch(String, String, i64),
+    /// A match of `without`.
+    Had(String, String, i64),
+    /// The first is merged into the second.
+    Merge(String, String),
+    Forget(String),
+}
+
+fn list(sources: &[PickKind]) -> PickList {
+    let [last, near, sessions, own] = PickList::SIZES;
+    PickList {
+        id: "for_you".to_owned(),
+        description: String::new(),
+        on: Vec::new(),
+        without: Vec::new(),
+        sources: sources.iter().map(|kind| PickSource::Kind(*kind)).collect(),
+        every: PickInterval::Day,
+        window: SlidingWindow::new(PickList::WINDOW),
+        gap: PickList::GAP,
+        last,
+        near,
+        sessions,
+        own,
+    }
+}
+
+fn touch(user: &str, item: &str, at: i64) -> Happening {
+    Happening::Touch(user.to_owned(), item.to_owned(), at)
+}
+
+/// A book of all that happens; a taking is made before the one at that place, and what follows comes after it.
+fn followed(list: &PickList, log: &[Happening], taking: usize, at: i64) -> PickBook {
+    let mut book = PickBook::default();
+    for (order, happening) in (0..).zip(log) {
+        if order == taking {
+            book.take(list, Timestamp(at));
+        }
+        let touched = |item: &str, ts: i64, see: &mut dyn FnMut(Touch<'_>)| {
+            let item: Arc<str> = item.into();
+            see(Touch { item: &item, ts: Timestamp(ts), order: order as u64 });
+        };
+        match happening {
+            Happening::Touch(user, item, ts) => {
+                let user = Arc::from(user.as_str());
+                touched(item, *ts, &mut |touch| book.touch(list, &user, touch));
+            }
+            Happening::Had(user, item, ts) => {
+                let user = Arc::from(user.as_str());
+                touched(item, *ts, &mut |touch| book.leave_out(list, &user, touch));
+            }
+            Happening::Merge(visitor, user) => book.merge(list, visitor, &Arc::from(user.as_str())),
+            Happening::Forget(user) => book.forget(user),
+        }
+    }
+    if taking >= log.len() {
+        book.take(list, Timestamp(at));
+    }
+    book
+}
+
+fn asked(list: &PickList, book: &PickBook, user: &str, now: i64, n: usize, key: Option<&str>) -> Vec<Pick> {
+    let key: Option<Arc<str>> = key.map(Arc::from);
+    let subjects = [PickSubject { index: book.index(), user: book.user(user) }];
+    let lists = std::slice::from_ref(list);
+    PickQuery { lists, subjects: &subjects, now: Timestamp(now), key: key.as_ref() }.list(PickListId(0), n)
+}
+
+/// `item score because`
+fn shown(picks: &[Pick]) -> Vec<String> {
+    picks.iter().map(|pick| format!("{} {} {}", pick.item, pick.score, pick.because())).collect()
+}
+
+fn with_gap(list: PickList, gap: i64) -> PickList {
+    PickList { gap: Span(gap), ..list }
+}

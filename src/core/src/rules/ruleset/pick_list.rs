@@ -1,0 +1,90 @@
+//! `[[picks]]`: what to offer to a user (semantics §20).
+
+use super::NameId;
+use crate::event::FieldId;
+use crate::features::SlidingWindow;
+use crate::time::Span;
+
+/// An entry of `[[picks]]`, in file order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PickListId(pub u16);
+
+/// A list of items to offer, and what it is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PickList {
+    /// Its id.
+    pub id: String,
+    /// One line for people; empty if there is none.
+    pub description: String,
+    /// The names whose matches are touches, each with the field of the item.
+    pub on: Vec<PickItemField>,
+    /// The names whose items are not offered to who has matches of them.
+    pub without: Vec<PickItemField>,
+    /// What candidates are taken from, one source after the other.
+    pub sources: Vec<PickSource>,
+    /// When an index is made of what arrived until then.
+    pub every: PickInterval,
+    /// What the index looks back over.
+    pub window: SlidingWindow,
+    /// How far apart two touches of one session may be.
+    pub gap: Span,
+    /// How many items of the current session are asked about, 1 to 9.
+    pub last: usize,
+    /// How many sessions like the current one are looked at.
+    pub near: usize,
+    /// How many sessions of an item are looked at: those that began last.
+    pub sessions: usize,
+    /// How many items of a user are kept: those touched last.
+    pub own: usize,
+}
+
+/// A name, and the field that has the item of its matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PickItemField {
+    /// The name.
+    pub name: NameId,
+    /// The field.
+    pub field: FieldId,
+}
+
+/// What candidates are taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PickSource {
+    /// By a score.
+    Kind(PickKind),
+    /// Another list, which stands above.
+    List(PickListId),
+}
+
+/// The scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::AsRefStr, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum PickKind {
+    /// What sessions like this one went on to.
+    Session,
+    /// What is in sessions with the items of this one.
+    Together,
+    /// What most users touch.
+    Popular,
+    /// What the user touches time and again, when it is due.
+    Again,
+}
+
+/// When an index is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::AsRefStr, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum PickInterval {
+    /// As an hour begins.
+    Hour,
+    /// As a day begins, in the rules' time zone.
+    Day,
+}
+
+impl PickList {
+    /// How long before the index was made a touch may be, as long as nothing else is said.
+    pub const WINDOW: Span = Span(30 * 86_400_000);
+    /// How far apart two touches of a session may be, as long as nothing else is said.
+    pub const GAP: Span = Span(30 * 60_000);
+    /// The sizes as long as nothing else is said: `last`, `near`, `sessions`, `own`.
+    pub const SIZES: [usize; 4] = [4, 100, 500, 1_000];
+}
