@@ -77,6 +77,7 @@ fn outcomes_of(step: &DecisionStep) -> &'static [&'static str] {
     match step {
         DecisionStep::Trigger { .. } => &["stale"],
         DecisionStep::Age { .. } => &["too_late"],
+        DecisionStep::Consent { .. } => &["no_consent"],
         DecisionStep::Condition { .. } => &["condition"],
         DecisionStep::MaxPerUser { .. } => &["max_per_user"],
         DecisionStep::MaxPerKey { .. } => &["max_per_key"],
