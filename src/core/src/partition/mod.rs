@@ -29,6 +29,7 @@ mod steps;
 mod tests;
 mod timer_mark;
 mod timer_queue;
+mod touch_recorder;
 mod user;
 mod user_table;
 
@@ -50,6 +51,7 @@ pub use report::{
 };
 pub use search::{SearchBounds, UserMatch};
 pub use timer_mark::TimerMark;
+pub use touch_recorder::{TouchRecord, TouchRecordKind, TouchedEvent};
 pub use user::User;
 
 use std::borrow::Cow;
@@ -201,6 +203,7 @@ impl Partition {
             user.profile.now = user.profile.now.max(now.at);
             self.steps.end_shares(plan, user, (now, ShareEnd::Request), out);
             self.steps.free_all(user);
+            self.steps.record_gone(&user.id, now.position);
             self.steps.note_gone(plan, user, user.profile.now);
         }
         self.remove(id);

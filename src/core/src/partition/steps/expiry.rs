@@ -99,6 +99,7 @@ impl StepContext {
     ) {
         let at = instant.at;
         self.end_shares(plan, user, (instant, ShareEnd::Expiry), out);
+        self.record_gone(&user.id, instant.position);
         self.note_gone(plan, user, at);
         self.counts.expired += 1;
         self.expired.push(ExpiredUser { user: Arc::clone(&user.id), at, is_renewed: false });

@@ -47,6 +47,7 @@ impl StepContext {
         user.reservations.merge(visitor.reservations);
         user.unsettled = true;
         self.counts.merged += 1;
+        self.record_merged(&visitor.id, &user.id, position);
         let decided = OutputKind::Merged { from: visitor.id };
         out.push(Output { at: now, user: Arc::clone(&user.id), position, decided });
         self.forget_surplus_keys(plan, user, position, out);

@@ -18,6 +18,7 @@ use super::beats::AskTicket;
 use super::departures::SegmentDeparture;
 use super::io::{Cause, ExpiredUser, PartitionCounters};
 use super::recorder::EventRecorder;
+use super::touch_recorder::TouchRecord;
 use super::{ExecutionPlan, User};
 use crate::budgets::TimedBudgetChange;
 use crate::campaigns::{StepRecording, TransitionTrigger};
@@ -52,6 +53,8 @@ pub(super) struct StepContext {
     pub(super) step_recording: StepRecording,
     /// Records which events are applied; `None`: nothing does.
     pub(super) recorder: Option<Box<EventRecorder>>,
+    /// What users touch; `None`: it is not recorded.
+    pub(super) touches: Option<Vec<TouchRecord>>,
     /// Nothing triggers a campaign: the past is recomputed.
     pub(super) decides_nothing: bool,
     /// The log's watermark: the beats that end at or before it have ended.
@@ -146,6 +149,7 @@ impl StepContext {
             secret: DrawSecret::default(),
             step_recording: StepRecording::default(),
             recorder: None,
+            touches: None,
             decides_nothing: false,
             watermark: Timestamp::MIN,
             beat: Timestamp::MIN,
