@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::{RULES, plan, view_of};
 use crate::live::{
-    AwaitedPast, EngineEndpoints, EngineStart, PastPipeline, RecoveredPast, RecoveredRulesChange, Recovery,
-    RulesChangeError, start,
+    AwaitedPast, EngineEndpoints, EngineHandle, EngineStart, PastPipeline, RecoveredPast, RecoveredRulesChange,
+    Recovery, RulesChangeError, start,
 };
 use crate::log::{LogRecord, RecordBatch};
 use crate::output::batch::OutputItem;
@@ -46,18 +47,40 @@ fn past_through(sequence: u64) -> PastPipeline {
     past
 }
 
-async fn engine(pipeline: Pipeline, sequence: u64, recovery: Recovery) -> EngineEndpoints {
-    let at = EngineStart { sequence, generation: 0 };
-    let ends = start(pipeline, at, tokio::runtime::Handle::current()).expect("a thread starts");
-    ends.live.recover(recovery).await.expect("it runs");
-    ends
+/// An engine whose outputs are collected while it runs: its queues are short, so nobody may wait for it with outputs untaken.
+struct RunningEngine {
+    live: EngineHandle,
+    batches: mpsc::Sender<RecordBatch>,
+    published: JoinHandle<Vec<String>>,
 }
 
-/// Everything that the engine still publishes, as text, each with the sequence up to which all is published then.
-async fn published(mut ends: EngineEndpoints) -> Vec<String> {
-    drop(ends.batches);
+impl RunningEngine {
+    async fn send(&self, records: &[LogRecord]) {
+        for batch in records.chunks(3) {
+            self.batches.send(batch.to_vec()).await.expect("the engine takes it");
+        }
+    }
+
+    /// Everything that was published once everything sent is applied.
+    async fn end(self) -> Vec<String> {
+        drop(self.batches);
+        self.published.await.expect("no panic")
+    }
+}
+
+async fn engine(pipeline: Pipeline, sequence: u64, recovery: Recovery) -> RunningEngine {
+    let at = EngineStart { sequence, generation: 0 };
+    let EngineEndpoints { live, batches, output_items, .. } =
+        start(pipeline, at, tokio::runtime::Handle::current()).expect("a thread starts");
+    let published = tokio::spawn(published(output_items));
+    live.recover(recovery).await.expect("it runs");
+    RunningEngine { live, batches, published }
+}
+
+/// Everything that an engine publishes until it ends, as text.
+async fn published(mut output_items: mpsc::Receiver<OutputItem>) -> Vec<String> {
     let mut all = Vec::new();
-    while let Some(item) = ends.output_items.recv().await {
+    while let Some(item) = output_items.recv().await {
         let OutputItem::Batch(batch) = item else { continue };
         if let Some(activation) = &batch.rules_activation {
             all.push(format!("{activation:?}"));
@@ -67,14 +90,8 @@ async fn published(mut ends: EngineEndpoints) -> Vec<String> {
     all
 }
 
-async fn send(ends: &EngineEndpoints, records: &[LogRecord]) {
-    for batch in records.chunks(3) {
-        ends.batches.send(batch.to_vec()).await.expect("the engine takes it");
-    }
-}
-
 /// Waits until the engine has applied this record.
-async fn applied(ends: &EngineEndpoints, sequence: u64) {
+async fn applied(ends: &RunningEngine, sequence: u64) {
     while ends.live.sequence() < sequence {
         tokio::task::yield_now().await;
     }
@@ -83,7 +100,7 @@ async fn applied(ends: &EngineEndpoints, sequence: u64) {
 /// What is published of the whole log by an engine that is never restarted, with the rules taking effect after [`SWITCH`].
 async fn uninterrupted() -> Vec<String> {
     let ends = engine(pipeline(RULES), 0, Recovery::default()).await;
-    send(&ends, &log(1..=SWITCH)).await;
+    ends.send(&log(1..=SWITCH)).await;
     applied(&ends, SWITCH).await;
     let (through, awaited) = oneshot::channel();
     let (hand_over, pipeline) = oneshot::channel();
@@ -97,8 +114,8 @@ async fn uninterrupted() -> Vec<String> {
     let takes = ends.live.take_over(AwaitedPast { through, pipeline }, 0, Box::new(|_| async { Ok(1) }.boxed()));
     let ((), taken) = tokio::join!(reads, takes);
     assert!(taken.expect("it is taken").from_log);
-    send(&ends, &log(SWITCH + 1..=LAST)).await;
-    published(ends).await
+    ends.send(&log(SWITCH + 1..=LAST)).await;
+    ends.end().await
 }
 
 #[tokio::test]
@@ -123,8 +140,8 @@ async fn an_engine_that_recovers_takes_over_where_it_did_before() {
         let from = recovery.reads_after(restored);
         assert_eq!(from, stored.min(restored));
         let ends = engine(at, restored, recovery).await;
-        send(&ends, &log(from + 1..=LAST)).await;
-        let found = published(ends).await;
+        ends.send(&log(from + 1..=LAST)).await;
+        let found = ends.end().await;
         let rest = &expected[expected.len() - found.len()..];
         assert_eq!(rest, found, "stored at {stored}, restored at {restored}");
         assert!(found.iter().any(|line| line.contains("from_log: true")), "{found:#?}");
@@ -134,7 +151,7 @@ async fn an_engine_that_recovers_takes_over_where_it_did_before() {
 #[tokio::test]
 async fn rules_do_not_take_over_late_or_after_other_rules() {
     let ends = engine(pipeline(RULES), 0, Recovery::default()).await;
-    send(&ends, &log(1..=SWITCH)).await;
+    ends.send(&log(1..=SWITCH)).await;
     let recorder = || -> crate::live::RulesChangeRecorder { Box::new(|_| async { Ok(1) }.boxed()) };
     // It never hands over.
     let (through, awaited) = oneshot::channel();

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rekindle_core::checkpoint::FORMAT_VERSION;
+
 use super::super::{ObjectFinding, SkippedCheckpoint, StoreClaim, StoreError};
 use super::stored_pipeline::{RULES, StoredPipeline, claim, in_folder, plan, states, wait};
 
@@ -70,9 +72,13 @@ fn damage_is_reported_and_the_checkpoint_before_it_is_used() {
     let flipped: Damage = |path, _| flip(path);
     let newer: Damage = |path, _| {
         let mut bytes = fs::read(path).expect("it is there");
-        bytes[4] = 9;
+        bytes[4..6].copy_from_slice(&(FORMAT_VERSION + 1).to_le_bytes());
         fs::write(path, bytes).expect("written");
     };
+    let newer_format = format!(
+        "the checkpoint has format version {}; this program reads version {FORMAT_VERSION} and those before",
+        FORMAT_VERSION + 1
+    );
     let ways: [(Damage, &str); 7] = [
         (cut_off, "the checkpoint is cut off: it ends at byte"),
         (emptied, "these bytes are not a checkpoint of Rekindle"),
@@ -80,7 +86,7 @@ fn damage_is_reported_and_the_checkpoint_before_it_is_used() {
         (foreign, "these bytes are not a checkpoint of Rekindle"),
         (another, "it is not the file that was written there, but checkpoint 1 up to sequence 1"),
         (flipped, "the checkpoint is damaged: the checksum of the block at byte"),
-        (newer, "the checkpoint has format version 9; this program reads version 8 and those before"),
+        (newer, &newer_format),
     ];
     let states = states();
     for (damage, said) in ways {
