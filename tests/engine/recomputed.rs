@@ -131,8 +131,11 @@ fn check(switch: &RulesSwitch) -> Result<(), TestCaseError> {
     let mut outputs = Vec::new();
     live.change_rules_to(switch.past(), &mut outputs);
     for output in &outputs {
-        let is_told_as_rules =
-            matches!(&output.decided, OutputKind::Transition { cause: Cause::Rules { .. } | Cause::Max, .. });
+        // Partners are told whom the other rules share; no campaign is set off.
+        let is_told_as_rules = match &output.decided {
+            OutputKind::Transition { cause, .. } => matches!(cause, Cause::Rules { .. } | Cause::Max),
+            other => matches!(other, OutputKind::Shared(_)),
+        };
         prop_assert!(is_told_as_rules, "{output:?}");
     }
     // Segments that the rules do not have any more, or that are of something else now, are gone without a word.

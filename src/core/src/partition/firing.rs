@@ -57,7 +57,11 @@ impl Partition {
                 // What is due waits for the answer.
                 None if steps.awaits_answer(user) => {}
                 None => arm(timers, slot, user, steps.state_ttl),
-                Some(at) => steps.note_expired(plan, user, LogInstant { at, position }, out),
+                Some(at) => {
+                    // What partners were told of it ends.
+                    snapshots.touch(slot, user);
+                    steps.note_expired(plan, user, LogInstant { at, position }, out);
+                }
             }
             expired.map(|_| Arc::clone(&user.id))
         });
