@@ -10,7 +10,7 @@ use rekindle_core::campaigns::StepRecording;
 use rekindle_core::explanation::{EventHistory, SegmentExplanation, UserHistory};
 use rekindle_core::features::FeatureKind;
 use rekindle_core::journal::JournalSorter;
-use rekindle_core::partition::{Cause, EventRecording, ExecutionPlan, Output, RecordedEvent};
+use rekindle_core::partition::{Cause, EventRecording, ExecutionPlan, Output};
 use rekindle_core::rules;
 use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Span, Timestamp};
@@ -55,23 +55,16 @@ fn replay(scenario: &Scenario, events: &[u8], until: Timestamp) -> ExplainingRep
 
 /// The explanations of all segments of all users whose clocks are not ahead of the end.
 fn explained(replay: &ExplainingReplay) -> BTreeMap<String, Vec<SegmentExplanation>> {
-    let (recorded, is_complete) = replay.pipeline.recorded_events();
     let ids: Vec<Arc<str>> = replay.pipeline.users().map(|user| Arc::clone(&user.id)).collect();
     let of_user = |id: &Arc<str>| {
         let UserCopy { plan, user, at } = replay.pipeline.copy_of(id).expect("the user is there");
-        let events = history_of(replay, id, &recorded);
+        let (events, is_complete) = replay.pipeline.recorded_events_of(id);
         let outputs: Vec<&Output> = replay.outputs.iter().filter(|output| output.user == *id).collect();
         let events = Some(EventHistory { events: &events, is_complete });
         let history = UserHistory { outputs: &outputs, events };
         (id.to_string(), SegmentExplanation::with_history(&plan, &user, at, history, |_| true))
     };
     ids.iter().map(of_user).collect()
-}
-
-/// The events that are a user's in the end.
-fn history_of<'r>(replay: &ExplainingReplay, id: &Arc<str>, recorded: &[&'r RecordedEvent]) -> Vec<&'r RecordedEvent> {
-    let visitors = replay.pipeline.visitors_of(id);
-    recorded.iter().filter(|event| event.user == *id || visitors.contains(&event.user)).copied().collect()
 }
 
 fn input<'s>(rules_toml: &'s str, events_jsonl: &'s [u8], scenario: &'s Scenario, until: Timestamp) -> OracleInput<'s> {

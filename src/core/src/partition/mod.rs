@@ -45,7 +45,7 @@ pub use model_report::ModelReport;
 pub use packed::PackedUser;
 pub use points_counters::LedgerCounters;
 pub use recomputed::LiveAndRecomputed;
-pub use recorder::{EventRecording, RecordedEvent, RecordedMatch};
+pub use recorder::{EventRecording, RecordedEvent, RecordedMatch, RecordedMerge};
 pub use report::{
     AskReport, DeferredDecisionReport, ExposureReport, FeatureReport, GoalExposureReport, KeyExposureReport,
     KeyInstanceReport, LedgerReport, LotReport, ReservationReport, UserReport,

@@ -32,7 +32,7 @@ pub enum EventRecording {
 /// An event that was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedEvent {
-    /// The user whom it was applied to.
+    /// The id that it was applied to: the user's, or that of a visitor who may have become one since.
     pub user: Arc<str>,
     /// Its position in the log.
     pub position: u64,
@@ -57,11 +57,24 @@ pub struct RecordedMatch {
     pub fields: Vec<(FieldId, bool)>,
 }
 
+/// A visitor became a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedMerge {
+    /// The visitor.
+    pub visitor: Arc<str>,
+    /// Where in the log.
+    pub position: u64,
+    /// The user; `None`: the visitor had expired, or the user is gone.
+    pub user: Option<Arc<str>>,
+}
+
 /// The events that a partition has recorded.
 #[derive(Debug)]
 pub(super) struct EventRecorder {
     whose: EventRecording,
     events: VecDeque<RecordedEvent>,
+    /// Which visitors became users, in the order of the log.
+    merges: VecDeque<RecordedMerge>,
     /// There were more than are kept.
     is_cut: bool,
 }
@@ -84,6 +97,11 @@ impl Partition {
         let recorded = self.steps.recorder.as_deref().map(EventRecorder::recorded);
         recorded.map_or((Vec::new(), true), |(events, is_complete)| (events.collect(), is_complete))
     }
+
+    /// The merges that were recorded, in the order of the log.
+    pub fn recorded_merges(&self) -> impl Iterator<Item = &RecordedMerge> {
+        self.steps.recorder.iter().flat_map(|recorder| &recorder.merges)
+    }
 }
 
 impl StepContext {
@@ -91,6 +109,13 @@ impl StepContext {
     pub(super) fn forget_events(&mut self, user: &str) {
         if let Some(recorder) = &mut self.recorder {
             recorder.forget(user);
+        }
+    }
+
+    /// A visitor became a user; `None`: it had expired.
+    pub(super) fn record_merge(&mut self, visitor: &Arc<str>, user: Option<&Arc<str>>, position: u64) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.record_merge(RecordedMerge { visitor: Arc::clone(visitor), position, user: user.cloned() });
         }
     }
 
@@ -105,7 +130,7 @@ impl EventRecorder {
     /// `None`: nothing is recorded.
     pub(super) fn new(whose: EventRecording) -> Option<Box<EventRecorder>> {
         (whose != EventRecording::Off)
-            .then(|| Box::new(EventRecorder { whose, events: VecDeque::new(), is_cut: false }))
+            .then(|| Box::new(EventRecorder { whose, events: VecDeque::new(), merges: VecDeque::new(), is_cut: false }))
     }
 
     /// The same, without events.
@@ -122,12 +147,7 @@ impl EventRecorder {
         matches: &[EventMatch],
         values: &MatchValues<'_>,
     ) {
-        let is_recorded = match &self.whose {
-            EventRecording::Off => false,
-            EventRecording::Of(users) => users.contains(user),
-            EventRecording::All => true,
-        };
-        if !is_recorded {
+        if !self.is_recorded(user) {
             return;
         }
         let event = arrival.event;
@@ -146,9 +166,32 @@ impl EventRecorder {
         }
     }
 
-    /// A user is gone, with all that it did.
+    fn is_recorded(&self, user: &Arc<str>) -> bool {
+        match &self.whose {
+            EventRecording::Off => false,
+            EventRecording::Of(users) => users.contains(user),
+            EventRecording::All => true,
+        }
+    }
+
+    /// A visitor became a user: what was applied to it before is the user's. Its id may be a user's afterwards.
+    pub(super) fn record_merge(&mut self, merge: RecordedMerge) {
+        if !self.is_recorded(&merge.visitor) {
+            return;
+        }
+        self.merges.push_back(merge);
+        if self.merges.len() > EVENTS_MAX {
+            self.merges.pop_front();
+            self.is_cut = true;
+        }
+    }
+
+    /// A user is gone, with all that it did, as a visitor, too.
     pub(super) fn forget(&mut self, user: &str) {
         self.events.retain(|event| *event.user != *user);
+        for merge in self.merges.iter_mut().filter(|merge| merge.user.as_deref() == Some(user)) {
+            merge.user = None;
+        }
     }
 
     /// What was recorded, in the order of the log, and whether that is all.

@@ -16,7 +16,7 @@ use rekindle_core::explanation::{
     DecisionExplanation, DecisionExplanationDocument, EventHistory, SegmentExplanation, SegmentExplanationDocument,
     UserHistory,
 };
-use rekindle_core::partition::{ExecutionPlan, Output, RecordedEvent, User};
+use rekindle_core::partition::{ExecutionPlan, Output, User};
 use rekindle_core::rules::ruleset::Segment;
 use rekindle_runtime::live::EngineBusy;
 use rekindle_runtime::pipeline::UserCopy;
@@ -82,10 +82,7 @@ pub(super) async fn explain(
             None => (SegmentExplanation::of_user(&plan, &user, at, is_asked), recent_decisions(&decided, &plan, &user)),
             Some(story) => {
                 let outputs: Vec<&Output> = story.outputs.iter().collect();
-                let (recorded, is_complete) = story.pipeline.recorded_events();
-                let visitors = story.pipeline.visitors_of(&user.id);
-                let is_own = |event: &&RecordedEvent| event.user == user.id || visitors.contains(&event.user);
-                let events: Vec<&RecordedEvent> = recorded.into_iter().filter(is_own).collect();
+                let (events, is_complete) = story.pipeline.recorded_events_of(&user.id);
                 let events = Some(EventHistory { events: &events, is_complete });
                 let history = UserHistory { outputs: &outputs, events };
                 let explained = SegmentExplanation::with_history(&plan, &user, at, history, is_asked);

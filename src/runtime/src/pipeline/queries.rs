@@ -3,11 +3,12 @@
 //! Nothing here changes anything that is decided.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Pipeline;
 use rekindle_core::partition::{
-    ExecutionPlan, Partition, RecordedEvent, SegmentDeparture, User, UserReport, UserStateExport,
+    ExecutionPlan, Partition, RecordedEvent, RecordedMerge, SegmentDeparture, User, UserReport, UserStateExport,
 };
 use rekindle_core::route::partition_of;
 use rekindle_core::time::Timestamp;
@@ -80,6 +81,24 @@ impl Pipeline {
             is_complete &= is_all;
         }
         events.sort_by_key(|event| event.position);
+        (events, is_complete)
+    }
+
+    /// Those of them that are a user's: the ones applied to the user, and those of visitors from before they became the user.
+    pub fn recorded_events_of(&self, user: &str) -> (Vec<&RecordedEvent>, bool) {
+        let (mut events, is_complete) = self.recorded_events();
+        let mut merges: HashMap<&str, Vec<&RecordedMerge>> = HashMap::new();
+        for merge in self.partitions.iter().flat_map(Partition::recorded_merges) {
+            merges.entry(&merge.visitor).or_default().push(merge);
+        }
+        merges.values_mut().for_each(|merges| merges.sort_by_key(|merge| merge.position));
+        events.retain(|event| {
+            let merges = merges.get(&*event.user).map_or(&[][..], Vec::as_slice);
+            match merges.iter().find(|merge| merge.position > event.position) {
+                Some(merge) => merge.user.as_deref() == Some(user),
+                None => *event.user == *user,
+            }
+        });
         (events, is_complete)
     }
 

@@ -26,6 +26,7 @@ impl StepContext {
         if let Some(at) = expired {
             self.note_renewed(plan, &mut visitor, LogInstant { at, position }, out);
             self.leave_segments(&visitor);
+            self.record_merge(&visitor.id, None, position);
             return;
         }
         self.end_shares(plan, &mut visitor, (to, ShareEnd::Request), out);
@@ -47,6 +48,7 @@ impl StepContext {
         user.reservations.merge(visitor.reservations);
         user.unsettled = true;
         self.counts.merged += 1;
+        self.record_merge(&visitor.id, Some(&user.id), position);
         let decided = OutputKind::Merged { from: visitor.id };
         out.push(Output { at: now, user: Arc::clone(&user.id), position, decided });
         self.forget_surplus_keys(plan, user, position, out);

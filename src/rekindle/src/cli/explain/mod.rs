@@ -77,7 +77,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
         return Err(ExplainError::UnknownUser { user: args.user.clone(), linked_to }.into());
     };
     let all: Vec<&Output> = story.iter().collect();
-    let (events, is_complete) = pipeline.recorded_events();
+    let (events, is_complete) = pipeline.recorded_events_of(&args.user);
     let events = EventHistory { events: &events, is_complete: is_complete && knows_all };
     let history = UserHistory { outputs: &all, events: Some(events) };
     let is_asked = |segment: &Segment| args.asks_for(segment);
