@@ -10,8 +10,7 @@ use regex::Regex;
 
 const SRC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 
-/// Every module with the modules it imports. A module stands below all that it imports, so none imports a later one, and
-/// there are no circles.
+/// Every module with the modules it imports: none imports a later one, and there are no circles.
 const MODULES: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("decimal", &[]),
@@ -35,8 +34,12 @@ const MODULES: &[(&str, &[&str])] = &[
     ("statistics", &[]),
     (
         "engine",
-        &["time", "decimal", "json", "event", "encoding", "compact", "value", "models", "features", "rules", "points"],
+        &[
+            "time", "decimal", "json", "event", "secret", "encoding", "compact", "value", "models", "features",
+            "rules", "points",
+        ],
     ),
+    ("groups", &["time", "event", "secret", "value", "features", "rules", "engine"]),
     ("survey", &["time", "decimal", "event", "rules", "engine"]),
     ("budgets", &["time", "decimal", "json", "secret", "encoding", "rules"]),
     (
@@ -62,6 +65,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "rules",
             "points",
             "engine",
+            "groups",
             "campaigns",
             "goals",
             "growth",
@@ -104,6 +108,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "rules",
             "points",
             "engine",
+            "groups",
             "identity",
             "campaigns",
             "goals",
@@ -125,8 +130,7 @@ const GROWTH_MODULES: &[(&str, &[&str])] = &[
     ("analysis", &["calendar", "money", "plan", "rollup", "report"]),
 ];
 
-/// What the standard library and jiff have and no module of the core may touch: clocks, IO, threads, and state that is
-/// shared. What other crates bring is not in the core\'s `Cargo.toml`.
+/// What no module of the core may touch: clocks, IO, threads, shared state. Other crates are not in its `Cargo.toml`.
 const IMPURE: &[&str] = &[
     "std::time",
     "std::fs",

@@ -26,11 +26,11 @@ fn journal(case: &Path, partitions: usize, workers: usize, batch_bytes: usize) -
     replay_bytes(&rules, &read("events.jsonl"), until, options, batch_bytes).expect("the rules compile")
 }
 
-/// Per user, in order: only the fields that are compared.
+/// Per user, and per group, in order: only the fields that are compared.
 fn by_user(journal: &[u8]) -> BTreeMap<String, Vec<String>> {
-    const COMPARED: [&str; 21] = [
+    const COMPARED: [&str; 22] = [
         "kind", "segment", "change", "campaign", "outcome", "from", "at", "until", "channel", "variant", "key", "goal",
-        "group", "exposed", "count", "value", "ledger", "amount", "balance", "partner", "subject",
+        "group", "exposed", "count", "value", "ledger", "amount", "balance", "partner", "subject", "of",
     ];
     let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in journal.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -40,7 +40,10 @@ fn by_user(journal: &[u8]) -> BTreeMap<String, Vec<String>> {
         // An engine may tell other causes than these.
         let cause = record["cause"].as_str().filter(|cause| ["ttl", "max"].contains(cause));
         fields.extend(cause.map(|cause| format!("cause={cause}")));
-        let user = record["user"].as_str().expect("every record has a user").to_owned();
+        let user = match record["of"].as_str() {
+            Some(of) => format!("{of}:{}", record["key"]),
+            None => record["user"].as_str().expect("every other record has a user").to_owned(),
+        };
         users.entry(user).or_default().push(fields.join(" "));
     }
     users

@@ -41,11 +41,12 @@ pub(crate) enum KeySpace {
     Ledgers = 10,
     Purposes = 11,
     Partners = 12,
+    Groups = 13,
 }
 
 impl KeySpace {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [KeySpace; 13] = [
+    pub(crate) const ALL: [KeySpace; 14] = [
         KeySpace::Features,
         KeySpace::Traits,
         KeySpace::Segments,
@@ -59,6 +60,7 @@ impl KeySpace {
         KeySpace::Ledgers,
         KeySpace::Purposes,
         KeySpace::Partners,
+        KeySpace::Groups,
     ];
 }
 

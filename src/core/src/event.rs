@@ -224,6 +224,26 @@ impl<'a> Event<'a> {
 }
 
 impl Event<'_> {
+    /// A call of nobody, without any property.
+    pub fn blank() -> Event<'static> {
+        Event {
+            original: &[],
+            call: CallType::Track,
+            name: None,
+            tracked: None,
+            user_id: None,
+            anonymous_id: None,
+            message_id: None,
+            placeholder_ids: 0,
+            time: EventTime::Missing { unusable: None },
+            received_at: None,
+            fields: Vec::new(),
+            arrays: ThinVec::new(),
+            traits: Vec::new(),
+            oversized: 0,
+        }
+    }
+
     /// The same event, owning its texts. Its original is elsewhere, and empty here.
     pub fn into_owned<'o>(self) -> Event<'o> {
         let own = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));

@@ -53,7 +53,7 @@ pub fn write_line(rules: &Ruleset, output: &Output, sink: &mut impl io::Write) -
 /// Appends an output's line to others.
 pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
     let kind = match output.decided {
-        OutputKind::Transition { .. } => "transition",
+        OutputKind::Transition { .. } | OutputKind::GroupTransition { .. } => "transition",
         OutputKind::Decision(_) => "decision",
         OutputKind::Points(_) => "points",
         OutputKind::Budget(_) => "budget",
@@ -62,7 +62,13 @@ pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
         OutputKind::Shared(_) => "shared",
     };
     let mut line = JsonObjectWriter::begin(lines, key_text!("kind"), kind);
-    line.text(key_text!("user"), &output.user);
+    match &output.decided {
+        OutputKind::GroupTransition { group, .. } => {
+            line.text(key_text!("of"), &rules.groups[usize::from(group.0)].id);
+            line.text(key_text!("key"), &output.user);
+        }
+        _ => line.text(key_text!("user"), &output.user),
+    }
     match &output.decided {
         OutputKind::Transition { segment, change, key, cause } => {
             line.text(key_text!("segment"), &rules.segments[usize::from(segment.0)].id);
@@ -70,6 +76,12 @@ pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
             line.text(key_text!("change"), change.name());
             output.at.with_text(|at| line.text(key_text!("at"), at));
             line.text_if_any(key_text!("cause"), cause.name());
+        }
+        OutputKind::GroupTransition { segment, change, cause, .. } => {
+            line.text(key_text!("segment"), &rules.segments[usize::from(segment.0)].id);
+            line.text(key_text!("change"), change.name());
+            output.at.with_text(|at| line.text(key_text!("at"), at));
+            line.text(key_text!("cause"), cause.name());
         }
         OutputKind::Decision(decision) => {
             let DecisionOutput { campaign, outcome, trigger, cause, .. } = &**decision;
@@ -150,11 +162,12 @@ fn append_shared(output: &Output, shared: &SharedOutput, line: &mut JsonObjectWr
 }
 
 impl Cause {
-    /// The messageId, `time`, `ttl`, `max`, `points`, `rules`, or nothing for an event without messageId.
+    /// The messageId, `time`, `delivery`, `ttl`, `max`, `points`, `rules`, or nothing for an event without messageId.
     pub fn name(&self) -> Option<&str> {
         match self {
             Cause::Time => Some("time"),
             Cause::Event(id) => id.as_deref(),
+            Cause::Delivery => Some("delivery"),
             Cause::Ttl => Some("ttl"),
             Cause::Max => Some("max"),
             Cause::Points { .. } => Some("points"),

@@ -19,6 +19,7 @@ pub mod event;
 pub mod explanation;
 pub mod features;
 pub mod goals;
+pub mod groups;
 pub mod growth;
 pub mod identity;
 pub mod journal;

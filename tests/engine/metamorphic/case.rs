@@ -67,8 +67,8 @@ impl Case {
     }
 
     /// Whether users depend on each other.
-    pub(super) fn shares_budgets(&self) -> bool {
-        self.rules.contains("[[budgets]]")
+    pub(super) fn is_shared(&self) -> bool {
+        self.rules.contains("[[budgets]]") || self.rules.contains("[groups.")
     }
 
     pub(super) fn options(&self, (partitions, workers): (usize, usize)) -> PipelineOptions {

@@ -110,7 +110,7 @@ fn expiry_does_not_depend_on_batches_restores_or_other_users() {
         let often: Vec<usize> = (0..case.lines().len()).step_by(41).collect();
         let found = case.journal_with_restores(&often, &[(5, 1), (2, 2), (64, 1)]);
         assert_same(&case, "restored every 41 lines", &expected, &found);
-        if case.shares_budgets() {
+        if case.is_shared() {
             continue;
         }
         let (own, _) = journal_among_others(&case, other);
@@ -188,8 +188,8 @@ fn journal_among_others(case: &Case, other: &Case) -> (Vec<u8>, usize) {
 
 #[test]
 fn journal_does_not_depend_on_other_users() {
-    // Budgets are what users share.
-    let cases: Vec<Case> = Case::all().into_iter().filter(|case| !case.shares_budgets()).collect();
+    // Users share budgets and groups.
+    let cases: Vec<Case> = Case::all().into_iter().filter(|case| !case.is_shared()).collect();
     let mut others_lines = 0;
     for (case, other) in cases.iter().zip(cases.iter().cycle().skip(1)) {
         let (own, others) = journal_among_others(case, other);
@@ -200,8 +200,8 @@ fn journal_does_not_depend_on_other_users() {
 }
 
 /// A scenario in which users share nothing.
-fn scenario_without_budgets() -> impl Strategy<Value = Scenario> {
-    scenario_of(LanguageParts { budgets: false, ..LanguageParts::ALL })
+fn scenario_that_shares_nothing() -> impl Strategy<Value = Scenario> {
+    scenario_of(LanguageParts { budgets: false, groups: false, ..LanguageParts::ALL })
 }
 
 proptest! {
@@ -229,7 +229,7 @@ proptest! {
     }
 
     #[test]
-    fn journal_does_not_depend_on_other_users_in_random_scenarios(scenario in scenario_without_budgets(), other in scenario()) {
+    fn journal_does_not_depend_on_other_users_in_random_scenarios(scenario in scenario_that_shares_nothing(), other in scenario()) {
         let (case, other) = (Case::of(&scenario), Case::of(&other));
         let (own, _) = journal_among_others(&case, &other);
         prop_assert_eq!(difference(&case.journal(1 << 30), &own), None);
@@ -237,7 +237,7 @@ proptest! {
 
     #[test]
     fn expiry_does_not_depend_on_batches_restores_or_other_users_in_random_scenarios(
-        scenario in prop_oneof![scenario(), scenario_without_budgets()],
+        scenario in prop_oneof![scenario(), scenario_that_shares_nothing()],
         other in scenario(),
         hours in prop::sample::select(vec![1i64, 2, 6, 25]),
         restores in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
@@ -248,7 +248,7 @@ proptest! {
         prop_assert_eq!(difference(&expected, &case.journal(batch_bytes)), None, "batches of {}", batch_bytes);
         let restores: Vec<usize> = restores.iter().map(|at_line| at_line.index(case.lines().len())).collect();
         prop_assert_eq!(difference(&expected, &case.journal_with_restores(&restores, &[(3, 1), (64, 1)])), None, "restored at {:?}", restores);
-        if !case.shares_budgets() {
+        if !case.is_shared() {
             let (own, _) = journal_among_others(&case, &other);
             prop_assert_eq!(difference(&expected, &own), None, "among others");
         }

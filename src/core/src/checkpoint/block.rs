@@ -15,7 +15,7 @@ use super::error::CodecError;
 /// - 5 to 7: never written: of 8 no flipped bit makes a version that is read.
 /// - 8: there are keys of budgets and goals, exposures to goals, and what was counted of them.
 /// - 9 to 15: never written: of 16 no flipped bit makes a version that is read.
-/// - 16: there may be the latest decisions, and the hours of segments.
+/// - 16: there may be the latest decisions, the hours of segments, keys of groups, groups, and what waits for the end of a beat.
 pub const FORMAT_VERSION: u16 = 16;
 
 /// What a file begins with, with its version.
@@ -59,14 +59,16 @@ pub(super) enum CheckpointBlockKind {
     ForgottenDecisions = 11,
     Decisions = 12,
     SegmentHours = 13,
+    Groups = 14,
+    GroupMatches = 15,
 }
 
 impl CheckpointBlockKind {
     fn of(code: u8) -> Option<CheckpointBlockKind> {
         use CheckpointBlockKind::{Budgets, End, Growth, Header, Keys, Links, Removed, Unlinked, Uplift, Users};
-        use CheckpointBlockKind::{Decisions, ForgottenDecisions, SegmentHours};
+        use CheckpointBlockKind::{Decisions, ForgottenDecisions, GroupMatches, Groups, SegmentHours};
         let state = [Header, Keys, Users, Removed, Links, Unlinked, End, Growth, Uplift, Budgets];
-        let recent = [ForgottenDecisions, Decisions, SegmentHours];
+        let recent = [ForgottenDecisions, Decisions, SegmentHours, Groups, GroupMatches];
         state.into_iter().chain(recent).find(|kind| *kind as u8 == code)
     }
 }

@@ -186,6 +186,7 @@ fn plain_outcome(name: &str) -> Option<Outcome> {
 fn write_cause(cause: &Cause, writer: &mut CborWriter) {
     match cause {
         Cause::Time => name_alone("time", writer),
+        Cause::Delivery => name_alone("delivery", writer),
         Cause::Ttl => name_alone("ttl", writer),
         Cause::Max => name_alone("max", writer),
         Cause::Event(id) => {
@@ -232,6 +233,7 @@ fn read_cause(reader: &mut CborReader<'_>) -> Result<Cause, CodecError> {
 fn first_cause(name: &str, fields: u64, reader: &mut CborReader<'_>) -> Result<Cause, CodecError> {
     match (name, fields) {
         ("time", 1) => Ok(Cause::Time),
+        ("delivery", 1) => Ok(Cause::Delivery),
         ("ttl", 1) => Ok(Cause::Ttl),
         ("max", 1) => Ok(Cause::Max),
         (EVENT, 2) => Ok(Cause::Event(reader.optional_text("the messageId of a cause")?.map(Arc::from))),

@@ -8,8 +8,8 @@ use crate::decimal::Decimal;
 use crate::event::{FieldId, Scalar};
 use crate::rules::notation;
 use crate::rules::ruleset::{
-    Arithmetic, Budget, Cap, Comparison, Condition, Feature, FeatureSource, LedgerId, MatchValueSource, NameId, PerId,
-    Ruleset, Term, TextTest,
+    Arithmetic, Budget, Cap, Comparison, Condition, Feature, FeatureSource, GroupId, LedgerId, MatchValueSource,
+    NameId, PerId, Ruleset, Term, TextTest,
 };
 
 /// `sum properties.total 604800000 of track "Order Completed"`: what is kept, and of which events. The event's name in
@@ -25,12 +25,19 @@ pub(super) fn feature(rules: &Ruleset, feature: &Feature) -> String {
     let kept = feature.kind.definition(&|id| value(rules, name, id), &rules.timezone_name);
     let second = feature.second.map(|name| format!(" then {}", event(rules, name))).unwrap_or_default();
     let per = feature.per.map(|id| format!(" per {}", per(rules, id))).unwrap_or_default();
-    format!("{kept} of {}{second}{per}", event(rules, name))
+    let group = feature.group.map(|id| format!(" in {}", group(rules, id))).unwrap_or_default();
+    format!("{kept} of {}{second}{per}{group}", event(rules, name))
 }
 
 /// `cart_id`: what the instances are of. Under another `ttl` or `max` they are the same.
 pub(super) fn per(rules: &Ruleset, id: PerId) -> String {
     quoted(&rules.pers[usize::from(id.0)].key)
+}
+
+/// `team "group_id"`: whose groups. Under another `ttl` they are the same.
+pub(super) fn group(rules: &Ruleset, id: GroupId) -> String {
+    let group = &rules.groups[usize::from(id.0)];
+    format!("{} {}", group.id, quoted(&group.key))
 }
 
 fn ledger(rules: &Ruleset, id: LedgerId) -> String {
@@ -58,6 +65,9 @@ pub(super) fn path(parts: &[String]) -> String {
 
 fn event(rules: &Ruleset, id: NameId) -> String {
     let name = &rules.names[usize::from(id.0)];
+    if name.notice.is_some() {
+        return format!("notice {}", name.id);
+    }
     let mut text = name.call.name().to_owned();
     let each = name.each.map(|array| format!("each {}", path(&rules.projection.arrays[usize::from(array.0)].path)));
     let filter = name.filter.as_ref().map(|filter| condition(rules, filter));
@@ -138,6 +148,7 @@ fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::Arithmetic { op, left, right } => list(arithmetic(*op), [term(rules, left), term(rules, right)]),
         Term::Negate(inner) => list("neg", [term(rules, inner)]),
         Term::Number(inner) => list("number", [term(rules, inner)]),
+        Term::Part { total, parts, part } => list("part", [total, parts, part].map(|piece| term(rules, piece))),
         Term::Condition(inner) => condition(rules, inner),
     }
 }
@@ -173,6 +184,10 @@ fn number(number: Decimal) -> String {
 fn value(rules: &Ruleset, name: NameId, id: FieldId) -> String {
     let name = &rules.names[usize::from(name.0)];
     match name.values.iter().find(|value| value.field == id).map(|value| value.source) {
+        // It is the value of this name in these groups; what it is worked out of may be the name itself.
+        Some(MatchValueSource::Let(index)) if name.notice.is_some() => {
+            list("told", [quoted(&name.lets[usize::from(index)].name)])
+        }
         Some(MatchValueSource::Let(index)) => list("let", [term(rules, &name.lets[usize::from(index)].term)]),
         Some(MatchValueSource::Property { item, property }) => {
             let item = name.each.zip(item).map(|(array, item)| path(notation::item_path(rules, array, item)));

@@ -8,7 +8,7 @@ use super::wire::{CborReader, CborWriter};
 use crate::encoding::{KeySpace, RuleReference};
 use crate::growth::GrowthMigration;
 use crate::partition::ExecutionPlan;
-use crate::rules::ruleset::{PerId, Ruleset};
+use crate::rules::ruleset::{GroupId, PerId, Ruleset};
 
 /// The keys of some rules, by kind ([`KeySpace`]), each in the order of the rules.
 pub(super) struct RulesKeys([Vec<String>; KINDS]);
@@ -65,6 +65,9 @@ fn keys_of(rules: &Ruleset, kind: KeySpace) -> Vec<String> {
         KeySpace::Ledgers => rules.ledgers.iter().map(|ledger| ledger.id.clone()).collect(),
         KeySpace::Purposes => rules.purposes.iter().map(|purpose| purpose.name.clone()).collect(),
         KeySpace::Partners => rules.partners.iter().map(|partner| partner.id.clone()).collect(),
+        KeySpace::Groups => {
+            (0..).map(GroupId).take(rules.groups.len()).map(|id| definition::group(rules, id)).collect()
+        }
     }
 }
 

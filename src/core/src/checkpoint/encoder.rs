@@ -8,14 +8,17 @@ use super::budgets;
 use super::decisions::{self, ForgottenDecisions};
 use super::dictionary;
 use super::error::CodecError;
+use super::groups;
 use super::growth;
 use super::header::{CheckpointHeader, CheckpointTotals};
 use super::segment_hours::{self, SegmentHours};
+use super::shared::StoredShared;
 use super::uplift;
 use super::user;
 use super::wire::CborWriter;
 use crate::budgets::StoredBook;
 use crate::goals::UpliftCounts;
+use crate::groups::StoredGroups;
 use crate::growth::StoredRollup;
 use crate::identity::LinksSnapshot;
 use crate::partition::{ExecutionPlan, Output, SnapshotUsers, User};
@@ -166,6 +169,35 @@ impl CheckpointEncoder {
         for of_segment in hours {
             self.turn_to(CheckpointBlockKind::SegmentHours, 0)?;
             segment_hours::write(of_segment, &mut self.content);
+            self.open.items += 1;
+        }
+        Ok(())
+    }
+
+    /// Adds what users share, once.
+    ///
+    /// # Errors
+    /// Part of it is larger than a block can be.
+    pub fn shared(&mut self, shared: &StoredShared) -> Result<(), CodecError> {
+        if let Some(book) = &shared.budgets {
+            self.budgets(book)?;
+        }
+        self.groups(&shared.groups)
+    }
+
+    /// Adds groups, and the matches that wait for them.
+    ///
+    /// # Errors
+    /// A group is larger than a block can be.
+    pub fn groups(&mut self, stored: &StoredGroups) -> Result<(), CodecError> {
+        for (id, group) in &stored.groups {
+            self.turn_to(CheckpointBlockKind::Groups, 0)?;
+            groups::write(*id, group, &mut self.content);
+            self.open.items += 1;
+        }
+        for matched in &stored.waiting {
+            self.turn_to(CheckpointBlockKind::GroupMatches, 0)?;
+            groups::write_match(matched, &mut self.content);
             self.open.items += 1;
         }
         Ok(())

@@ -8,6 +8,7 @@ use super::budgets;
 use super::decisions::{self, ForgottenDecisions};
 use super::dictionary::KeyDictionary;
 use super::error::CodecError;
+use super::groups;
 use super::growth;
 use super::header::{CheckpointHeader, CheckpointKind, CheckpointTotals};
 use super::segment_hours::{self, SegmentHours};
@@ -16,8 +17,10 @@ use super::user;
 use super::wire::CborReader;
 use crate::budgets::StoredBook;
 use crate::goals::UpliftCounts;
+use crate::groups::{Group, GroupMatch};
 use crate::growth::Rollup;
 use crate::partition::{ExecutionPlan, Output, PackedUser};
+use crate::rules::ruleset::GroupId;
 
 /// A file all of whose checksums are right.
 #[derive(Debug)]
@@ -63,6 +66,10 @@ pub enum PartContent {
     Decisions(Vec<Output>),
     /// Hours of segments.
     SegmentHours(Vec<SegmentHours>),
+    /// Groups.
+    Groups(Vec<(GroupId, Group)>),
+    /// Matches that wait for groups, as they came.
+    GroupMatches(Vec<GroupMatch>),
 }
 
 impl<'b> CheckpointFile<'b> {
@@ -93,6 +100,7 @@ impl<'b> CheckpointFile<'b> {
                 CheckpointBlockKind::Removed => (&mut counted.removed, true),
                 CheckpointBlockKind::Links => (&mut counted.links, false),
                 CheckpointBlockKind::Unlinked => (&mut counted.unlinked, true),
+                CheckpointBlockKind::Groups | CheckpointBlockKind::GroupMatches => continue,
                 CheckpointBlockKind::Growth if !has_growth => {
                     has_growth = true;
                     continue;
@@ -187,6 +195,18 @@ impl CheckpointPart<'_> {
             }
             CheckpointBlockKind::SegmentHours => {
                 PartContent::SegmentHours(items(block.items, || segment_hours::read(&mut reader))?)
+            }
+            CheckpointBlockKind::Groups => {
+                let (rules, known) = (&reading.plan.rules, &reading.known);
+                let mut read = items(block.items, || groups::read(rules, known, &mut reader))?;
+                if !reading.same_rules {
+                    read.iter_mut().flatten().for_each(|(_, group)| group.segments_due = group.profile.now);
+                }
+                PartContent::Groups(read.into_iter().flatten().collect())
+            }
+            CheckpointBlockKind::GroupMatches => {
+                let read = items(block.items, || groups::read_match(&reading.known, &mut reader))?;
+                PartContent::GroupMatches(read.into_iter().flatten().collect())
             }
             CheckpointBlockKind::Unlinked => {
                 PartContent::Unlinked(items(block.items, || id(&mut reader, "a visitor"))?)

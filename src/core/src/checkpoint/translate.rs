@@ -4,8 +4,10 @@ use std::borrow::Borrow;
 
 use super::dictionary::{self, KeyDictionary};
 use super::error::CodecError;
+use super::groups;
 use super::user;
 use super::wire::{CborReader, CborWriter};
+use crate::groups::StoredGroups;
 use crate::partition::{ExecutionPlan, User};
 
 /// These users under other rules, as if they had been stored under `plan` and read for `next`: unsettled, and due at
@@ -35,4 +37,31 @@ pub fn translate(
             Ok(user)
         })
         .collect()
+}
+
+/// These groups under other rules, with the matches that wait for them.
+///
+/// # Errors
+/// Never, but that the reader is made for bytes from anywhere.
+pub fn translate_groups(
+    plan: &ExecutionPlan,
+    next: &ExecutionPlan,
+    stored: &StoredGroups,
+) -> Result<StoredGroups, CodecError> {
+    let mut writer = CborWriter::new();
+    dictionary::write(plan, &mut writer);
+    let keys = writer.into_bytes();
+    let known = KeyDictionary::read(next, &mut CborReader::new(&keys))?;
+    let mut translated = StoredGroups::default();
+    for (id, group) in &stored.groups {
+        let mut writer = CborWriter::new();
+        groups::write(*id, group, &mut writer);
+        translated.groups.extend(groups::read(&next.rules, &known, &mut CborReader::new(&writer.into_bytes()))?);
+    }
+    for matched in &stored.waiting {
+        let mut writer = CborWriter::new();
+        groups::write_match(matched, &mut writer);
+        translated.waiting.extend(groups::read_match(&known, &mut CborReader::new(&writer.into_bytes()))?);
+    }
+    Ok(translated)
 }

@@ -1,11 +1,13 @@
 //! Which parts of the rules an event can touch, worked out once per rules file.
 
 use super::evaluate::EvaluationContext;
+use super::group_dispatch::GroupDispatch;
+use super::key_instance::key_of;
 use super::profile::UserProfile;
-use crate::event::{CallType, Event, FieldId, TraitId};
+use crate::event::{CallType, Event, FieldId, TraitId, field_value};
 use crate::rules::ruleset::{
-    CampaignId, CampaignTrigger, Feature, FeatureId, FeatureSource, LedgerId, NameId, PerId, PurposeId, Ruleset,
-    SegmentId, TransitionKind,
+    CampaignId, CampaignTrigger, Feature, FeatureId, FeatureSource, GroupId, LedgerId, NameId, PerId, PurposeId,
+    Ruleset, SegmentId, TransitionKind,
 };
 use crate::time::Timestamp;
 
@@ -26,6 +28,10 @@ pub struct DispatchIndex {
     segments_by_per: Vec<SegmentSet>,
     /// By name: its amounts, each with its index in the rules.
     amounts_by_name: Vec<Vec<(usize, FieldId)>>,
+    /// By `[groups.G]`: what its matches can change.
+    groups: Vec<GroupDispatch>,
+    /// The field that says whose match it is, if anything reads it.
+    match_user_field: Option<FieldId>,
     /// By ledger: the features of what is earned and spent in it.
     features_by_ledger: Vec<Vec<FeatureId>>,
     segments_by_name: Vec<SegmentSet>,
@@ -114,6 +120,8 @@ impl DispatchIndex {
             features_by_second_name: vec![Vec::new(); rules.names.len()],
             keyed_features: vec![vec![Default::default(); rules.names.len()]; rules.pers.len()],
             segments_by_per: vec![SegmentSet::default(); rules.pers.len()],
+            groups: (0..).map(GroupId).take(rules.groups.len()).map(|id| GroupDispatch::new(rules, id)).collect(),
+            match_user_field: rules.match_user_field(),
             amounts_by_name: vec![Vec::new(); rules.names.len()],
             features_by_ledger: vec![Vec::new(); rules.ledgers.len()],
             segments_by_ledger: vec![SegmentSet::default(); rules.ledgers.len()],
@@ -132,6 +140,8 @@ impl DispatchIndex {
         };
         for (name, id) in rules.names.iter().zip((0..).map(NameId)) {
             match (name.call, &name.event) {
+                // Groups give them.
+                _ if name.notice.is_some() => {}
                 (CallType::Track, Some(event)) => {
                     if let Some(tracked) = rules.projection.tracked.iter().position(|other| other == event) {
                         dispatch.tracked[tracked].push(id);
@@ -155,6 +165,9 @@ impl DispatchIndex {
         let blank = EvaluationContext::new(rules, &nobody, nobody.now);
         for (segment, id) in rules.segments.iter().zip((0..).map(SegmentId)) {
             dispatch.index_segment(rules, id);
+            if segment.group.is_some() {
+                continue;
+            }
             if segment.per.is_some() {
                 // A new user has no instances but those that its first event touches.
                 continue;
@@ -176,6 +189,9 @@ impl DispatchIndex {
     }
 
     fn index_feature(&mut self, feature: &Feature, id: FeatureId) {
+        if feature.group.is_some() {
+            return;
+        }
         if let FeatureSource::Points(ledger) = feature.source {
             self.features_by_ledger[usize::from(ledger.0)].push(id);
         }
@@ -193,6 +209,9 @@ impl DispatchIndex {
     fn index_segment(&mut self, rules: &Ruleset, id: SegmentId) {
         let segment = &rules.segments[usize::from(id.0)];
         let reads = &segment.reads;
+        if segment.group.is_some() {
+            return;
+        }
         self.all.insert(id);
         if reads.any_event {
             self.any_event.insert(id);
@@ -268,6 +287,26 @@ impl DispatchIndex {
     /// The segments with this `per`.
     pub fn segments_of(&self, per: PerId) -> &SegmentSet {
         &self.segments_by_per[usize::from(per.0)]
+    }
+
+    /// What the matches of these groups can change.
+    pub fn group(&self, id: GroupId) -> &GroupDispatch {
+        &self.groups[usize::from(id.0)]
+    }
+
+    /// Whether a match of an event may bear the key of a group.
+    pub fn brings_to_groups(&self, rules: &Ruleset, event: &Event<'_>) -> bool {
+        let bears_key = |name: &NameId| {
+            let has_own_values = rules.names[usize::from(name.0)].has_own_values();
+            let mut groups = rules.groups.iter();
+            groups.any(|group| has_own_values || key_of(field_value(&event.fields, group.field(*name))).is_some())
+        };
+        self.candidate_names(event).iter().any(bears_key)
+    }
+
+    /// The field that says whose match it is; `None`: nothing reads it.
+    pub fn match_user_field(&self) -> Option<FieldId> {
+        self.match_user_field
     }
 
     /// The amounts of an event of this name: the index in the rules, and the property.

@@ -15,9 +15,16 @@ use crate::decimal::Decimal;
 use crate::event::{FieldId, ItemFieldId, Scalar, field_value};
 use crate::features::{FeatureClock, FeatureState};
 use crate::rules::ruleset::{Condition, Feature, FeatureId, Ruleset, SegmentId, Term, TextTest};
+use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp};
 pub use crate::value::ConditionResult;
 use crate::value::{Arithmetic, Comparison, TermResult, Value, arithmetic, compare, negate, number};
+
+/// Into how many parts a total can be divided.
+const PARTS_MAX: i128 = 1_000;
+
+/// The largest part, in hundredths.
+const HUNDREDTHS_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// What a condition can see.
 #[derive(Clone, Copy, Debug)]
@@ -34,14 +41,27 @@ pub struct EvaluationContext<'a> {
     pub fields: &'a [(FieldId, Scalar<'a>)],
     /// The values of the array's element; empty outside `where` and `let` of a name with `each`.
     pub item: &'a [(ItemFieldId, Scalar<'a>)],
+    /// The group that is asked about; `None`: a user is.
+    pub group: Option<GroupScope<'a>>,
     /// The code of the reservation that a match may settle; `None` elsewhere.
     pub code: Option<&'a str>,
+}
+
+/// A group, of which the profile is.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupScope<'a> {
+    /// The id of its `[groups.G]`.
+    pub id: &'a str,
+    /// Its key.
+    pub key: &'a str,
+    /// What the parts of a total depend on.
+    pub secret: &'a DrawSecret,
 }
 
 impl<'a> EvaluationContext<'a> {
     /// A user at an instant, without an event.
     pub fn new(rules: &'a Ruleset, profile: &'a UserProfile, now: Timestamp) -> EvaluationContext<'a> {
-        EvaluationContext { rules, profile, now, instance: None, fields: &[], item: &[], code: None }
+        EvaluationContext { rules, profile, now, instance: None, fields: &[], item: &[], group: None, code: None }
     }
 
     /// Whether the condition holds.
@@ -176,7 +196,11 @@ impl<'a> EvaluationContext<'a> {
             Term::Moving(moving) => self.moving(moving),
             Term::InstanceIdle => TermResult::elapsed(self.instance.map_or(Timestamp::MIN, |it| it.latest), self.now),
             Term::InstanceAge => TermResult::elapsed(self.instance.map_or(Timestamp::NEVER, |it| it.first), self.now),
-            Term::Key => TermResult::constant(self.instance.map_or(Value::Missing, |it| Value::Text(&it.key))),
+            Term::Key => {
+                let key = self.instance.map(|it| &*it.key).or(self.group.map(|group| group.key));
+                TermResult::constant(key.map_or(Value::Missing, Value::Text))
+            }
+            Term::Part { total, parts, part } => TermResult::constant(self.part(total, parts, part)),
             Term::CouponCode => TermResult::constant(self.code.map_or(Value::Missing, Value::Text)),
             Term::KeysIn(segment) => {
                 let count = self.profile.keys.count_in(*segment);
@@ -221,6 +245,37 @@ impl<'a> EvaluationContext<'a> {
             _ => 0,
         };
         TermResult { value, slope, until: left.until.min(right.until) }
+    }
+
+    /// The part of a total that the group gives (semantics §17); missing where there is no such part.
+    fn part(&self, total: &'a Term, parts: &'a Term, part: &'a Term) -> Value<'a> {
+        let whole = |term| match self.value(term) {
+            Value::Number(number) => number.whole_within_64_bits(),
+            _ => None,
+        };
+        let (Some(group), Value::Number(total)) = (self.group, self.value(total)) else { return Value::Missing };
+        let (Some(parts), Some(part)) = (whole(parts), whole(part)) else { return Value::Missing };
+        if !(1..=PARTS_MAX).contains(&parts) || !(1..=parts).contains(&part) {
+            return Value::Missing;
+        }
+        let share = |number: i128| 1.0 + group.secret.share(&format!("part:{}:{}:{number}", group.id, group.key));
+        let (mut before, mut through, mut all) = (0.0, 0.0, 0.0);
+        for number in 1..=parts {
+            if number == part {
+                before = all;
+            }
+            all += share(number);
+            if number == part {
+                through = all;
+            }
+        }
+        let hundredths = |sum: f64| (100.0 * total.to_double() * sum / all).round_ties_even();
+        let part = hundredths(through) - hundredths(before);
+        // Beyond that, doubles are not exact to hundredths.
+        if part.abs() > HUNDREDTHS_MAX {
+            return Value::Missing;
+        }
+        Value::Number(Decimal::from_millionths(part as i128 * 10_000))
     }
 
     fn feature(&self, id: FeatureId) -> TermResult<'a> {

@@ -2,6 +2,7 @@
 
 use super::recomputed::RecomputedParts;
 use crate::encoding::{KeySpace, StateReader, StateWriter};
+use crate::event::FieldId;
 use crate::features::{FeatureClock, FeatureInput, FeatureKind, FeatureState};
 use crate::rules::ruleset::{Feature, FeatureId, Ruleset};
 
@@ -58,6 +59,14 @@ impl FeatureSet {
     /// Frees what has left its window.
     pub(crate) fn expire(&mut self, rules: &Ruleset, clock: FeatureClock<'_>) {
         self.0.retain_mut(|(id, state)| rules.features[usize::from(id.0)].kind.expire(state, clock));
+    }
+
+    /// Forgets a text that matches had in a field.
+    pub(crate) fn forget_text(&mut self, rules: &Ruleset, field: FieldId, text: &str) {
+        self.0.retain_mut(|(id, state)| {
+            let reads = rules.features[usize::from(id.0)].kind.fields().contains(&field);
+            !reads || state.forget_text(text)
+        });
     }
 
     /// Merges those of another subject.

@@ -14,6 +14,7 @@ pub mod dispatch;
 pub mod evaluate;
 pub mod explained_condition;
 pub(crate) mod feature_set;
+pub mod group_dispatch;
 pub mod instances;
 mod instances_codec;
 pub mod key_instance;

@@ -11,10 +11,10 @@ use super::membership::MembershipSet;
 use super::recomputed::RecomputedParts;
 use super::traits::UserTraits;
 use crate::encoding::{StateReader, StateWriter};
-use crate::event::{CallType, Event, Scalar, TraitId, field_value};
+use crate::event::{CallType, Event, FieldId, Scalar, TraitId, field_value};
 use crate::features::{FeatureClock, FeatureInput, FeatureState};
 use crate::points::UserPoints;
-use crate::rules::ruleset::{FeatureId, Ruleset};
+use crate::rules::ruleset::{FeatureId, GroupId, Ruleset};
 use crate::time::{Span, Timestamp};
 
 /// One user's state.
@@ -162,8 +162,21 @@ impl UserProfile {
 
     /// Leaves segments that are of something else by these rules: a segment may have got a `per`, or lost it.
     pub(crate) fn leave_segments_of_other_subjects(&mut self, rules: &Ruleset) {
-        self.members.retain(|segment| rules.segments[usize::from(segment.0)].per.is_none());
+        self.members.retain(|segment| {
+            let segment = &rules.segments[usize::from(segment.0)];
+            segment.per.is_none() && segment.group.is_none()
+        });
         self.keys.leave_segments_of_other_subjects(rules);
+    }
+
+    /// Leaves segments that are not of these groups by these rules.
+    pub(crate) fn leave_segments_of_other_groups(&mut self, rules: &Ruleset, group: GroupId) {
+        self.members.retain(|segment| rules.segments[usize::from(segment.0)].group == Some(group));
+    }
+
+    /// Forgets a text that matches had in a field.
+    pub(crate) fn forget_text(&mut self, rules: &Ruleset, field: FieldId, text: &str) {
+        self.features.forget_text(rules, field, text);
     }
 
     /// Takes what was recomputed of the same user. Memberships stay as they are. Returns the instances of keys that are gone.

@@ -164,6 +164,6 @@ fn is_by_event(cause: &Cause) -> bool {
     match cause {
         Cause::Event(_) | Cause::Max => true,
         Cause::Points { origin, .. } => is_by_event(origin),
-        Cause::Time | Cause::Ttl | Cause::Rules { .. } => false,
+        Cause::Time | Cause::Delivery | Cause::Ttl | Cause::Rules { .. } => false,
     }
 }

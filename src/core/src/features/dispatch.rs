@@ -159,6 +159,13 @@ macro_rules! feature_registry {
                 }
             }
 
+            /// Forgets a text that an event had; false when nothing is left.
+            pub(crate) fn forget_text(&mut self, text: &str) -> bool {
+                match self {
+                    $(FeatureState::$kind(state) => state.forget_text(text),)*
+                }
+            }
+
             /// Merges what another user has for the same feature.
             pub(crate) fn merge(&mut self, other: FeatureState) {
                 match (self, other) {

@@ -64,6 +64,10 @@ impl StoredFeature for EarliestValue {
         }
     }
 
+    fn forget_text(&mut self, text: &str) -> bool {
+        !self.0.is_text(text)
+    }
+
     fn heap_bytes(&self) -> usize {
         self.0.value.heap_bytes()
     }

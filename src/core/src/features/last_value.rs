@@ -52,6 +52,10 @@ impl AggregateFunction for LastValue {
 }
 
 impl StoredFeature for LatestValue {
+    fn forget_text(&mut self, text: &str) -> bool {
+        !self.0.is_text(text)
+    }
+
     /// Older than every event.
     fn empty() -> Self {
         LatestValue(TimedValue { at: Timestamp::MIN, position: 0, value: Scalar::Bool(false) })

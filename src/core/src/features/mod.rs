@@ -15,6 +15,7 @@ mod counted_matches;
 mod coverage;
 mod day_count;
 mod day_streak;
+mod first_texts;
 mod first_value;
 mod followed_count;
 mod function;
@@ -48,6 +49,7 @@ pub(crate) use coverage::CoveredMatches;
 pub(crate) use day_count::DAYS_MAX;
 pub use day_count::DayCount;
 pub use day_streak::DayStreak;
+pub use first_texts::FirstTexts;
 pub use first_value::FirstValue;
 pub use followed_count::FollowedCount;
 pub(crate) use function::{FeatureInput, PointsFlow};
@@ -113,6 +115,8 @@ feature_registry! {
     18 PointsEarned,
     /// `spent(L, W)`
     19 PointsSpent,
+    /// Who is told what a group tells.
+    20 FirstTexts,
 }
 
 #[cfg(test)]

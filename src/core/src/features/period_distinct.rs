@@ -10,7 +10,7 @@ use super::window::{CalendarWindow, PanePlace, Window};
 use super::window_distinct::{DISTINCT_VALUE_BYTES, DISTINCT_VALUES_MAX, EMPTY, value_hash};
 use super::window_result::WindowReading;
 use crate::encoding::{ListShape, StateReader, StateWriter};
-use crate::event::FieldId;
+use crate::event::{FieldId, Scalar};
 use crate::value::{Comparison, ConditionResult, TermResult, Value};
 
 /// How many different texts and numbers the property had in the period before the current one. Other windows need only the
@@ -108,6 +108,13 @@ impl DistinctPeriods {
 }
 
 impl StoredFeature for DistinctPeriods {
+    fn forget_text(&mut self, text: &str) -> bool {
+        let forgotten = value_hash(&Scalar::Text(text.into()));
+        self.periods.iter_mut().for_each(|(_, values)| values.retain(|hash| Some(*hash) != forgotten));
+        self.periods.retain(|(_, values)| !values.is_empty());
+        !self.periods.is_empty()
+    }
+
     fn empty() -> Self {
         DistinctPeriods::default()
     }

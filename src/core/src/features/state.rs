@@ -14,6 +14,11 @@ pub(crate) trait StoredFeature: Sized {
         true
     }
 
+    /// Forgets a text that an event had, wherever it is kept; false when nothing is left.
+    fn forget_text(&mut self, _text: &str) -> bool {
+        true
+    }
+
     /// Merges what another user has for the same feature, at the same instant.
     fn merge(&mut self, other: Self);
 
@@ -34,6 +39,10 @@ impl<S: StoredFeature> StoredFeature for Box<S> {
 
     fn expire(&mut self, window: &Window, clock: FeatureClock<'_>) -> bool {
         (**self).expire(window, clock)
+    }
+
+    fn forget_text(&mut self, text: &str) -> bool {
+        (**self).forget_text(text)
     }
 
     fn merge(&mut self, other: Self) {

@@ -14,6 +14,10 @@ pub(crate) struct TimedValue {
 }
 
 impl TimedValue {
+    pub(super) fn is_text(&self, text: &str) -> bool {
+        matches!(&self.value, Scalar::Text(own) if *own == text)
+    }
+
     pub(super) fn write<W: StateWriter>(&self, name: &'static str, writer: &mut W) {
         writer.record(name, 3, |writer| {
             writer.time("at", self.at);

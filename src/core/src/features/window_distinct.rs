@@ -147,6 +147,12 @@ impl DistinctPanes {
 }
 
 impl StoredFeature for DistinctPanes {
+    fn forget_text(&mut self, text: &str) -> bool {
+        let forgotten = value_hash(&Scalar::Text(text.into()));
+        self.latest.retain(|hash, _| Some(*hash) != forgotten);
+        !self.latest.is_empty()
+    }
+
     fn empty() -> Self {
         DistinctPanes::default()
     }

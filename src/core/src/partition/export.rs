@@ -156,6 +156,7 @@ impl StateWriter for JsonStateWriter<'_> {
             KeySpace::Goals => rules.goals[index].id.clone(),
             KeySpace::Purposes => rules.purposes[index].name.clone(),
             KeySpace::Partners => rules.partners[index].id.clone(),
+            KeySpace::Groups => rules.groups[index].id.clone(),
         };
         self.insert(name, JsonText::of(&text));
     }
@@ -250,6 +251,7 @@ impl StateWriter for JsonStateWriter<'_> {
                 KeySpace::Ledgers => entry.id("ledger", keys, key),
                 KeySpace::Purposes => entry.id("purpose", keys, key),
                 KeySpace::Partners => entry.id("partner", keys, key),
+                KeySpace::Groups => entry.id("of", keys, key),
                 KeySpace::Caps => {
                     let Some(cap) = rules.caps.get(index) else { continue };
                     entry.count("max", cap.max.into());

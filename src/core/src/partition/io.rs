@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::TimerMark;
+pub use super::log_instant::LogInstant;
 use crate::budgets::BudgetChangeKind;
 use crate::campaigns::{DecisionStep, Outcome, TriggerOrigin};
 use crate::decimal::Decimal;
 use crate::event::Event;
 use crate::goals::ExposureGroup;
+use crate::groups::GroupCause;
 use crate::json::JsonText;
 use crate::partners::PartnerSubject;
 use crate::points::{Points, PointsBalance};
-use crate::rules::ruleset::{BudgetId, CampaignId, LedgerId, SegmentId, TransitionKind};
+use crate::rules::ruleset::{BudgetId, CampaignId, GroupId, LedgerId, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
 /// An input, in the order of the log.
@@ -42,21 +44,12 @@ pub enum PartitionInput<'e, 'a> {
     },
 }
 
-/// An instant, and the position in the log at which it was reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogInstant {
-    /// The instant.
-    pub at: Timestamp,
-    /// The position.
-    pub position: u64,
-}
-
 /// Something the engine decided.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
     /// When it became due.
     pub at: Timestamp,
-    /// The user it is about.
+    /// The user it is about; of a group, its key.
     pub user: Arc<str>,
     /// The log position at which it was decided: orders the outputs of a user that moved between partitions.
     pub position: u64,
@@ -77,6 +70,19 @@ pub enum OutputKind {
         key: Option<Arc<str>>,
         /// The cause.
         cause: Cause,
+    },
+    /// A group entered or left a segment. Its key stands in place of a user.
+    GroupTransition {
+        /// Whose groups.
+        group: GroupId,
+        /// The segment.
+        segment: SegmentId,
+        /// Which way.
+        change: TransitionKind,
+        /// Why.
+        cause: GroupCause,
+        /// How many changes of groups there were before at the end of the same beat.
+        ordinal: u32,
     },
     /// A campaign was decided.
     Decision(Box<DecisionOutput>),
@@ -225,6 +231,8 @@ pub enum Cause {
     Time,
     /// An event, by its messageId where it has one.
     Event(Option<Arc<str>>),
+    /// What users share reached the user at the end of a beat.
+    Delivery,
     /// A key was forgotten, `ttl` after its latest match.
     Ttl,
     /// A key was forgotten, since the user had as many as it may have.

@@ -11,10 +11,12 @@
 mod beats;
 mod counters;
 mod decision_counts;
+mod deliveries;
 mod departures;
 mod export;
 mod firing;
 mod io;
+mod log_instant;
 mod model_report;
 mod packed;
 mod packed_users;
@@ -35,6 +37,7 @@ mod user_table;
 
 pub use beats::{AskTicket, BeatEnd};
 pub use counters::PartitionCounters;
+pub use deliveries::BeatDelivery;
 pub use departures::SegmentDeparture;
 pub use export::UserStateExport;
 pub use io::{
@@ -330,8 +333,7 @@ impl Partition {
         emptied
     }
 
-    /// The rules changed the last time there: what is decided no later than what had been read then bears the number of the
-    /// change.
+    /// The rules changed the last time there: what is decided no later than what had been read then bears its number.
     pub fn note_rules_change(&mut self, number: u64, latest_read: Timestamp) {
         self.steps.rules_change = Some((latest_read, number));
     }

@@ -70,6 +70,7 @@ pub(crate) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
             each_in_term(left, see);
             each_in_term(right, see);
         }
+        Term::Part { total, parts, part } => [total, parts, part].into_iter().for_each(|it| each_in_term(it, see)),
         Term::Negate(inner) | Term::Number(inner) | Term::Until(inner) => each_in_term(inner, see),
         Term::Moving(moving) => {
             each_in_term(&moving.function, see);
@@ -130,6 +131,7 @@ pub(crate) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
         | Term::Expiring { .. }
         | Term::Consent(_)
         | Term::Item { .. }
+        | Term::Part { .. }
         | Term::Arithmetic { .. }
         | Term::Negate(_)
         | Term::Number(_)
@@ -206,6 +208,7 @@ pub(super) fn slope(term: &Term) -> i64 {
         | Term::Expiring { .. }
         | Term::Consent(_)
         | Term::Item { .. }
+        | Term::Part { .. }
         | Term::Negate(_)
         | Term::Number(_)
         | Term::Condition(_) => 0,
@@ -261,6 +264,7 @@ impl DependencyVisitor<'_> {
             | Term::CouponCode
             | Term::Model(_)
             | Term::Item { .. }
+            | Term::Part { .. }
             | Term::Arithmetic { .. }
             | Term::Negate(_)
             | Term::Number(_)

@@ -88,6 +88,10 @@ pub(crate) fn term(rules: &Ruleset, piece: &Term) -> String {
         }
         Term::Negate(inner) => format!("-{}", term(rules, inner)),
         Term::Number(inner) => format!("number({})", term(rules, inner)),
+        Term::Part { total, parts, part } => {
+            let [total, parts, part] = [total, parts, part].map(|piece| term(rules, piece));
+            format!("part({total}, {parts}, {part})")
+        }
         Term::Condition(inner) => format!("({})", condition(rules, inner)),
     }
 }

@@ -6,6 +6,7 @@
 //! Draft 07, without references: what the common TOML extensions understand.
 
 mod budgets;
+mod groups;
 mod partners;
 mod points;
 
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 
 use super::growth::{FunnelSchema, GrowthSchema, PromotionSchema, TargetSchema};
 use budgets::{BudgetSchema, CouponSchema, SettleSchema, SpendSchema};
+use groups::GroupSchema;
 use partners::PartnerSchema;
 use points::{LedgerSchema, PriceSchema};
 use schemars::generate::SchemaSettings;
@@ -111,6 +113,9 @@ struct RulesSchema {
     /// State for each value of a key, like each cart: what segments with `per` are about.
     #[schemars(with = "Option<BTreeMap<IdText, PerSchema>>")]
     per: Option<()>,
+    /// What several users do together: what segments with `of` are about.
+    #[schemars(with = "Option<BTreeMap<IdText, GroupSchema>>")]
+    groups: Option<()>,
     /// Models of repeat purchase: how probable it is that a user is still a customer. `rekindle fit` prints them.
     models: Option<Vec<ModelSchema>>,
     /// Segments of users, or of keys.
@@ -179,6 +184,15 @@ struct EventTable {
     r#where: Option<String>,
     /// Values of each match, computed of the event's properties (`properties.x`) and of the element (`item.x`).
     r#let: Option<BTreeMap<String, String>>,
+    /// The [groups.…] that tell this, instead of events.
+    #[schemars(with = "Option<IdText>")]
+    of: Option<()>,
+    /// When it is told: "enter:segment" or "exit:segment".
+    on: Option<String>,
+    /// A name: all who have a match of it in the group are told.
+    to: Option<String>,
+    /// The user whose id this expression gives is told.
+    to_user: Option<String>,
 }
 
 #[derive(JsonSchema)]
@@ -266,6 +280,9 @@ struct SegmentSchema {
     /// The [per.…] whose keys are the members; left out: users are.
     #[schemars(with = "Option<IdText>")]
     per: Option<()>,
+    /// The [groups.…] whose groups are the members.
+    #[schemars(with = "Option<IdText>")]
+    of: Option<()>,
     /// The condition for being a member; `rekindle rules` prints the language reference.
     when: String,
     /// A line for people.

@@ -64,6 +64,10 @@ impl<'o> OutputSubject<'o> {
                 key: key.as_deref(),
                 ..about(SubjectKind::Segment, names.segments.number(side, segment.0))
             },
+            OutputKind::GroupTransition { segment, change, .. } => OutputSubject {
+                change: *change as u8,
+                ..about(SubjectKind::Segment, names.segments.number(side, segment.0))
+            },
             OutputKind::Decision(decision) => OutputSubject {
                 key: decision.trigger.key.as_deref(),
                 ..about(SubjectKind::Campaign, names.campaigns.number(side, decision.campaign.0))

@@ -126,7 +126,7 @@ impl RulesTally {
     fn add_output(&mut self, output: &Output, names: &SharedNames, clock: &mut StepClock) {
         let counts = output.at >= self.from;
         match &output.decided {
-            OutputKind::Transition { segment, change, .. } => {
+            OutputKind::Transition { segment, change, .. } | OutputKind::GroupTransition { segment, change, .. } => {
                 let number = names.segments.number(self.side, segment.0);
                 let Some(series) = self.segments.get_mut(usize::from(number)) else { return };
                 match (counts, change) {

@@ -48,7 +48,7 @@ impl FeedKind {
 
     fn of(output: &Output) -> FeedKind {
         FeedKind(match &output.decided {
-            OutputKind::Transition { .. } => 0,
+            OutputKind::Transition { .. } | OutputKind::GroupTransition { .. } => 0,
             OutputKind::Decision(_) => 1,
             OutputKind::Points(_) => 2,
             OutputKind::Budget(_) => 3,
@@ -255,7 +255,7 @@ impl FilterIds {
 /// The segment that an output is about.
 fn segment_of(output: &Output) -> Option<SegmentId> {
     match &output.decided {
-        OutputKind::Transition { segment, .. } => Some(*segment),
+        OutputKind::Transition { segment, .. } | OutputKind::GroupTransition { segment, .. } => Some(*segment),
         OutputKind::Decision(decision) => match decision.trigger.on {
             CampaignTrigger::Transition { segment, .. } => Some(segment),
             CampaignTrigger::Match(_) => None,

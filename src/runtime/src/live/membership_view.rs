@@ -184,7 +184,9 @@ impl MembershipView {
                     part.leave_by_key(user, *segment, key);
                 }
                 OutputKind::Merged { from } => self.part(from).set(from, None),
-                OutputKind::Decision(_)
+                // The view is about users.
+                OutputKind::GroupTransition { .. }
+                | OutputKind::Decision(_)
                 | OutputKind::Points(_)
                 | OutputKind::GoalOutcome(_)
                 | OutputKind::Shared(_)

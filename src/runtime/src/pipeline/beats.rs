@@ -1,4 +1,4 @@
-//! The ends of beats (semantics §8): where the partitions meet, since users share budgets.
+//! The ends of beats (semantics §8): where the partitions meet, since users share budgets. (What else they share is in `meetings`.)
 //!
 //! Between two ends the partitions know nothing of each other, so they need not stop at each: they go through their whole
 //! queues, and only what happens to a user who awaits an answer is left over (it is *parked*), with all that follows for the
@@ -7,6 +7,9 @@
 //! nothing but the log, and of all others nothing depends on when they were applied.
 //!
 //! Rules without budgets have none of this.
+//!
+//! Where something else crosses at the end of a beat, a batch is divided there: nothing of it is applied before what
+//! precedes the end has been.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -15,6 +18,8 @@ use rayon::prelude::*;
 use super::Pipeline;
 use super::partition_task::{PartitionOperation, StateHandover};
 use rekindle_core::budgets::{BudgetBook, BudgetChange, StoredBook, TimedBudgetChange};
+use rekindle_core::checkpoint::{StoredShared, translate_groups};
+use rekindle_core::groups::{GroupBook, GroupRules};
 use rekindle_core::partition::{
     AskTicket, BeatEnd, ExecutionPlan, LogInstant, Output, Partition, PartitionInput, TimerMark,
 };
@@ -23,7 +28,7 @@ use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::time::Timestamp;
 
 /// What users share, and what waits for the end of a beat.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SharedState {
     /// All budgets, as of the last end of a beat.
     book: BudgetBook,
@@ -31,6 +36,12 @@ pub(super) struct SharedState {
     changes: Vec<TimedBudgetChange>,
     /// Who asks, by the end of the beat; each user's asks in their order.
     asks: BTreeMap<Timestamp, Vec<AskTicket>>,
+    /// The rules have budgets: users may await answers.
+    has_budgets: bool,
+    /// The groups, and what waits for them.
+    pub(super) groups: GroupBook,
+    /// The first end of a beat at which anything but asks crosses.
+    pub(super) next_crossing: Timestamp,
 }
 
 /// An operation that was left over, since a user awaits an answer.
@@ -55,14 +66,30 @@ impl SharedState {
     /// Nothing spent. `None`: users share nothing.
     pub(super) fn new(rules: &Ruleset) -> Option<Box<SharedState>> {
         let has_budgets = !rules.budgets.is_empty();
-        has_budgets.then(|| Box::new(SharedState { book: BudgetBook::new(rules), ..SharedState::default() }))
+        (has_budgets || !rules.groups.is_empty()).then(|| {
+            Box::new(SharedState {
+                book: BudgetBook::new(rules),
+                changes: Vec::new(),
+                asks: BTreeMap::new(),
+                has_budgets,
+                groups: GroupBook::new(rules),
+                next_crossing: Timestamp::NEVER,
+            })
+        })
+    }
+
+    /// Whether users may await answers.
+    pub(super) fn has_budgets(&self) -> bool {
+        self.has_budgets
     }
 
     /// What was stored. The users with their asks and what they have reserved come by themselves.
-    pub(super) fn restored(rules: &Ruleset, stored: Option<StoredBook>) -> Option<Box<SharedState>> {
-        let mut shared = SharedState::new(rules)?;
-        if let Some(StoredBook { budgets, changes }) = stored {
-            shared.book = BudgetBook::restored(rules, budgets);
+    pub(super) fn restored(rules: &GroupRules<'_>, stored: StoredShared) -> Option<Box<SharedState>> {
+        let mut shared = SharedState::new(rules.rules)?;
+        shared.groups = GroupBook::restored(rules, stored.groups);
+        shared.next_crossing = shared.groups.next_end();
+        if let Some(StoredBook { budgets, changes }) = stored.budgets {
+            shared.book = BudgetBook::restored(rules.rules, budgets);
             // The users' reservations are those after these changes; the book has them at the end of the beat.
             for TimedBudgetChange { change, .. } in &changes {
                 shared.book.add(&BudgetChange { spent: 0, reserved: -change.reserved, ..*change });
@@ -73,15 +100,28 @@ impl SharedState {
     }
 
     /// The same under other rules, before the users come.
-    pub(super) fn under(&mut self, rules: &Ruleset, next: &Ruleset) -> Option<Box<SharedState>> {
-        let mut shared = SharedState::new(next)?;
+    pub(super) fn under(
+        &mut self,
+        plan: &ExecutionPlan,
+        next: &GroupRules<'_>,
+        next_plan: &ExecutionPlan,
+    ) -> Option<Box<SharedState>> {
+        let mut shared = SharedState::new(next.rules)?;
         self.merge_changes(Timestamp::NEVER);
-        shared.book = self.book.under(rules, next);
+        shared.book = self.book.under(&plan.rules, next.rules);
+        let groups = translate_groups(plan, next_plan, &self.groups.stored());
+        shared.groups = GroupBook::restored(next, groups.expect("what was just encoded can be read"));
+        shared.next_crossing = shared.groups.next_end();
         Some(shared)
     }
 
     /// What is to be stored.
-    pub(super) fn stored(&self) -> StoredBook {
+    pub(super) fn stored(&self) -> StoredShared {
+        let budgets = self.has_budgets.then(|| self.stored_book());
+        StoredShared { budgets, groups: self.groups.stored() }
+    }
+
+    fn stored_book(&self) -> StoredBook {
         let mut sums: BTreeMap<_, (i128, i128)> = BTreeMap::new();
         for TimedBudgetChange { beat, change } in &self.changes {
             let (spent, reserved) = sums.entry((*beat, change.budget, change.campaign, change.period)).or_default();
@@ -108,6 +148,7 @@ impl SharedState {
 
     /// Takes what a partition hands in.
     pub(super) fn collect(&mut self, partition: &mut Partition) {
+        self.groups.hand_in(partition.take_group_matches());
         self.changes.extend(partition.take_budget_changes());
         for ticket in partition.take_asks() {
             self.asks.entry(ticket.beat).or_default().push(ticket);
@@ -138,7 +179,7 @@ impl SharedState {
 impl Pipeline {
     /// What is known of all budgets; `None`: the rules have none.
     pub fn budgets(&self) -> Option<&BudgetBook> {
-        self.shared.as_ref().map(|shared| shared.book())
+        self.shared.as_ref().filter(|shared| shared.has_budgets()).map(|shared| shared.book())
     }
 
     /// From here on keeps what becomes of each period of the budgets.
@@ -206,11 +247,19 @@ impl Pipeline {
     /// At the end of the log's time, beats end one after another until nothing is left to answer.
     pub(super) fn end_last_beats(&mut self, plan: &ExecutionPlan, at: Timestamp, out: &mut Vec<Output>) {
         let position = self.position;
-        while let Some(asks) = self.shared.as_mut().and_then(|shared| shared.next_asks(Timestamp::NEVER)) {
-            self.answer(plan, asks, LogInstant { at, position }, out);
-        }
-        if let Some(shared) = &mut self.shared {
-            shared.merge_changes(Timestamp::NEVER);
+        let end = LogInstant { at, position };
+        loop {
+            let asks = self.shared.as_mut().and_then(|shared| shared.next_asks(Timestamp::NEVER));
+            let has_asks = asks.is_some();
+            if let Some(asks) = asks {
+                self.answer(plan, asks, end, out);
+            }
+            if let Some(shared) = &mut self.shared {
+                shared.merge_changes(Timestamp::NEVER);
+            }
+            if !self.meet(plan, end, Timestamp::NEVER, out) && !has_asks {
+                break;
+            }
         }
     }
 

@@ -73,7 +73,7 @@ impl Pipeline {
             encoder.uplift(&self.uplift)?;
         }
         if let Some(shared) = &self.shared {
-            encoder.budgets(&shared.stored())?;
+            encoder.shared(&shared.stored())?;
         }
         sink(&encoder.finish()?.0)
     }

@@ -9,7 +9,7 @@ use super::decode::whole_lines;
 use super::partition_task::PartitionQueues;
 use super::{InputEntry, Pipeline, Rejection};
 use rekindle_core::decode::{RejectedCall, RejectionReason};
-use rekindle_core::partition::{ExpiredUser, LogInstant, Output};
+use rekindle_core::partition::{ExpiredUser, LogInstant, Output, TimerMark};
 use rekindle_core::route::partition_of;
 
 /// A user or an anonymous visitor that was forgotten by a request: the requested id, the user that it was linked to, or a
@@ -67,6 +67,9 @@ impl Pipeline {
     /// is that of a new user, and of a new visitor.
     fn forget(&mut self, id: &str, out: &mut Vec<Output>) {
         let plan = Arc::clone(&self.plan);
+        // What crossed by now has reached the user.
+        let none = PartitionQueues::new(self.partitions.len());
+        self.end_crossed_beats(&plan, none, TimerMark::through(self.watermark()), out);
         let now = LogInstant { at: self.watermark(), position: self.position };
         let (mut had_anything, mut next) = (false, Some(Arc::<str>::from(id)));
         // Each turn removes a link, so no id comes twice.
@@ -86,6 +89,7 @@ impl Pipeline {
             let visitors = self.remove_links_to(&id);
             had_anything |= had_state || next.is_some() || !visitors.is_empty();
             let outputs = out.len();
+            visitors.iter().chain([&id]).for_each(|id| self.forget_in_groups(&plan, id));
             self.forgotten.extend(visitors.into_iter().map(|user| ForgottenUser { user, outputs }));
             self.forgotten.push(ForgottenUser { user: id, outputs });
         }

@@ -38,6 +38,7 @@ mod expiry;
 mod forget;
 mod growth;
 mod input;
+mod meetings;
 mod missing_names;
 mod observed_names;
 mod options;
@@ -136,7 +137,7 @@ pub struct Pipeline {
     rollup: Option<Box<Rollup>>,
     /// The counts of goals.
     uplift: Arc<UpliftCounts>,
-    /// What users share; only if the rules have budgets.
+    /// What users share; only if the rules have budgets or groups.
     shared: Option<Box<SharedState>>,
     /// What the checkpoint had beside the state that it was restored from.
     recent: RecentHistory,
@@ -269,6 +270,7 @@ impl Pipeline {
         let queues = self.sequence_all(&plan, batch, reject, out);
         let accepted = self.position - first_position;
         let fire_to = TimerMark::through(self.watermark()).min(self.timer_limit);
+        let queues = self.end_crossed_beats(&plan, queues, fire_to, out);
         self.run_tasks(&plan, queues, fire_to, accepted >= PARALLEL_OPERATIONS_MIN as u64, out);
     }
 }

@@ -25,7 +25,7 @@ impl Pipeline {
         out: &mut Vec<Output>,
     ) {
         out.append(&mut self.pending_outputs);
-        let (position, is_shared) = (self.position, self.shared.is_some());
+        let (position, is_shared) = (self.position, self.shared.as_ref().is_some_and(|shared| shared.has_budgets()));
         self.round += 1;
         let (queues, handovers) = queues.into_parts();
         let handovers: Vec<StateHandover> = (0..handovers).map(|_| StateHandover::default()).collect();

@@ -12,13 +12,15 @@ use super::recent_history::RecentHistory;
 use super::{Pipeline, PipelineOptions};
 use rekindle_core::budgets::StoredBook;
 use rekindle_core::checkpoint::{
-    CheckpointFile, CheckpointHeader, CheckpointKind, CodecError, PartContent, PartitionDelta, merge,
+    CheckpointFile, CheckpointHeader, CheckpointKind, CodecError, PartContent, PartitionDelta, StoredShared, merge,
 };
 use rekindle_core::goals::UpliftCounts;
+use rekindle_core::groups::{Group, GroupMatch, GroupRules, StoredGroups};
 use rekindle_core::growth::{Rollup, add_missing_funnel_windows};
 use rekindle_core::identity::IdentityLinks;
 use rekindle_core::partition::{ExecutionPlan, PackedUser, Partition, TimerMark};
 use rekindle_core::route::partition_of;
+use rekindle_core::rules::ruleset::GroupId;
 use rekindle_core::secret::SecretFingerprint;
 
 /// A pipeline that cannot be restored.
@@ -56,8 +58,8 @@ pub struct RestoredPipeline {
     pub growth: Option<Box<Rollup>>,
     /// The counts of goals.
     pub uplift: UpliftCounts,
-    /// What is known of all budgets; `None`: nothing.
-    pub budgets: Option<StoredBook>,
+    /// What users share.
+    pub shared: StoredShared,
     /// What is there beside the state.
     pub recent: RecentHistory,
 }
@@ -71,7 +73,7 @@ impl RestoredPipeline {
     pub fn read(plan: &ExecutionPlan, files: &[&[u8]]) -> Result<RestoredPipeline, (usize, CodecError)> {
         let mut last: Option<CheckpointHeader> = None;
         let mut links = IdentityLinks::default();
-        let (mut growth, mut uplift, mut budgets) = (None, UpliftCounts::default(), None);
+        let (mut growth, mut uplift, mut shared) = (None, UpliftCounts::default(), StoredShared::default());
         let mut recent = RecentHistory::default();
         let mut partitions: Vec<Vec<PartitionDelta>> = Vec::new();
         for (index, bytes) in files.iter().enumerate() {
@@ -82,18 +84,22 @@ impl RestoredPipeline {
             for of_partition in &mut partitions {
                 of_partition.push(PartitionDelta::default());
             }
+            // Each file has all groups.
+            shared.groups = StoredGroups::default();
             for content in add_contents(contents, &mut partitions, &mut links, &mut recent) {
                 match content {
                     AggregateContent::Growth(rollup) => growth = rollup,
                     AggregateContent::Uplift(counts) => uplift = counts,
-                    AggregateContent::Budgets(book) => budgets = Some(book),
+                    AggregateContent::Budgets(book) => shared.budgets = Some(book),
+                    AggregateContent::Groups(groups) => shared.groups.groups.extend(groups),
+                    AggregateContent::GroupMatches(matches) => shared.groups.waiting.extend(matches),
                 }
             }
             last = Some(head);
         }
         let Some(head) = last else { return Err((0, CodecError::NotACheckpoint)) };
         let partitions = partitions.into_par_iter().map(merge).collect();
-        Ok(RestoredPipeline { head, links, partitions, growth, uplift, budgets, recent })
+        Ok(RestoredPipeline { head, links, partitions, growth, uplift, shared, recent })
     }
 }
 
@@ -127,6 +133,8 @@ enum AggregateContent {
     Growth(Option<Box<Rollup>>),
     Uplift(UpliftCounts),
     Budgets(StoredBook),
+    Groups(Vec<(GroupId, Group)>),
+    GroupMatches(Vec<GroupMatch>),
 }
 
 /// Adds the contents of a file; removals come before additions. Returns what is of no user.
@@ -155,6 +163,8 @@ fn add_contents(
             PartContent::ForgottenDecisions(forgotten) => recent.forget(forgotten),
             PartContent::Decisions(decisions) => decided.extend(decisions),
             PartContent::SegmentHours(hours) => recent.add_hours(hours),
+            PartContent::Groups(groups) => aggregates.push(AggregateContent::Groups(groups)),
+            PartContent::GroupMatches(matches) => aggregates.push(AggregateContent::GroupMatches(matches)),
             PartContent::Links(pairs) => linked.push(pairs),
             PartContent::Unlinked(visitors) => {
                 for visitor in &visitors {
@@ -186,7 +196,7 @@ impl Pipeline {
         options: PipelineOptions,
         restored: RestoredPipeline,
     ) -> Result<Pipeline, RestoreError> {
-        let RestoredPipeline { head, links, partitions, growth, uplift, budgets, recent } = restored;
+        let RestoredPipeline { head, links, partitions, growth, uplift, shared, recent } = restored;
         let (found, given) = (head.secret, options.secret.fingerprint());
         if found != given {
             return Err(RestoreError::OtherSecret { found, given });
@@ -200,7 +210,8 @@ impl Pipeline {
         pipeline.links = links;
         pipeline.recent = recent;
         pipeline.uplift = Arc::new(uplift);
-        pipeline.shared = SharedState::restored(&plan.rules, budgets);
+        let rules = GroupRules { rules: &plan.rules, dispatch: &plan.dispatch, secret: &pipeline.options.secret };
+        pipeline.shared = SharedState::restored(&rules, shared);
         pipeline.rollup = growth.or(pipeline.rollup).filter(|_| plan.growth.is_some());
         let (watermark, count) = (pipeline.watermark(), pipeline.partitions.len());
         pipeline.fired = TimerMark::through(head.fired.min(watermark));
@@ -239,6 +250,11 @@ impl Pipeline {
         let attached =
             || partitions.par_iter_mut().zip(by_partition).enumerate().map(attach).collect::<Result<Vec<_>, _>>();
         pipeline.pending_outputs = decoder.install(attached)?.concat();
+        if let Some(change) = change {
+            let mut outputs = std::mem::take(&mut pipeline.pending_outputs);
+            pipeline.change_rules_of_groups(&plan, change.watermark, &mut outputs);
+            pipeline.pending_outputs = outputs;
+        }
         if let (Some(growth), Some(rollup)) = (&plan.growth, &mut pipeline.rollup) {
             let users = pipeline.partitions.iter().flat_map(Partition::users);
             add_missing_funnel_windows(rollup, growth, |add| {

@@ -11,6 +11,7 @@ use super::Pipeline;
 use super::beats::SharedState;
 use rekindle_core::checkpoint::translate;
 use rekindle_core::engine::recomputed::RecomputedParts;
+use rekindle_core::groups::GroupRules;
 use rekindle_core::growth::{GrowthMigration, Rollup};
 use rekindle_core::partition::{ExecutionPlan, LiveAndRecomputed, Output, Partition, RulesChange};
 
@@ -50,7 +51,10 @@ impl Pipeline {
         let parts = past.as_ref().map(|past| self.known.parts_to_take(&plan, &next, &past.known));
         let changed = ChangedRules { plan: &plan, next: &next, change: self.next_rules_change(), parts };
         self.shared = match &mut self.shared {
-            Some(shared) => shared.under(&plan.rules, &next.rules),
+            Some(shared) => {
+                let rules = GroupRules { rules: &next.rules, dispatch: &next.dispatch, secret: &self.options.secret };
+                shared.under(&plan, &rules, &next)
+            }
             None => SharedState::new(&next.rules),
         };
         let mut recomputed: Vec<Option<Partition>> =
@@ -64,6 +68,7 @@ impl Pipeline {
         out.append(&mut self.pending_outputs);
         out.extend(outputs.into_iter().flatten());
         let ChangedRules { change, parts, .. } = changed;
+        self.change_rules_of_groups(&next, change.watermark, out);
         self.rollup = next.growth.as_ref().map(|growth| {
             let kept = plan.growth.as_ref().zip(self.rollup.as_ref());
             let migrated = || {

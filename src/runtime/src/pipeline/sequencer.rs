@@ -9,7 +9,7 @@ use super::partition_task::{PartitionOperation, PartitionQueues, SequencedEvent}
 use super::{InputEntry, Pipeline, Rejection, event_time};
 use rekindle_core::decode::{Decoded, RejectedCall};
 use rekindle_core::event::Event;
-use rekindle_core::partition::{ExecutionPlan, LogInstant, Output};
+use rekindle_core::partition::{ExecutionPlan, LogInstant, Output, TimerMark};
 use rekindle_core::route::partition_of;
 use rekindle_core::time::{Clock, Timestamp};
 
@@ -57,7 +57,10 @@ impl Pipeline {
                                 self.received.extend(entries[part.entry].received);
                                 // The event's own time moves the watermark before it happens to its user.
                                 self.latest_read = self.latest_read.max(ts);
+                                let to = TimerMark::through(self.watermark());
+                                queues = self.end_crossed_beats(plan, queues, to, out);
                                 self.expire_before(plan, event, ts, &mut queues, out);
+                                self.note_crossing(plan, event);
                                 self.sequence(event, ts, &mut queues);
                             }
                             Err(rejected) => {

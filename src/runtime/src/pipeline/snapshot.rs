@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use super::Pipeline;
-use rekindle_core::budgets::StoredBook;
-use rekindle_core::checkpoint::KnownPast;
+use rekindle_core::checkpoint::{KnownPast, StoredShared};
 use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::Rollup;
 use rekindle_core::growth::calendar::Day;
@@ -43,8 +42,8 @@ pub struct SnapshotHeader {
     pub growth: Option<(Box<Rollup>, Day)>,
     /// The counts of goals.
     pub uplift: Arc<UpliftCounts>,
-    /// What is known of all budgets; `None`: the rules have none.
-    pub budgets: Option<StoredBook>,
+    /// What users share.
+    pub shared: StoredShared,
 }
 
 /// How far a snapshot has been taken.
@@ -95,7 +94,7 @@ impl Pipeline {
             links: self.links.snapshot(full),
             growth: self.growth_snapshot(),
             uplift: self.uplift(),
-            budgets: self.shared.as_ref().map(|shared| shared.stored()),
+            shared: self.shared.as_ref().map(|shared| shared.stored()).unwrap_or_default(),
         }
     }
 

@@ -43,7 +43,9 @@ impl Pipeline {
     pub fn fire_timers(&mut self, to: TimerMark, out: &mut Vec<Output>) {
         self.begin_batch();
         let plan = Arc::clone(&self.plan);
-        self.run_tasks(&plan, PartitionQueues::new(self.partitions.len()), to, true, out);
+        let none = PartitionQueues::new(self.partitions.len());
+        let queues = self.end_crossed_beats(&plan, none, to, out);
+        self.run_tasks(&plan, queues, to, true, out);
     }
 
     /// Advances the watermark to `to`, and fires all timers due by then.

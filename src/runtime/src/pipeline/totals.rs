@@ -9,6 +9,7 @@ use super::{ObservedNames, Pipeline};
 use rekindle_core::budgets::{BudgetPeriod, period_of};
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
+use rekindle_core::groups::GroupBook;
 use rekindle_core::partition::PartitionCounters;
 use rekindle_core::rules::ruleset::BudgetId;
 
@@ -87,6 +88,12 @@ impl Pipeline {
         let mut counts = PartitionCounters::new(&self.plan.rules);
         for partition in &self.partitions {
             counts.add(partition.counts());
+        }
+        if let Some(groups) = self.groups().map(GroupBook::totals) {
+            counts.sizes.iter_mut().zip(groups.sizes).for_each(|(size, more)| *size += more);
+            for (ours, theirs) in counts.transitions.iter_mut().zip(groups.transitions) {
+                ours.iter_mut().zip(theirs).for_each(|(count, more)| *count += more);
+            }
         }
         PipelineTotals {
             events: self.events,

@@ -132,7 +132,12 @@ impl ReplayDriver<'_> {
 
     /// Hands outputs to the writer; false if it has failed.
     fn send(&self, outputs: Vec<Output>, sender: &SyncSender<ReplayWriterMessage>) -> bool {
-        sender.send(ReplayWriterMessage::Batch { outputs, final_before: self.pipeline.fired() }).is_ok()
+        sender
+            .send(ReplayWriterMessage::Batch {
+                outputs,
+                final_before: self.pipeline.final_before(self.pipeline.fired()),
+            })
+            .is_ok()
     }
 
     fn feed(

@@ -114,7 +114,7 @@ pub fn replay_bytes(
         let end = memchr::memchr(b'\n', &rest[from..]).map_or(rest.len(), |at| from + at + 1);
         let (batch, after) = rest.split_at(end);
         pipeline.feed(batch, &mut |_| {}, &mut outputs);
-        let ready = sorter.release(&mut outputs, pipeline.watermark());
+        let ready = sorter.release(&mut outputs, pipeline.final_before(pipeline.watermark()));
         append(&plan, &ready, &mut journal);
         rest = after;
     }

@@ -88,7 +88,7 @@ impl StoreShared {
             links: snapshot.links,
             growth: snapshot.growth,
             uplift: snapshot.uplift,
-            budgets: snapshot.budgets,
+            shared: snapshot.shared,
         };
         state.begun = Some(number);
         state.next += 1;

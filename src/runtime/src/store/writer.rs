@@ -11,8 +11,7 @@ use tokio::sync::oneshot;
 use super::error::{StoreError, StoreFailure};
 use super::objects::{ObjectError, ObjectStorage, ObjectWriter};
 use crate::pipeline::RecentHistoryPart;
-use rekindle_core::budgets::StoredBook;
-use rekindle_core::checkpoint::{CheckpointEncoder, CheckpointHeader, CheckpointKind};
+use rekindle_core::checkpoint::{CheckpointEncoder, CheckpointHeader, CheckpointKind, StoredShared};
 use rekindle_core::goals::UpliftCounts;
 use rekindle_core::growth::Rollup;
 use rekindle_core::growth::calendar::Day;
@@ -75,7 +74,7 @@ pub(super) struct CheckpointStart {
     pub(super) links: LinksSnapshot,
     pub(super) growth: Option<(Box<Rollup>, Day)>,
     pub(super) uplift: Arc<UpliftCounts>,
-    pub(super) budgets: Option<StoredBook>,
+    pub(super) shared: StoredShared,
 }
 
 impl CheckpointWriter {
@@ -208,7 +207,7 @@ struct CheckpointObject {
 
 impl CheckpointObject {
     fn begin(start: CheckpointStart) -> Result<CheckpointObject, StoreError> {
-        let CheckpointStart { objects, object: name, head, generation, plan, links, growth, uplift, budgets } = start;
+        let CheckpointStart { objects, object: name, head, generation, plan, links, growth, uplift, shared } = start;
         let mut encoder = CheckpointEncoder::new(&plan, &head)?;
         encoder.links(&links)?;
         if let Some((rollup, today)) = growth {
@@ -217,9 +216,7 @@ impl CheckpointObject {
         if !uplift.is_empty() {
             encoder.uplift(&uplift)?;
         }
-        if let Some(book) = budgets {
-            encoder.budgets(&book)?;
-        }
+        encoder.shared(&shared)?;
         let object = objects.create(&name).map_err(|error| failed(&*objects, &name, error))?;
         Ok(CheckpointObject {
             objects,

@@ -10,6 +10,7 @@ mod campaigns;
 mod conditions;
 mod coupons;
 mod events;
+mod groups;
 mod lets;
 mod measures;
 mod models;
@@ -53,6 +54,8 @@ pub struct LanguageParts {
     pub budgets: bool,
     /// Models of purchases.
     pub models: bool,
+    /// Groups: what several users do together.
+    pub groups: bool,
 }
 
 impl LanguageParts {
@@ -66,6 +69,7 @@ impl LanguageParts {
         prices: true,
         budgets: true,
         models: true,
+        groups: true,
     };
 }
 

@@ -8,6 +8,7 @@ use super::LanguageParts;
 use super::budgets::{self, SETTLING_NAME};
 use super::campaigns::{self, GeneratedCampaign};
 use super::conditions::{self, ConditionPlace, GeneratedCondition, SegmentName, Vocabulary};
+use super::groups::{self, GROUP_CHOICES};
 use super::lets::{EACH_SELECTORS, ITEM_LETS, LETS, SELECTORS};
 use super::measures;
 use super::models::{self, MODEL_CHOICES};
@@ -49,6 +50,7 @@ pub(crate) struct RulesModel {
     budgets: Vec<Vec<u8>>,
     models: Vec<Vec<u8>>,
     partners: Vec<Vec<u8>>,
+    groups: Vec<Vec<u8>>,
 }
 
 /// An entry of `[events]`.
@@ -91,11 +93,23 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
         prop::collection::vec(choices(measures::CHOICES), 0..3),
         prop::collection::vec(choices(measures::CHOICES), 0..3),
         prop::collection::vec(choices(2), 0..4),
-        prop::collection::vec(choices(MODEL_CHOICES), 0..3),
+        (prop::collection::vec(choices(MODEL_CHOICES), 0..3), prop::collection::vec(choices(GROUP_CHOICES), 0..3)),
         prop::collection::vec(choices(PARTNER_CHOICES), 0..3),
     )
         .prop_map(
-            move |(head, names, pers, segments, campaigns, caps, goals, ledgers, budgets, models, partners)| {
+            move |(
+                head,
+                names,
+                pers,
+                segments,
+                campaigns,
+                caps,
+                goals,
+                ledgers,
+                budgets,
+                (models, groups),
+                partners,
+            )| {
                 RulesModel {
                     parts,
                     head,
@@ -109,6 +123,7 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
                     budgets: if parts.budgets { budgets } else { Vec::new() },
                     models: if parts.models { models } else { Vec::new() },
                     partners,
+                    groups: if parts.groups { groups } else { Vec::new() },
                 }
             },
         )
@@ -144,6 +159,9 @@ impl RulesModel {
             let (key, ttl, max) = (picks.pick(KEYS), picks.pick(TTLS), picks.pick(KEYS_MAX));
             writeln!(text, "\n[per.k{index}]\nkey = \"{key}\"\nttl = \"{ttl}\"")?;
             number(text, "max", &if max > 0 { max.to_string() } else { String::new() })?;
+        }
+        for (index, choices) in self.groups.iter().enumerate() {
+            groups::write_group(text, index, choices)?;
         }
         let (mut goals, mut ledgers) = (Vec::new(), Vec::new());
         for (index, choices) in self.goals.iter().enumerate() {
@@ -185,6 +203,9 @@ impl RulesModel {
         }
         for (index, choices) in self.partners.iter().enumerate() {
             partners::write_partner(text, index, choices, &segments)?;
+        }
+        for (index, choices) in self.groups.iter().enumerate() {
+            groups::write_segments(text, index, choices, &names)?;
         }
         for (index, campaign) in self.campaigns.iter().enumerate() {
             writeln!(text, "\n[[campaigns]]\nid = \"c{index}\"")?;
@@ -247,6 +268,10 @@ impl RulesModel {
             // What most events match, so that reservations are settled.
             writeln!(text, "{SETTLING_NAME} = {{ type = \"track\" }}")?;
             names.push(Some(SETTLING_NAME.to_owned()));
+        }
+        for (index, choices) in self.groups.iter().enumerate() {
+            groups::write_notice(text, index, choices, &names)?;
+            names.push(Some(groups::notice_name(index)));
         }
         Ok(names)
     }

@@ -10,7 +10,7 @@ const LOOK_AHEAD_MS: i64 = 86_400_000;
 impl OracleState<'_> {
     /// Moves the watermark forward. It stops at every whole second; there what users ask for is answered.
     pub(super) fn move_watermark(&mut self, to: i64) {
-        if self.rules.has_spends() {
+        if self.rules.has_spends() || !self.rules.groups.is_empty() {
             self.end_beats(to, false);
         }
         self.watermark = self.watermark.max(to);
@@ -37,10 +37,13 @@ impl OracleState<'_> {
 
     fn end_beats(&mut self, to: i64, is_end: bool) {
         loop {
-            let mut next: Option<i64> = None;
+            // What happens at the end of a beat reaches users before anything later does.
+            let crossing = self.next_group_beat(to, is_end);
+            let horizon = crossing.unwrap_or(to);
+            let mut next: Option<i64> = crossing;
             for user in self.users.values_mut() {
-                if user.asks.is_empty() && user.now < to && user.nothing_before <= to {
-                    user.advance_to_an_ask(self.rules, to, &mut self.journal);
+                if user.asks.is_empty() && user.now < horizon && user.nothing_before <= horizon {
+                    user.advance_to_an_ask(self.rules, horizon, &mut self.journal);
                     user.look_ahead(self.rules, user.now + LOOK_AHEAD_MS);
                     self.books.enter(user);
                 }
@@ -56,6 +59,9 @@ impl OracleState<'_> {
             }
             self.watermark = self.watermark.max(beat);
             self.answer(beat, is_end);
+            if crossing == Some(beat) {
+                self.meet(beat, is_end);
+            }
         }
     }
 

@@ -24,7 +24,7 @@ pub fn clauses_at_the_end(input: &OracleInput<'_>) -> Vec<SegmentClauses> {
     let mut all = Vec::new();
     for (id, user) in &state.users {
         for segment in &rules.segments {
-            for scope in user.scopes(segment.per, &rules) {
+            for scope in user.scopes(segment, &rules) {
                 all.push(SegmentClauses {
                     user: id.clone(),
                     segment: segment.id.clone(),

@@ -83,7 +83,11 @@ fn by_user(journal: &[Json]) -> BTreeMap<String, Vec<String>> {
         shown.extend(NUMBERS.iter().filter_map(number));
         let cause = line["cause"].as_str().filter(|cause| CAUSES.contains(cause));
         shown.extend(cause.map(|cause| format!("cause {cause}")));
-        users.entry(line["user"].as_str().unwrap_or("?").to_owned()).or_default().push(shown.join(", "));
+        let subject = match line["of"].as_str() {
+            Some(of) => format!("{} of {of}", line["key"]),
+            None => line["user"].as_str().unwrap_or("?").to_owned(),
+        };
+        users.entry(subject).or_default().push(shown.join(", "));
     }
     users
 }

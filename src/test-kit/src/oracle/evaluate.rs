@@ -89,9 +89,12 @@ impl<'a> EvaluationScope<'a> {
                 let per = self.rules.segments[*segment].per.expect("a segment with `per`");
                 count(self.user.keys(per).filter(|(_, instance)| instance.member_of[*segment]).count())
             }
-            OracleExpression::Key => {
-                self.instance.map_or(OracleValue::Missing, |(key, _)| OracleValue::Text(key.to_owned()))
-            }
+            OracleExpression::Key => match (self.instance, self.user.group) {
+                (Some((key, _)), _) => OracleValue::Text(key.to_owned()),
+                (None, Some(_)) => OracleValue::Text(self.user.id.clone()),
+                (None, None) => OracleValue::Missing,
+            },
+            OracleExpression::Part(parts) => self.part(&parts[0], &parts[1], &parts[2]),
             OracleExpression::OfUser(function) => self.asking_user().value(function),
             OracleExpression::Window(function, name, path, window) => self.window(function, *name, path, *window),
             OracleExpression::Total(name, path) if path.is_empty() => count(self.history().named(*name).count()),

@@ -86,6 +86,8 @@ pub(crate) enum OracleExpression {
     KeysIn(usize),
     /// `key()`.
     Key,
+    /// `part(total, n, k)`.
+    Part(Box<[OracleExpression; 3]>),
     /// `user.f(…)`: what the function says of the user.
     OfUser(Box<OracleExpression>),
 }

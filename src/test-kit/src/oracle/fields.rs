@@ -51,3 +51,13 @@ pub(super) fn number(table: &Table, key: &str) -> Option<f64> {
     let value = table.get(key)?;
     value.as_float().or_else(|| value.as_integer().map(|integer| integer as f64))
 }
+
+/// `22:00-08:00` in minutes of the day.
+pub(super) fn quiet_hours(text: &str) -> (i64, i64) {
+    let minutes = |clock: &str| {
+        let (hour, minute) = clock.split_once(':').expect("a clock time is hh:mm");
+        hour.parse::<i64>().expect("hours are a number") * 60 + minute.parse::<i64>().expect("minutes are a number")
+    };
+    let (start, end) = text.split_once('-').expect("quiet hours are hh:mm-hh:mm");
+    (minutes(start), minutes(end))
+}

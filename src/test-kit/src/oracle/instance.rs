@@ -112,7 +112,7 @@ impl OracleUser {
 }
 
 /// A text of 1 to 256 bytes, or a whole number within 64 bits, with a sign or without.
-fn key_text(value: &OracleValue) -> Option<String> {
+pub(crate) fn key_text(value: &OracleValue) -> Option<String> {
     match value {
         OracleValue::Text(text) => (1..=KEY_BYTES_MAX).contains(&text.len()).then(|| text.clone()),
         OracleValue::Number(number) => {

@@ -18,6 +18,7 @@ mod evaluate;
 mod expression;
 mod fields;
 mod goals;
+mod groups;
 mod history;
 mod instance;
 mod instants;
@@ -44,6 +45,7 @@ pub use budgets::CouponCodes;
 pub use clauses::{SegmentClauses, clauses_at_the_end, run_with_clauses};
 
 use budgets::OracleBooks;
+use groups::OracleGroupMatch;
 use log::{OracleCall, OracleCallType};
 use rules::OracleRules;
 use user::OracleUser;
@@ -93,16 +95,18 @@ fn replayed<'r>(input: &OracleInput<'_>, rules: &'r OracleRules) -> OracleState<
         journal: Vec::new(),
         books: OracleBooks::default(),
         until: until_ms,
+        groups: BTreeMap::new(),
+        waiting: Vec::new(),
+        arrival: 0,
     };
-    let mut arrival = 0;
     for (index, line) in input.events_jsonl.split_inclusive(|byte| *byte == b'\n').enumerate() {
         for (_, id) in input.forgetting.requests.iter().filter(|(before, _)| *before == index) {
             state.forget(id);
         }
         for call in log::calls(line, until_ms) {
             state.move_watermark(call.at - max_disorder_ms);
-            state.apply(call, arrival);
-            arrival += 1;
+            state.apply(call, state.arrival);
+            state.arrival += 1;
         }
     }
     state.end();
@@ -120,6 +124,12 @@ struct OracleState<'r> {
     books: OracleBooks,
     /// The end of time.
     until: i64,
+    /// By index of the entry of `[groups]`, and key.
+    groups: BTreeMap<(usize, String), OracleUser>,
+    /// What waits for the end of a beat.
+    waiting: Vec<OracleGroupMatch>,
+    /// How many calls were accepted.
+    arrival: usize,
 }
 
 impl OracleState<'_> {
@@ -189,6 +199,7 @@ impl OracleState<'_> {
             user.advance(self.rules, now, &mut self.journal);
             user.accept(call, now, arrival, self.rules, &mut self.journal);
         }
+        self.bring(&mut user);
         self.books.enter(&mut user);
         user.log_beat = None;
         self.users.insert(id, user);
@@ -206,7 +217,15 @@ impl OracleState<'_> {
             let at = user.now.max(self.watermark);
             self.bury(user, at);
         }
+        self.forget_in_groups(id);
+        let visitors: Vec<String> = self.links.keys().cloned().collect();
         self.unlink(id);
+        // Visitors that stood for the user are forgotten with it.
+        for visitor in visitors {
+            if !self.links.contains_key(&visitor) {
+                self.forget_in_groups(&visitor);
+            }
+        }
         if let Some(owner) = owner {
             self.forget(&owner);
         }

@@ -92,6 +92,7 @@ impl NameResolver<'_> {
             "idle" => OracleExpression::Idle,
             "age" => OracleExpression::Age,
             "code" => OracleExpression::Code,
+            "part" => OracleExpression::Part(Box::new([0, 1, 2].map(|index| self.lower(argument(index))))),
             "hour" => OracleExpression::Hour,
             "weekday" => OracleExpression::Weekday,
             "key" => OracleExpression::Key,

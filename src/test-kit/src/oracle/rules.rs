@@ -5,7 +5,8 @@ use toml::{Table, Value as Toml};
 use super::budgets::{OracleBudget, OracleCoupon, OracleSettlement};
 use super::calendar::{CalendarPeriod, OracleCalendar};
 use super::expression::OracleExpression;
-use super::fields::{count, duration, file_order, number, path_of, position, required, string, tables};
+use super::fields::{count, duration, file_order, number, path_of, position, quiet_hours, required, string, tables};
+use super::groups::{OracleGroupKind, OracleNotice, group, told};
 use super::log::OracleCallType;
 use super::models::OracleModel;
 use super::partners::OraclePartner;
@@ -24,6 +25,8 @@ pub(crate) struct OracleRules {
     pub(crate) dedup_window: i64,
     pub(crate) control: f64,
     pub(crate) names: Vec<OracleEventName>,
+    pub(crate) name_ids: Vec<String>,
+    pub(crate) groups: Vec<OracleGroupKind>,
     pub(crate) segments: Vec<OracleSegment>,
     pub(crate) campaigns: Vec<OracleCampaign>,
     pub(crate) caps: Vec<OracleCap>,
@@ -77,6 +80,8 @@ pub(crate) struct OracleEventName {
     pub(crate) each: Option<Vec<String>>,
     pub(crate) filter: Option<OracleExpression>,
     pub(crate) lets: Vec<(String, OracleExpression)>,
+    /// What gives its matches, if groups do.
+    pub(crate) notice: Option<OracleNotice>,
 }
 
 /// An entry of `[per]`.
@@ -92,6 +97,8 @@ pub(crate) struct OracleSegment {
     pub(crate) id: String,
     /// Index of the entry of `[per]`.
     pub(crate) per: Option<usize>,
+    /// Index of the entry of `[groups]`.
+    pub(crate) of: Option<usize>,
     pub(crate) when: OracleExpression,
 }
 
@@ -152,6 +159,7 @@ impl OracleRules {
         let events = file.get("events").and_then(Toml::as_table).unwrap_or(&none);
         let name_ids = file_order(text, "events");
         let per_ids = file_order(text, "per");
+        let group_ids = file_order(text, "groups");
         let segments = tables(&file, "segments");
         let segment_ids: Vec<String> = segments.iter().map(|table| required(table, "id")).collect();
         let segments: Vec<OracleSegment> = segments
@@ -160,6 +168,7 @@ impl OracleRules {
             .map(|(place, table)| OracleSegment {
                 id: required(table, "id"),
                 per: string(table, "per").map(|id| position(&per_ids, &id)),
+                of: string(table, "of").map(|id| position(&group_ids, &id)),
                 when: resolve::parse(&required(table, "when"), &name_ids, &segment_ids[..place]),
             })
             .collect();
@@ -181,7 +190,14 @@ impl OracleRules {
             secret: secret.to_vec(),
             dedup_window: duration(&file, "dedup_window").unwrap_or(86_400_000),
             control: number(&file, "control").unwrap_or(0.0),
-            names: name_ids.iter().map(|id| name(&events[id])).collect(),
+            names: name_ids
+                .iter()
+                .map(|id| match events[id].as_table().filter(|table| table.contains_key("of")) {
+                    Some(table) => told(table, &name_ids, &group_ids, &segment_ids),
+                    None => name(&events[id]),
+                })
+                .collect(),
+            groups: group_ids.iter().map(|id| group(id, &file["groups"][id])).collect(),
             pers: per_ids.iter().map(|id| per(&file["per"][id])).collect(),
             segments,
             campaigns: tables(&file, "campaigns")
@@ -206,6 +222,7 @@ impl OracleRules {
             partners: partners.collect(),
             models: tables(&file, "models").into_iter().map(|table| OracleModel::parse(table, &name_ids)).collect(),
             caps: tables(&file, "caps").into_iter().map(cap).collect(),
+            name_ids,
         }
     }
 }
@@ -214,7 +231,7 @@ fn name(entry: &Toml) -> OracleEventName {
     let Some(table) = entry.as_table() else {
         let event = entry.as_str().expect("an event's name is a string or a table").to_owned();
         let (each, filter, lets) = (None, None, Vec::new());
-        return OracleEventName { kind: OracleCallType::Track, event: Some(event), each, filter, lets };
+        return OracleEventName { kind: OracleCallType::Track, event: Some(event), each, filter, lets, notice: None };
     };
     let kind = match string(table, "type").as_deref() {
         None | Some("track") => OracleCallType::Track,
@@ -230,6 +247,7 @@ fn name(entry: &Toml) -> OracleEventName {
         each: string(table, "each").map(|path| path_of(&path)),
         filter: string(table, "where").map(|text| term(&text)),
         lets: lets.iter().map(|(id, text)| (id.clone(), term(text.as_str().expect("a term")))).collect(),
+        notice: None,
     }
 }
 
@@ -377,14 +395,4 @@ fn cap(table: &Table) -> OracleCap {
         per: duration(table, "per").expect("a cap has a `per`"),
         channel: string(table, "channel"),
     }
-}
-
-/// `22:00-08:00` in minutes of the day.
-fn quiet_hours(text: &str) -> (i64, i64) {
-    let minutes = |clock: &str| {
-        let (hour, minute) = clock.split_once(':').expect("a clock time is hh:mm");
-        hour.parse::<i64>().expect("hours are a number") * 60 + minute.parse::<i64>().expect("minutes are a number")
-    };
-    let (start, end) = text.split_once('-').expect("quiet hours are hh:mm-hh:mm");
-    (minutes(start), minutes(end))
 }

@@ -8,13 +8,14 @@ use super::budgets::{OracleAsk, OracleBudgetChange, OracleReservation};
 use super::campaign::{OracleCause, OracleChange, OracleDeferral, OracleExposure, OracleMatchCause};
 use super::evaluate::{EvaluationScope, ScopedCall};
 use super::goals::OracleTrial;
+use super::groups::OracleTold;
 use super::history::{OracleHistory, OracleMatch};
 use super::instance::OracleInstance;
 use super::log::{OracleCall, OracleCallType, print_time};
 use super::models::OraclePurchase;
 use super::partners::{OracleSaying, OracleSharing};
 use super::points::OracleAccount;
-use super::rules::{OracleEventName, OracleRules};
+use super::rules::{OracleEventName, OracleRules, OracleSegment};
 
 /// The elements of an array that `each` looks at.
 const ELEMENTS_MAX: usize = 1_000;
@@ -56,6 +57,12 @@ pub(crate) struct OracleUser {
     pub(crate) log_beat: Option<i64>,
     /// Until when time is known to change nothing.
     pub(crate) nothing_before: i64,
+    /// Index of the entry of `[groups]`, of a group.
+    pub(crate) group: Option<usize>,
+    /// What it has told and users do not know.
+    pub(crate) told: Vec<OracleTold>,
+    /// The matches of its latest event, until they are brought to groups.
+    pub(crate) brought: Vec<OracleMatch>,
     /// Accepted messageIds, and the user's clock when each was.
     messages: Vec<(String, i64)>,
     /// The `context.timezone` that arrived last, and which arrival that was.
@@ -85,6 +92,9 @@ impl OracleUser {
             budget_changes: Vec::new(),
             log_beat: None,
             nothing_before: super::BEGINNING,
+            group: None,
+            told: Vec::new(),
+            brought: Vec::new(),
             messages: Vec::new(),
             context_zone: None,
         }
@@ -151,11 +161,11 @@ impl OracleUser {
     }
 
     /// The instants after now and up to `until` at which time alone could change a segment.
-    fn change_instants(&self, rules: &OracleRules, until: i64) -> BTreeSet<i64> {
+    pub(super) fn change_instants(&self, rules: &OracleRules, until: i64) -> BTreeSet<i64> {
         let mut instants = BTreeSet::new();
         if until > self.now {
             for segment in &rules.segments {
-                for scope in self.scopes(segment.per, rules) {
+                for scope in self.scopes(segment, rules) {
                     scope.collect_instants(&segment.when, until, &mut instants);
                 }
             }
@@ -164,9 +174,12 @@ impl OracleUser {
     }
 
     /// What a segment is evaluated on: the user, or each of its instances in the order of their keys.
-    pub(crate) fn scopes<'a>(&'a self, per: Option<usize>, rules: &'a OracleRules) -> Vec<EvaluationScope<'a>> {
+    pub(crate) fn scopes<'a>(&'a self, segment: &OracleSegment, rules: &'a OracleRules) -> Vec<EvaluationScope<'a>> {
+        if segment.of != self.group {
+            return Vec::new();
+        }
         let of_user = EvaluationScope::of_user(self, rules);
-        let Some(per) = per else { return vec![of_user] };
+        let Some(per) = segment.per else { return vec![of_user] };
         let instances = self.keys(per).map(|(key, instance)| Some((key.as_str(), instance)));
         instances.map(|instance| EvaluationScope { instance, ..of_user }).collect()
     }
@@ -182,6 +195,7 @@ impl OracleUser {
     ) {
         self.now = now;
         let matches = self.matches(&call, arrival, rules);
+        self.brought = matches.clone();
         if call.kind == OracleCallType::Identify {
             self.learn(call.traits, call.at);
         }
@@ -214,7 +228,8 @@ impl OracleUser {
     fn matches(&self, call: &OracleCall, arrival: usize, rules: &OracleRules) -> Vec<OracleMatch> {
         let mut matches = Vec::new();
         for (index, name) in rules.names.iter().enumerate() {
-            let is_of_name = name.kind == call.kind
+            let is_of_name = name.notice.is_none()
+                && name.kind == call.kind
                 && (name.kind != OracleCallType::Track || name.event.is_none() || name.event == call.event);
             if !is_of_name {
                 continue;
@@ -273,7 +288,7 @@ impl OracleUser {
                 let place = segment.per.zip(scope.instance.map(|(key, _)| key.to_owned()));
                 (place, scope.holds(&segment.when))
             };
-            let values: Vec<_> = self.scopes(segment.per, rules).into_iter().map(is_inside).collect();
+            let values: Vec<_> = self.scopes(segment, rules).into_iter().map(is_inside).collect();
             for (instance, enter) in values {
                 let members = match &instance {
                     None => &mut self.member_of,
@@ -284,13 +299,18 @@ impl OracleUser {
                 }
                 members[index] = enter;
                 let mut line = json!({
-                    "kind": "transition", "user": self.id, "segment": segment.id,
+                    "kind": "transition", "segment": segment.id,
                     "change": if enter { "enter" } else { "exit" }, "at": print_time(self.now),
                 });
+                match self.group {
+                    Some(kind) => (line["of"], line["key"]) = (json!(rules.groups[kind].id), json!(self.id)),
+                    None => line["user"] = json!(self.id),
+                }
                 if let Some((_, key)) = &instance {
                     line["key"] = json!(key);
                 }
                 journal.push(line);
+                self.note_told(index, enter, rules);
                 causes.push(OracleCause::Change(OracleChange { segment: index, enter, instance, at: self.now }));
             }
         }

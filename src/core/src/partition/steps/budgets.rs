@@ -9,7 +9,7 @@ use crate::budgets::{BudgetChange, BudgetChangeKind, CostShare, Reservation, Tim
 use crate::campaigns::{Ask, DeferredDecision, Funds, Outcome};
 use crate::decimal::Decimal;
 use crate::engine::evaluate::EvaluationContext;
-use crate::engine::profile::ProfileUpdate;
+use crate::event::Event;
 use crate::partition::beats::{AskTicket, BeatEnd};
 use crate::partition::io::{BudgetOutput, Output, OutputKind};
 use crate::partition::{ExecutionPlan, User};
@@ -124,8 +124,9 @@ impl StepContext {
         &mut self,
         plan: &ExecutionPlan,
         user: &mut User,
-        arrival: ProfileUpdate<'_, '_>,
+        event: &Event<'_>,
         values: &MatchValues<'_>,
+        position: u64,
         out: &mut Vec<Output>,
     ) {
         if user.reservations.is_empty() {
@@ -139,12 +140,12 @@ impl StepContext {
             for found in matches.iter().filter(|found| found.name == settle.on) {
                 let (profile, reservations) = (&user.profile, &mut user.reservations);
                 let scope = EvaluationContext {
-                    fields: found.fields(arrival.event, values),
+                    fields: found.fields(event, values),
                     ..EvaluationContext::new(&plan.rules, profile, profile.now)
                 };
                 let fits = |reservation: &Reservation| {
                     let scope = EvaluationContext { code: reservation.code.as_deref(), ..scope };
-                    arrival.ts > reservation.at && settle.when.as_ref().is_none_or(|when| scope.holds(when))
+                    found.ts > reservation.at && settle.when.as_ref().is_none_or(|when| scope.holds(when))
                 };
                 let Some(reservation) = reservations.take_oldest(campaign, fits) else { continue };
                 let scope = EvaluationContext { code: reservation.code.as_deref(), ..scope };
@@ -154,7 +155,7 @@ impl StepContext {
                     }
                     _ => None,
                 });
-                self.settle_one(user, &reservation, amount, arrival.position, out);
+                self.settle_one(user, &reservation, amount, position, out);
             }
         }
         self.matches = matches;

@@ -100,12 +100,17 @@ impl StepContext {
             PendingTrigger::Transition(transition) => return Some(Trigger::Transition(transition)),
             PendingTrigger::Match(index) => index,
         };
-        let (found, MatchedEvent { event, values, ts }) = (self.matches.get(index)?, matched?);
+        let (found, MatchedEvent { event, values }) = (self.matches.get(index)?, matched?);
         let fields = found.fields(event, values);
         let read = |field: &FieldId| Some((*field, field_value(fields, *field)?.clone().into_owned()));
         let reads = &plan.rules.campaigns[usize::from(triggered.campaign.0)].reads;
         let values = reads.iter().filter_map(read).collect();
-        Some(Trigger::Match(MatchTrigger { name: found.name, ordinal: found.ordinal.saturating_add(1), ts, values }))
+        Some(Trigger::Match(MatchTrigger {
+            name: found.name,
+            ordinal: found.ordinal.saturating_add(1),
+            ts: found.ts,
+            values,
+        }))
     }
 
     /// Decides about all that was triggered: by priority, then file order; one campaign's as it happened.
@@ -116,13 +121,24 @@ impl StepContext {
         point: &EvaluationPoint<'_>,
         out: &mut Vec<Output>,
     ) {
-        let (mut triggered, cause) = (std::mem::take(&mut self.triggered), point.cause());
+        let (mut triggered, of_point) = (std::mem::take(&mut self.triggered), point.cause());
         triggered.sort_by_key(|triggered| plan.rules.decision_rank(triggered.campaign));
         for triggered in triggered.drain(..) {
             let campaign = triggered.campaign;
+            // A match that a group gave has a messageId of its own.
+            let told = match triggered.trigger {
+                PendingTrigger::Match(index) => self.matches.get(index).and_then(|found| found.message_id.clone()),
+                PendingTrigger::Transition(_) => None,
+            };
+            let cause = told.map_or_else(|| of_point.clone(), |id| Cause::Event(Some(id)));
             let Some(trigger) = self.trigger(plan, triggered, point.matched) else { continue };
             let message_id = match &cause {
-                Cause::Time | Cause::Ttl | Cause::Max | Cause::Points { .. } | Cause::Rules { .. } => None,
+                Cause::Time
+                | Cause::Delivery
+                | Cause::Ttl
+                | Cause::Max
+                | Cause::Points { .. }
+                | Cause::Rules { .. } => None,
                 Cause::Event(id) => id.as_ref(),
             };
             if plan.rules.campaigns[usize::from(campaign.0)].asks() {

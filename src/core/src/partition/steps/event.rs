@@ -50,7 +50,7 @@ impl StepContext {
         if !duplicate || user.unsettled {
             let has_all_timed = self.stale.contains_all(&plan.dispatch.timed);
             let (position, origin) = (arrival.position, EvaluationOrigin::Event(message_id));
-            let matched = Some(MatchedEvent { event: arrival.event, values: &values, ts: arrival.ts });
+            let matched = Some(MatchedEvent { event: arrival.event, values: &values });
             let point = EvaluationPoint { position, origin, is_first, has_all_timed, matched };
             self.evaluate(plan, user, &point, out);
         }
@@ -73,7 +73,7 @@ impl StepContext {
         for (purpose, _) in said(&plan.rules.purposes, arrival.event) {
             self.stale.extend(plan.dispatch.segments_reading_purpose(purpose));
         }
-        let values = self.find_matches(plan, user, arrival.event);
+        let values = self.find_matches(plan, user, arrival.event, arrival.ts);
         if let Some(growth) = &plan.growth {
             let ProfileUpdate { event, ts, position } = arrival;
             let activity = activity_span(user);
@@ -95,23 +95,25 @@ impl StepContext {
         }
         let matches = std::mem::take(&mut self.matches);
         for found in &matches {
-            self.record_match(plan, user, arrival, found, found.fields(arrival.event, &values), out);
+            let fields = found.fields(arrival.event, &values);
+            self.record_match(plan, user, arrival.position, found, fields, out);
+            self.hand_in_match(plan, user, arrival.position, found, fields);
         }
         self.matches = matches;
-        self.settle(plan, user, arrival, &values, out);
-        let ProfileUpdate { event, ts, position } = arrival;
-        self.record_points(plan, user, MatchedEvent { event, values: &values, ts }, position, out);
-        self.count_goals(plan, user, &self.matches, &arrival, &values);
+        let ProfileUpdate { event, position, .. } = arrival;
+        self.settle(plan, user, event, &values, position, out);
+        self.record_points(plan, user, MatchedEvent { event, values: &values }, position, out);
+        self.count_goals(plan, user, event, &values);
         self.note_triggering_matches(plan);
         values
     }
 
     /// Adds one match to the features of its name.
-    fn record_match(
+    pub(super) fn record_match(
         &mut self,
         plan: &ExecutionPlan,
         user: &mut User,
-        arrival: ProfileUpdate<'_, '_>,
+        position: u64,
         found: &EventMatch,
         fields: &[(FieldId, Scalar<'_>)],
         out: &mut Vec<Output>,
@@ -123,11 +125,10 @@ impl StepContext {
                 Some(_) => self.counts.amounts[*amount][1] += 1,
             }
         }
-        let ProfileUpdate { ts, position, .. } = arrival;
         let clock = FeatureClock { now: user.profile.now, calendar: &plan.rules.calendar };
         let input = FeatureInput {
             fields,
-            ts,
+            ts: found.ts,
             position,
             clock,
             is_repeated: found.ordinal > 0,

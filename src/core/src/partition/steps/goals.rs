@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::StepContext;
-use super::matches::{EventMatch, MatchValues};
+use super::matches::MatchValues;
 use crate::campaigns::Outcome;
 use crate::decimal::Decimal;
-use crate::engine::profile::ProfileUpdate;
+use crate::event::Event;
 use crate::goals::{ExposingDecision, ExposureGroup, GoalExposure, GoalMatch, GoalTally, UpliftKey};
 use crate::partition::io::{GoalOutcomeOutput, Output, OutputKind};
 use crate::partition::{ExecutionPlan, User};
@@ -18,15 +18,14 @@ impl StepContext {
         &self,
         plan: &ExecutionPlan,
         user: &mut User,
-        matches: &[EventMatch],
-        arrival: &ProfileUpdate<'_, '_>,
+        event: &Event<'_>,
         values: &MatchValues<'_>,
     ) {
         if user.goals.open().is_empty() {
             return;
         }
-        for found in matches {
-            let (name, ts, fields) = (found.name, arrival.ts, found.fields(arrival.event, values));
+        for found in &self.matches {
+            let (name, ts, fields) = (found.name, found.ts, found.fields(event, values));
             user.goals.record(&plan.rules, GoalMatch { name, ts, fields });
         }
     }

@@ -1,12 +1,14 @@
 //! The matches of an event: which names of `[events]` it matches, how often, and with which values (semantics §9).
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::StepContext;
 use crate::engine::evaluate::EvaluationContext;
 use crate::event::{Event, FieldId, ItemFieldId, Scalar, field_value};
 use crate::partition::{ExecutionPlan, User};
 use crate::rules::ruleset::{MatchValueSource, NameId};
+use crate::time::Timestamp;
 
 /// One match of the event that is being applied.
 #[derive(Clone, Debug)]
@@ -15,6 +17,10 @@ pub(in crate::partition) struct EventMatch {
     pub(in crate::partition) name: NameId,
     /// How many matches of that name the event had before.
     pub(in crate::partition) ordinal: u32,
+    /// When it happened.
+    pub(in crate::partition) ts: Timestamp,
+    /// What tells it from others, if that is not the event's messageId.
+    pub(in crate::partition) message_id: Option<Arc<str>>,
     /// Where its values are among those of all matches; `None`: they are the event's.
     values: Option<Range<usize>>,
 }
@@ -23,6 +29,17 @@ pub(in crate::partition) struct EventMatch {
 pub(in crate::partition) type MatchValues<'a> = Vec<(FieldId, Scalar<'a>)>;
 
 impl EventMatch {
+    /// A match that no event has, with where its values are.
+    pub(super) fn told(
+        name: NameId,
+        ordinal: u32,
+        ts: Timestamp,
+        message_id: Arc<str>,
+        values: Range<usize>,
+    ) -> EventMatch {
+        EventMatch { name, ordinal, ts, message_id: Some(message_id), values: Some(values) }
+    }
+
     /// Its values, by field.
     pub(in crate::partition) fn fields<'v, 'a>(
         &self,
@@ -39,6 +56,7 @@ struct MatchCandidate<'e> {
     fields: &'e [(FieldId, Scalar<'e>)],
     item: &'e [(ItemFieldId, Scalar<'e>)],
     ordinal: u32,
+    ts: Timestamp,
 }
 
 impl StepContext {
@@ -49,22 +67,23 @@ impl StepContext {
         plan: &ExecutionPlan,
         user: &User,
         event: &'e Event<'_>,
+        ts: Timestamp,
     ) -> MatchValues<'e> {
         self.names.clear();
         self.matches.clear();
         let mut values = Vec::new();
         let scope = EvaluationContext::new(&plan.rules, &user.profile, user.profile.now);
+        let candidate = MatchCandidate { fields: &event.fields, item: &[], ordinal: 0, ts };
         for id in plan.dispatch.candidate_names(event) {
             let first = self.matches.len();
             match plan.rules.names[usize::from(id.0)].each {
                 None => {
-                    let candidate = MatchCandidate { fields: &event.fields, item: &[], ordinal: 0 };
                     self.add_match(*id, &scope, candidate, &mut values);
                 }
                 Some(array) => {
                     for item in event.items(array) {
                         let ordinal = u32::try_from(self.matches.len() - first).unwrap_or(u32::MAX);
-                        let candidate = MatchCandidate { fields: &event.fields, item, ordinal };
+                        let candidate = MatchCandidate { item, ordinal, ..candidate };
                         self.add_match(*id, &scope, candidate, &mut values);
                     }
                 }
@@ -84,7 +103,7 @@ impl StepContext {
         candidate: MatchCandidate<'e>,
         values: &mut MatchValues<'e>,
     ) {
-        let MatchCandidate { fields, item, ordinal } = candidate;
+        let MatchCandidate { fields, item, ordinal, ts } = candidate;
         let scope = EvaluationContext { fields, item, ..*scope };
         let name = &scope.rules.names[usize::from(id.0)];
         if !name.filter.as_ref().is_none_or(|filter| scope.holds(filter)) {
@@ -105,7 +124,7 @@ impl StepContext {
             }
             first..values.len()
         });
-        self.matches.push(EventMatch { name: id, ordinal, values: own });
+        self.matches.push(EventMatch { name: id, ordinal, ts, message_id: None, values: own });
     }
 }
 

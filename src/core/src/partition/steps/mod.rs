@@ -2,10 +2,12 @@
 
 mod budgets;
 mod decisions;
+mod delivery;
 mod evaluation;
 mod event;
 mod expiry;
 mod goals;
+mod groups;
 mod keys;
 pub(super) mod matches;
 mod merging;
@@ -26,6 +28,7 @@ use crate::engine::dispatch::SegmentSet;
 use crate::engine::segments::SegmentChanges;
 use crate::event::{Event, FieldId, Scalar};
 use crate::goals::UpliftCounts;
+use crate::groups::GroupMatch;
 use crate::growth::{ActivitySpan, RollupDeltas};
 use crate::rules::ruleset::{CampaignId, LedgerId, NameId};
 use crate::secret::DrawSecret;
@@ -61,6 +64,8 @@ pub(super) struct StepContext {
     beat: Timestamp,
     /// The asks that arose since this was last taken.
     pub(super) asks: Vec<AskTicket>,
+    /// The matches for groups that came since this was last taken.
+    pub(super) group_matches: Vec<GroupMatch>,
     /// What changed of budgets since this was last taken.
     pub(super) budget_changes: Vec<TimedBudgetChange>,
     stale: SegmentSet,
@@ -107,7 +112,6 @@ struct EvaluationPoint<'e> {
 struct MatchedEvent<'e> {
     event: &'e Event<'e>,
     values: &'e [(FieldId, Scalar<'e>)],
-    ts: Timestamp,
 }
 
 /// The cause of an evaluation.
@@ -116,6 +120,8 @@ enum EvaluationOrigin<'e> {
     Time,
     /// An event, with its messageId if it has one.
     Event(Option<&'e str>),
+    /// What other users share reached the user at the end of a beat.
+    Delivery,
     /// The change of the rules with this number.
     Rules(u64),
     /// Decisions spent points, in an evaluation with this cause; this is the evaluation with this number for that reason.
@@ -127,6 +133,7 @@ impl EvaluationPoint<'_> {
         match self.origin {
             EvaluationOrigin::Time => Cause::Time,
             EvaluationOrigin::Event(id) => Cause::Event(id.map(Arc::from)),
+            EvaluationOrigin::Delivery => Cause::Delivery,
             EvaluationOrigin::Rules(change) => Cause::Rules { change },
             EvaluationOrigin::Points(round, origin) => Cause::Points { round, origin: Box::new(origin.clone()) },
         }
@@ -151,6 +158,7 @@ impl StepContext {
             watermark: Timestamp::MIN,
             beat: Timestamp::MIN,
             asks: Vec::new(),
+            group_matches: Vec::new(),
             budget_changes: Vec::new(),
             stale: SegmentSet::default(),
             names: Vec::new(),

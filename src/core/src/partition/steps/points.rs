@@ -55,9 +55,10 @@ impl StepContext {
                     if amount == Points::ZERO {
                         continue;
                     }
-                    let cause = Cause::Event(matched.event.message_id.as_deref().map(Arc::from));
-                    let movement =
-                        PointsMovement { ledger: id, amount, ts: matched.ts, position, cause, ordinal, price: None };
+                    let found = &self.matches[index];
+                    let event_id = || matched.event.message_id.as_deref().map(Arc::from);
+                    let (cause, ts) = (Cause::Event(found.message_id.clone().or_else(event_id)), found.ts);
+                    let movement = PointsMovement { ledger: id, amount, ts, position, cause, ordinal, price: None };
                     let before = out.len();
                     match kind {
                         EntryKind::Earn => self.earn(plan, user, movement, out),

@@ -66,6 +66,7 @@ impl StepContext {
         }
         let moment = match cause {
             Cause::Event(_) => format!("e{position}"),
+            Cause::Delivery => format!("d{position}"),
             Cause::Points { round, .. } => format!("p{round}.{position}"),
             Cause::Rules { change } => format!("r{change}"),
             Cause::Time | Cause::Ttl | Cause::Max => "t".to_owned(),

@@ -37,6 +37,8 @@ pub(super) enum ConditionContext {
     When(usize),
     /// `if`, `payload_from` and `price` of a campaign: history, every segment, and the match that triggers it.
     Campaign(TriggeringMatch),
+    /// `let` and `to_user` of a notice: the history of a group, and its segments.
+    Notice,
     /// A term about one match, in a table that names it: what it settles, what it is worth.
     OfMatch(MatchTermContext),
 }
@@ -70,7 +72,7 @@ impl ConditionContext {
             ConditionContext::Where(_) => Some("where"),
             ConditionContext::Let(_) => Some("let"),
             ConditionContext::OfMatch(context) => Some(context.key),
-            ConditionContext::When(_) | ConditionContext::Campaign(_) => None,
+            ConditionContext::When(_) | ConditionContext::Campaign(_) | ConditionContext::Notice => None,
         }
     }
 }
@@ -102,7 +104,13 @@ impl ConditionCompiler<'_, '_, '_> {
     ) -> Option<FeatureId> {
         self.add_feature(
             span,
-            Feature { per: self.symbols.per, source: FeatureSource::Matches(name), second: None, kind: kind.into() },
+            Feature {
+                per: self.symbols.per,
+                group: self.symbols.group,
+                source: FeatureSource::Matches(name),
+                second: None,
+                kind: kind.into(),
+            },
         )
     }
 

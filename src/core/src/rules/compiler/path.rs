@@ -37,6 +37,10 @@ impl ConditionCompiler<'_, '_, '_> {
             let help = format!("add a name: {root}.name");
             return self.fail(&node.span, format!("`{root}` is not a value by itself"), help);
         }
+        if root == "traits" && self.symbols.group.is_some() {
+            let help = "a group knows the matches that bear its key: first(invite.user), last(order.total)";
+            return self.fail(&node.span, "a group has no traits; only users have", help);
+        }
         if root == "traits" {
             let id = self.symbols.registry.user_trait(path.fields);
             let id = self.within_limits(&node.span, id)?;

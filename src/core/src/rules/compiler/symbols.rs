@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use super::feature_registry::{FeatureRegistry, IdSpaceExhausted};
 use crate::event::{ArrayId, FieldId};
 use crate::rules::ruleset::{
-    CampaignTrigger, CustomerModel, Feature, LedgerId, MatchValueSource, NameId, PerId, Projection, Purpose, PurposeId,
+    CampaignTrigger, CustomerModel, Feature, GroupId, LedgerId, MATCH_USER_PATH, MatchValueSource, NameId, PerId,
+    Projection, Purpose, PurposeId,
 };
 
 /// The names of a rules file, and the features, fields and traits that its conditions read, while it is compiled.
@@ -16,6 +17,8 @@ pub(in crate::rules) struct SymbolTable {
     pub(in crate::rules) names: HashMap<String, NameId>,
     /// What matches of a name have of their own; only of names with `each` or `let`.
     pub(in crate::rules) match_shapes: HashMap<NameId, MatchShape>,
+    /// The names with `of`, which groups tell.
+    pub(in crate::rules) notice_names: HashSet<NameId>,
     /// The names whose events have their products in an array.
     pub(in crate::rules) product_arrays: HashSet<NameId>,
     /// Event names in file order.
@@ -24,16 +27,24 @@ pub(in crate::rules) struct SymbolTable {
     pub(in crate::rules) budget_order: Vec<String>,
     /// The ids of `[per.K]`, in file order, also those with mistakes.
     pub(in crate::rules) per_order: Vec<String>,
+    /// The ids of `[groups.G]`, in file order, also those with mistakes.
+    pub(in crate::rules) group_order: Vec<String>,
+    /// The keys of `[groups.G]`, as the rules write them.
+    pub(in crate::rules) group_keys: Vec<String>,
     /// The ids of `[[ledgers]]`, in file order, also those with mistakes.
     pub(in crate::rules) ledger_order: Vec<String>,
     /// The `[per.K]` whose instances the condition that is being compiled asks about; `None`: it asks about users.
     pub(in crate::rules) per: Option<PerId>,
+    /// The `[groups.G]` whose groups the condition that is being compiled asks about.
+    pub(in crate::rules) group: Option<GroupId>,
     /// The condition that is being compiled belongs to a `[per.K]`, and the part that is being compiled to the user.
     pub(in crate::rules) is_user_part: bool,
     /// The models by id, in file order; `None`: it has a mistake.
     pub(in crate::rules) models: Vec<(String, Option<CustomerModel>)>,
     /// The `[per.K]` of each segment.
     pub(in crate::rules) segment_pers: Vec<Option<PerId>>,
+    /// The `[groups.G]` of each segment.
+    pub(in crate::rules) segment_groups: Vec<Option<GroupId>>,
     /// Segments by id, also those with mistakes; of two with the same id, the first.
     pub(in crate::rules) segments: HashMap<String, usize>,
     /// Segment ids in file order.
@@ -55,12 +66,13 @@ pub(in crate::rules) struct SymbolTable {
     cycle_steps: Cell<usize>,
 }
 
+/// What `E.user` is called: the id of the user whose match it is.
 /// What matches of a name have beside the event's properties.
 #[derive(Clone, Debug, Default)]
 pub(in crate::rules) struct MatchShape {
     /// The array whose elements they are.
     pub(in crate::rules) each: Option<ArrayId>,
-    /// The names of `let`, in file order.
+    /// The names of `let`, in file order; of a notice, then the group's key.
     pub(in crate::rules) lets: Vec<String>,
 }
 
@@ -106,9 +118,13 @@ impl SymbolTable {
         event: &str,
         property: &[String],
     ) -> Result<FieldId, IdSpaceExhausted> {
+        if self.group.is_some() && property == [MATCH_USER_PATH[1]] {
+            return self.match_user_field();
+        }
         let below = |root: &str| std::iter::once(root.to_owned()).chain(property.iter().cloned()).collect::<Vec<_>>();
         let Some(shape) = self.match_shapes.get(&name) else { return self.registry.field(below("properties")) };
-        let of_let = shape.lets.iter().position(|id| [id.as_str()] == property);
+        let written = property.join(".");
+        let of_let = shape.lets.iter().position(|id| *id == written);
         self.registry.match_field(name, below(event), |registry| {
             if let Some(index) = of_let.and_then(|index| u16::try_from(index).ok()) {
                 return Ok(MatchValueSource::Let(index));
@@ -139,6 +155,11 @@ impl SymbolTable {
             self.purposes.push(Purpose { name: name.to_owned(), field });
         }
         Ok(id)
+    }
+
+    /// The field that has the id of the user whose match it is.
+    pub(in crate::rules) fn match_user_field(&mut self) -> Result<FieldId, IdSpaceExhausted> {
+        self.registry.field(MATCH_USER_PATH.map(str::to_owned).to_vec())
     }
 
     /// The ledger of an id; of two with the same id, the first.

@@ -40,7 +40,10 @@ pub(in crate::rules) fn property_events(names: &[EventName], readers: &PropertyR
         }
         reads || has_keys || name.each.is_some() || !name.values.is_empty()
     };
-    let read = (0..).map(NameId).zip(names).filter(|(id, name)| name.call == CallType::Track && is_read(*id, name));
+    let read = (0..)
+        .map(NameId)
+        .zip(names)
+        .filter(|(id, name)| name.call == CallType::Track && name.notice.is_none() && is_read(*id, name));
     read.map(|(_, name)| name.event.clone()).collect()
 }
 

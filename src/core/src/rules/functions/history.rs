@@ -86,7 +86,13 @@ pub(super) fn followed(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Func
         .and_then(|text| compiler.length_of_time(text, &call.arguments[2].span));
     let (first, second, within) = (first?, second?, within?);
     let (source, second) = (FeatureSource::Matches(first.name), Some(second.name));
-    let feature = Feature { per: compiler.symbols.per, source, second, kind: FollowedCount { within }.into() };
+    let feature = Feature {
+        per: compiler.symbols.per,
+        group: compiler.symbols.group,
+        source,
+        second,
+        kind: FollowedCount { within }.into(),
+    };
     let feature = compiler.add_feature(&call.span, feature)?;
     Some(TypedTerm::new(Term::Feature(feature), TermType::Number))
 }

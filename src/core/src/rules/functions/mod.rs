@@ -11,12 +11,14 @@
 //! | `model` | of models: who is still a customer |
 //! | `points` | of a ledger of points |
 //! | `consent` | of what the user consents to |
+//! | `group` | of groups: shares of a total |
 //! | `segment` | of memberships and keys |
 //! | `value` | of values that are given: literals, traits, properties |
 //! | `argument` | the argument that most share: an event or a property of it |
 
 mod argument;
 mod consent;
+mod group;
 mod history;
 mod model;
 mod moment;
@@ -51,9 +53,12 @@ impl Function {
 /// Functions that read the history of the user whom a condition is about, also where it is about a key.
 const OF_USERS: [&str; 8] = ["p_alive", "expected", "clv", "balance", "earned", "spent", "expiring", "consent"];
 
+/// Others that only a user can be asked.
+const OF_ONE_USER: [&str; 4] = ["keys_in", "hour", "weekday", "code"];
+
 /// Every function.
 #[rustfmt::skip]
-pub(super) const FUNCTIONS: [Function; 36] = [
+pub(super) const FUNCTIONS: [Function; 37] = [
     Function { name: "count", usage: "count(order, '7d')", reads_history: true, compile: window::count },
     Function { name: "sum", usage: "sum(order.total, '7d')", reads_history: true, compile: window::sum },
     Function { name: "min", usage: "min(order.total, '7d')", reads_history: true, compile: window::min },
@@ -79,6 +84,7 @@ pub(super) const FUNCTIONS: [Function; 36] = [
     Function { name: "in_segment", usage: "in_segment('dormant')", reads_history: false, compile: segment::in_segment },
     Function { name: "keys_in", usage: "keys_in('cart_left')", reads_history: false, compile: segment::keys_in },
     Function { name: "key", usage: "key()", reads_history: false, compile: segment::key },
+    Function { name: "part", usage: "part(100, 5, total(join))", reads_history: false, compile: group::part },
     Function { name: "code", usage: "code()", reads_history: false, compile: segment::code },
     Function { name: "duration", usage: "duration('45m')", reads_history: false, compile: value::duration },
     Function { name: "has", usage: "has(traits.email)", reads_history: false, compile: value::has },
@@ -113,6 +119,14 @@ impl ConditionCompiler<'_, '_, '_> {
             let name = function.name;
             let message = format!("`{key}` sees only one event and the traits, but {name}() reads the user's history");
             return self.fail(&call.name_span, message, "use it in a segment's `when` or a campaign's `if`");
+        }
+        if self.symbols.group.is_some() && (OF_USERS.contains(&function.name) || OF_ONE_USER.contains(&function.name)) {
+            let message = format!("{}() asks about a user, and this is about a group", function.name);
+            return self.fail(
+                &call.name_span,
+                message,
+                "a group knows the matches that bear its key, and its segments",
+            );
         }
         let typed = (function.compile)(self, call)?;
         if typed.term.is_moving_function() {

@@ -40,7 +40,8 @@ impl ConditionCompiler<'_, '_, '_> {
         let [ledger, window] = call.arguments.as_slice() else { return self.wrong_arguments(call) };
         let (ledger, window) = (self.ledger(call, ledger), self.window(window));
         let (ledger, window) = (ledger?, window?);
-        let feature = Feature { per: None, source: FeatureSource::Points(ledger), second: None, kind: kind(window) };
+        let (source, kind) = (FeatureSource::Points(ledger), kind(window));
+        let feature = Feature { per: None, group: None, source, second: None, kind };
         let feature = self.add_feature(&call.span, feature)?;
         Some(TypedTerm::new(Term::Feature(feature), TermType::Number))
     }

@@ -3,7 +3,7 @@
 use super::only_text;
 use crate::diagnostics::shorten;
 use crate::rules::compiler::{ConditionCompiler, ConditionContext, MatchTermContext, TermType, TypedTerm};
-use crate::rules::ruleset::{Condition, PerId, SegmentId, Term};
+use crate::rules::ruleset::{Condition, GroupId, PerId, SegmentId, Term};
 use crate::rules::syntax::{Expression, FunctionCall};
 
 /// The maximum number of segments of a cycle that a message lists.
@@ -13,6 +13,7 @@ const CIRCLE_SHOWN_MAX: usize = 12;
 pub(super) fn in_segment(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
     let (segment, argument) = compiler.segment_argument(call)?;
     let of = compiler.symbols.segment_pers.get(usize::from(segment.0)).copied().flatten();
+    compiler.segment_of_same_group(segment, argument)?;
     if let Some(of) = of.filter(|of| compiler.symbols.per != Some(*of)) {
         let (id, per) = (compiler.symbols.segment_order[usize::from(segment.0)].clone(), compiler.per_id(of));
         let message = format!("segment `{id}` is about the keys of [per.{per}], not about users");
@@ -33,6 +34,7 @@ pub(super) fn keys_in(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Funct
         return compiler.fail(&call.name_span, message, "use in_segment('…') for this key, or a segment without `per`");
     }
     let (segment, argument) = compiler.segment_argument(call)?;
+    compiler.segment_of_same_group(segment, argument)?;
     if compiler.symbols.segment_pers.get(usize::from(segment.0)).copied().flatten().is_none() {
         let id = compiler.symbols.segment_order[usize::from(segment.0)].clone();
         let help = format!("for the user itself, write in_segment('{id}')");
@@ -44,7 +46,7 @@ pub(super) fn keys_in(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Funct
 /// `key()`
 pub(super) fn key(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
     let [] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
-    if compiler.symbols.per.is_none() {
+    if compiler.symbols.per.is_none() && compiler.symbols.group.is_none() {
         let help = "use it in a segment with `per`, or in a campaign on such a segment";
         return compiler.fail(&call.span, "key() is the key of a [per.…], and there is none here", help);
     }
@@ -93,6 +95,29 @@ impl ConditionCompiler<'_, '_, '_> {
             }
         }
         Some((SegmentId(u16::try_from(segment).ok()?), argument))
+    }
+
+    /// Refuses a segment of groups where users are asked about, and any other where a group is.
+    fn segment_of_same_group(&mut self, segment: SegmentId, argument: &Expression) -> Option<()> {
+        let of = self.symbols.segment_groups.get(usize::from(segment.0)).copied().flatten();
+        let asked = self.symbols.group;
+        if of == asked {
+            return Some(());
+        }
+        let id = self.symbols.segment_order[usize::from(segment.0)].clone();
+        let group_id = |group: GroupId| self.symbols.group_order[usize::from(group.0)].clone();
+        let (message, help) = match (of, asked) {
+            (Some(of), None) => (
+                format!("segment `{id}` is about the groups of [groups.{}], not about users", group_id(of)),
+                "let the group tell its users: a name of [events] with `of`, `on` and `to`".to_owned(),
+            ),
+            (_, Some(asked)) => (
+                format!("segment `{id}` is not about the groups of [groups.{}]", group_id(asked)),
+                format!("a group's segment can read segments with the same `of`: of = \"{}\"", group_id(asked)),
+            ),
+            (None, None) => return Some(()),
+        };
+        self.fail(&argument.span, message, help)
     }
 
     fn per_id(&self, per: PerId) -> &str {

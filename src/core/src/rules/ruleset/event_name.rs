@@ -1,6 +1,6 @@
 //! Names of `[events]`: which events match, how often, and which values a match has.
 
-use super::{Condition, Term};
+use super::{Condition, GroupNotice, Term};
 use crate::event::{ArrayId, CallType, FieldId, ItemFieldId};
 
 /// A name that the rules give to some events.
@@ -18,6 +18,8 @@ pub struct EventName {
     pub filter: Option<Condition>,
     /// `let`, in file order.
     pub lets: Vec<LetTerm>,
+    /// What gives its matches, if groups do and not events.
+    pub notice: Option<GroupNotice>,
     /// The values of a match that something reads, where they are not just those of the event.
     pub values: Vec<MatchValue>,
 }
@@ -57,6 +59,6 @@ pub enum MatchValueSource {
 impl EventName {
     /// Whether its matches have values of their own, and not just those of the event.
     pub fn has_own_values(&self) -> bool {
-        self.each.is_some() || !self.lets.is_empty()
+        self.each.is_some() || !self.lets.is_empty() || self.notice.is_some()
     }
 }

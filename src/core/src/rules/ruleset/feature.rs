@@ -1,6 +1,6 @@
 //! Features: what is remembered per user, or per instance of a key.
 
-use super::{LedgerId, NameId, PerId};
+use super::{GroupId, LedgerId, NameId, PerId};
 use crate::features::FeatureKind;
 
 /// What is remembered about an event, a property of it, or the points of a ledger.
@@ -8,6 +8,8 @@ use crate::features::FeatureKind;
 pub struct Feature {
     /// Of which `[per.K]` each instance has one; `None`: each user has one.
     pub per: Option<PerId>,
+    /// Of which `[groups.G]` each group has one; `None`: it is a user's.
+    pub group: Option<GroupId>,
     /// What feeds it.
     pub source: FeatureSource,
     /// Which other events feed it too, where it is of two: `b` of `followed(a, b, '1h')`.

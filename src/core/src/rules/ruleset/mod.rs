@@ -14,6 +14,7 @@ mod condition;
 mod event_name;
 mod feature;
 mod goal;
+mod group;
 mod ledger;
 mod model;
 mod moving_term;
@@ -29,6 +30,7 @@ pub use condition::{Condition, ConditionDependencies, TextTest};
 pub use event_name::{EventName, LetTerm, MatchValue, MatchValueSource};
 pub use feature::{Feature, FeatureSource};
 pub use goal::{Goal, GoalId};
+pub use group::{GroupId, GroupKind, GroupNotice, NoticeAddressees};
 pub use ledger::{CampaignPrice, Ledger, LedgerEntry, LedgerId};
 pub use model::{CustomerModel, ModelId, ModelQuestion, ModelScore};
 pub use moving_term::{MovingTerm, MovingTermStep};
@@ -66,6 +68,8 @@ pub struct Ruleset {
     pub names: Vec<EventName>,
     /// `[per.K]`, in file order.
     pub pers: Vec<PerKey>,
+    /// `[groups.G]`, in file order.
+    pub groups: Vec<GroupKind>,
     /// `[[models]]`, in file order.
     pub models: Vec<CustomerModel>,
     /// `[[ledgers]]`, in file order.
@@ -119,6 +123,8 @@ pub struct Segment {
     pub description: String,
     /// The `[per.K]` whose instances are its members; `None`: users are.
     pub per: Option<PerId>,
+    /// The `[groups.G]` whose groups are its members; `None`: users, or keys of users, are.
+    pub group: Option<GroupId>,
     /// The condition for being a member.
     pub when: Condition,
     /// What can change its value.
@@ -134,7 +140,16 @@ pub struct NumericProperty {
     pub field: FieldId,
 }
 
+/// The path of `E.user`, the id of the user whose match it is. No property and no value of a match has the same.
+pub(crate) const MATCH_USER_PATH: [&str; 2] = ["#match", "user"];
+
 impl Ruleset {
+    /// The field of `E.user`; `None`: nothing reads it.
+    pub fn match_user_field(&self) -> Option<FieldId> {
+        let at = self.projection.fields.iter().position(|path| *path == MATCH_USER_PATH)?;
+        u16::try_from(at).ok().map(FieldId)
+    }
+
     /// What triggers a campaign, as the rules write it: `enter:dormant`, `event:spin`.
     pub fn trigger_name(&self, on: CampaignTrigger) -> String {
         match on {

@@ -47,6 +47,15 @@ pub enum Term {
     InstanceAge,
     /// `key()`: the instance's key.
     Key,
+    /// `part(total, n, k)`: a part of a total that nobody can foresee; in `let` of a notice only.
+    Part {
+        /// What is divided.
+        total: Box<Term>,
+        /// Into how many parts.
+        parts: Box<Term>,
+        /// Which of them, from 1.
+        part: Box<Term>,
+    },
     /// `code()`: the code of a reservation's coupon; in `settle` only.
     CouponCode,
     /// `keys_in('id')`: how many instances are in a segment with `per`.

@@ -64,6 +64,9 @@ impl<'t> RulesReader<'t> {
             }
         };
         if let Some(&segment) = self.symbols.segments.get(id) {
+            if self.refuse_segment_of_groups(segment, &span) {
+                return ReadTrigger::Unknown { of_event: false };
+            }
             let segment = u16::try_from(segment).ok().map(SegmentId);
             return segment.map_or(ReadTrigger::Unknown { of_event: false }, |segment| {
                 ReadTrigger::Known(CampaignTrigger::Transition { segment, change })

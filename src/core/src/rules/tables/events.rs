@@ -16,7 +16,8 @@ use crate::rules::ruleset::{EventName, LetTerm, NameId, Term};
 use crate::rules::syntax::RESERVED_WORDS;
 
 /// Keys of an event written as a table.
-pub(in crate::rules) const EVENT_KEYS: [&str; 5] = ["event", "type", "each", "where", "let"];
+pub(in crate::rules) const EVENT_KEYS: [&str; 9] =
+    ["event", "type", "each", "where", "let", "of", "on", "to", "to_user"];
 /// Values of `type`.
 pub(in crate::rules) const EVENT_TYPES: [&str; 3] = ["track", "page", "screen"];
 
@@ -25,7 +26,16 @@ const TAKEN_WORDS: [&str; 7] = ["true", "false", "null", "in", "and", "or", "not
 
 /// A name whose matches have just what their event has.
 fn event_name(id: &str, call: CallType, event: Option<String>) -> EventName {
-    EventName { id: id.to_owned(), call, event, each: None, filter: None, lets: Vec::new(), values: Vec::new() }
+    EventName {
+        id: id.to_owned(),
+        call,
+        event,
+        each: None,
+        filter: None,
+        lets: Vec::new(),
+        notice: None,
+        values: Vec::new(),
+    }
 }
 
 impl<'t> RulesReader<'t> {
@@ -41,6 +51,11 @@ impl<'t> RulesReader<'t> {
             };
             self.symbols.names.insert((*id).to_owned(), NameId(number));
             self.symbols.name_order.push((*id).to_owned());
+        }
+        for (number, (.., value)) in (0..).map(NameId).zip(&entries) {
+            if matches!(value.get_ref(), DeValue::Table(table) if table.contains_key("of")) {
+                self.symbols.notice_names.insert(number);
+            }
         }
         let mut names = Vec::with_capacity(entries.len());
         for (number, (id, span, value)) in (0..).map(NameId).zip(entries) {
@@ -77,6 +92,9 @@ impl<'t> RulesReader<'t> {
             }
             DeValue::Table(table) => {
                 let section = TomlSection::open(format!("event `{id}`"), span, table, &EVENT_KEYS, &mut self.problems);
+                if self.is_notice(&section) {
+                    return self.notice_shape(number, section).map(|()| event_name(id, CallType::Track, None));
+                }
                 self.event_table(number, id, &section)
             }
             other => {
@@ -111,7 +129,7 @@ impl<'t> RulesReader<'t> {
         let filter = section
             .string("where", &mut self.problems)
             .map(|text| condition_in(self.file, &text, context, &mut self.symbols, &mut self.problems));
-        let lets = self.lets(section, array);
+        let lets = self.let_terms(section, ConditionContext::Let(array));
         if array.is_some() || !lets.is_empty() {
             // Also those with mistakes, so that using them is not a second mistake.
             let lets = lets.iter().map(|(name, _)| name.clone()).collect();
@@ -145,7 +163,11 @@ impl<'t> RulesReader<'t> {
     }
 
     /// `let`: each name with its term, or `None` where that has a mistake, which was reported.
-    fn lets(&mut self, section: &TomlSection<'t>, each: Option<ArrayId>) -> Vec<(String, Option<Term>)> {
+    pub(super) fn let_terms(
+        &mut self,
+        section: &TomlSection<'t>,
+        context: ConditionContext,
+    ) -> Vec<(String, Option<Term>)> {
         let Some((table, _)) = section.table("let", &mut self.problems) else { return Vec::new() };
         let mut lets = Vec::new();
         for (name, span, value) in in_file_order(table) {
@@ -159,7 +181,7 @@ impl<'t> RulesReader<'t> {
             let term = match value.get_ref() {
                 DeValue::String(text) => {
                     let text = Spanned::new(value.span(), text.as_ref());
-                    self.let_term(&text, each)
+                    self.let_term(&text, context)
                 }
                 other => {
                     let message = format!("a value of `let` is a term in quotes, but this is {}", kind_of(other));
@@ -173,9 +195,8 @@ impl<'t> RulesReader<'t> {
         lets
     }
 
-    fn let_term(&mut self, text: &Spanned<&str>, each: Option<ArrayId>) -> Option<Term> {
+    fn let_term(&mut self, text: &Spanned<&str>, context: ConditionContext) -> Option<Term> {
         let node = expression_in(self.file, text, &mut self.problems)?;
-        let context = ConditionContext::Let(each);
         let mut compiler = ConditionCompiler { symbols: &mut self.symbols, problems: &mut self.problems, context };
         let typed = compiler.term(&node)?;
         if typed.kind == TermType::Duration {

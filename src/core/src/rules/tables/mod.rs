@@ -6,8 +6,10 @@ mod campaigns;
 mod caps;
 mod events;
 mod goals;
+mod groups;
 mod ledgers;
 mod models;
+mod notices;
 mod partners;
 mod payload;
 mod per;
@@ -23,6 +25,8 @@ pub(super) use caps::CAP_KEYS;
 pub(super) use events::{EVENT_KEYS, EVENT_TYPES};
 #[cfg(test)]
 pub(super) use goals::GOAL_KEYS;
+#[cfg(test)]
+pub(super) use groups::GROUP_KEYS;
 #[cfg(test)]
 pub(super) use ledgers::{EARNING_KEYS, LEDGER_KEYS, PRICE_KEYS, SPENDING_KEYS};
 #[cfg(test)]
@@ -53,13 +57,14 @@ use crate::time::Span;
 use crate::time::ZoneCalendar;
 
 /// Keys of the top level.
-pub(super) const TOP_KEYS: [&str; 18] = [
+pub(super) const TOP_KEYS: [&str; 19] = [
     "timezone",
     "control",
     "dedup_window",
     "needs",
     "events",
     "per",
+    "groups",
     "models",
     "ledgers",
     "segments",
@@ -83,13 +88,15 @@ pub(super) struct RulesReader<'t> {
     pub(super) file: &'t str,
     pub(super) problems: Diagnostics<'t>,
     pub(super) symbols: SymbolTable,
+    /// Names of `[events]` with `of`, until the segments are known.
+    notices: Vec<notices::NoticeSection<'t>>,
 }
 
 /// Reads a rules file. What `shared` has of events is in its projection, under the same ids.
 pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagnostic>> {
     let mut problems = Diagnostics::new(file);
     let document = document::parse(file, &mut problems);
-    let mut reader = RulesReader { file, problems, symbols: SymbolTable::default() };
+    let mut reader = RulesReader { file, problems, symbols: SymbolTable::default(), notices: Vec::new() };
     if reader.symbols.registry.share(shared).is_err() {
         let message = "together the two files read more properties than can be told apart";
         reader.problems.add(&(0..0), message, "try them one after the other");
@@ -98,11 +105,14 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
     let (timezone, timezone_name) = reader.timezone(&root);
     let control = root.number("control", 0.0..=1.0, &mut reader.problems).unwrap_or(0.0);
     let dedup_window = root.duration("dedup_window", &mut reader.problems).unwrap_or(DEDUP_WINDOW);
+    reader.group_ids(&root);
     let mut names = reader.events(&root);
     let pers = reader.pers(&root);
+    let groups = reader.groups(&root);
     let models = reader.models(&root);
     let ledgers = reader.ledgers(&root);
     let segments = reader.segments(&root);
+    reader.notices(&mut names);
     let needs = reader.needs(&root).unwrap_or_default();
     let partners = reader.partners(&root);
     let budgets = reader.budgets(&root);
@@ -124,7 +134,7 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
     let (features, mut projection) = reader.symbols.into_parts();
     (projection.timezone_field, projection.timezone_trait) = zone_ids.unzip();
     projection.tracked = dependencies::tracked_events(&names);
-    let has_keys = !pers.is_empty();
+    let has_keys = !pers.is_empty() || !groups.is_empty();
     let readers = PropertyReaders {
         features: &features,
         campaigns: &campaigns,
@@ -147,6 +157,7 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
         control,
         names,
         pers,
+        groups,
         models,
         ledgers,
         segments,

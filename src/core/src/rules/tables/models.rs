@@ -161,7 +161,8 @@ impl<'t> RulesReader<'t> {
     }
 
     fn model_feature(&mut self, span: &Range<usize>, name: NameId, kind: CountedMatches) -> Option<FeatureId> {
-        let feature = Feature { per: None, source: FeatureSource::Matches(name), second: None, kind: kind.into() };
+        let feature =
+            Feature { per: None, group: None, source: FeatureSource::Matches(name), second: None, kind: kind.into() };
         let id = self.symbols.registry.feature(feature).ok();
         if id.is_none() {
             self.problems.add(span, "these rules read more than 65,536 different features", "");

@@ -132,6 +132,11 @@ impl<'t> RulesReader<'t> {
             self.problems.add_missing(&name.span(), format!("there is no segment {}", shorten(id)), help);
             return None;
         };
+        if self.symbols.segment_groups.get(place).copied().flatten().is_some() {
+            let help = "share a segment of users, like one with when = \"total(told) >= 1\" of what the group tells";
+            self.problems.add(&name.span(), format!("segment `{id}` is of groups, and partners know users"), help);
+            return None;
+        }
         if self.symbols.segment_pers.get(place).copied().flatten().is_some() {
             let help = "share a segment of users, like one with when = \"keys_in('…') >= 1\"";
             self.problems.add(&name.span(), format!("segment `{id}` is of keys, and partners know users"), help);

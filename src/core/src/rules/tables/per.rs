@@ -4,8 +4,7 @@ use toml::de::DeValue;
 
 use super::RulesReader;
 use crate::document::{TomlSection, in_file_order, kind_of};
-use crate::event::FieldId;
-use crate::rules::ruleset::{NameId, PerKey};
+use crate::rules::ruleset::PerKey;
 
 /// Keys of a `[per.K]`.
 pub(in crate::rules) const PER_KEYS: [&str; 3] = ["key", "ttl", "max"];
@@ -40,19 +39,7 @@ impl<'t> RulesReader<'t> {
         let ttl = section.duration("ttl", &mut self.problems);
         let max = section.integer("max", 1..=PerKey::MAX_INSTANCES, &mut self.problems);
         let key = key?;
-        let path: Vec<String> = key.get_ref().split('.').map(str::to_owned).collect();
-        if path.iter().any(String::is_empty) || path[0] == "properties" {
-            let help = "write the path below the properties: key = \"cart_id\"";
-            self.problems.add(&key.span(), "`key` names a property of the matches", help);
-            return None;
-        }
-        let names = self.symbols.name_order.clone();
-        let fields: Result<Vec<FieldId>, _> =
-            (0..).map(NameId).zip(&names).map(|(name, event)| self.symbols.value_field(name, event, &path)).collect();
-        let Ok(fields) = fields else {
-            self.problems.add(&key.span(), "these rules read more than 65,536 different properties", "");
-            return None;
-        };
+        let (path, fields) = self.key_fields(&key)?;
         let max = max.and_then(|max| u16::try_from(max).ok()).unwrap_or(PerKey::DEFAULT_INSTANCES);
         Some(PerKey { id: id.to_owned(), key: path.join("."), ttl: ttl?, max, fields })
     }

@@ -10,7 +10,7 @@ use crate::rules::ruleset::{Condition, ConditionDependencies, Feature, PerId, Se
 use crate::rules::syntax::{Expression, ExpressionKind};
 
 /// Keys of a segment.
-pub(in crate::rules) const SEGMENT_KEYS: [&str; 4] = ["id", "when", "per", "description"];
+pub(in crate::rules) const SEGMENT_KEYS: [&str; 5] = ["id", "when", "per", "of", "description"];
 
 impl<'t> RulesReader<'t> {
     /// Reads `[[segments]]`. All ids are known before the first `when` is compiled, so that messages distinguish a segment
@@ -29,7 +29,10 @@ impl<'t> RulesReader<'t> {
                 section.title = format!("segment `{id}`");
             }
             let per = self.segment_per(&section);
+            let group = self.of_group(&section);
+            self.refuse_per_and_of(&section);
             self.symbols.segment_pers.push(per);
+            self.symbols.segment_groups.push(group);
             self.symbols.segment_order.push(id);
             self.symbols.segment_places.push(section.span.start);
             sections.push(section);
@@ -78,6 +81,13 @@ impl<'t> RulesReader<'t> {
         found.and_then(|index| u16::try_from(index).ok()).map(PerId)
     }
 
+    fn refuse_per_and_of(&mut self, section: &TomlSection<'t>) {
+        if let (Some(_), Some(of)) = (section.get("per"), section.get("of")) {
+            let help = "keep `per`, for the keys of each user, or `of`, for what users do together";
+            self.problems.add(&of.span(), "a segment is about keys or about groups, not both", help);
+        }
+    }
+
     fn when(&mut self, section: &TomlSection<'t>) -> Option<Expression> {
         let text: Spanned<&str> =
             section.needed_string("when", "\"since(order) > duration('30d')\"", &mut self.problems)?;
@@ -87,17 +97,18 @@ impl<'t> RulesReader<'t> {
     fn segment(&mut self, section: &TomlSection<'t>, index: usize, node: Option<Expression>) -> Option<Segment> {
         let description = section.string("description", &mut self.problems).map(|text| (*text.get_ref()).to_owned());
         let context = ConditionContext::When(index);
-        let per = self.symbols.segment_pers[index];
+        let (per, group) = (self.symbols.segment_pers[index], self.symbols.segment_groups[index]);
         let node = node?;
-        self.symbols.per = per;
+        (self.symbols.per, self.symbols.group) = (per, group);
         let when: Option<Condition> =
             ConditionCompiler { symbols: &mut self.symbols, problems: &mut self.problems, context }.condition(&node);
-        self.symbols.per = None;
+        (self.symbols.per, self.symbols.group) = (None, None);
         let id = self.symbols.segment_order[index].clone();
         Some(Segment {
             id,
             description: description.unwrap_or_default(),
             per,
+            group,
             when: when?,
             reads: ConditionDependencies::default(),
         })

@@ -8,6 +8,7 @@ mod mistakes_in_conditions;
 mod mistakes_in_consent;
 mod mistakes_in_files;
 mod mistakes_in_goals;
+mod mistakes_in_groups;
 mod mistakes_in_history;
 mod mistakes_in_models;
 mod mistakes_in_moments;

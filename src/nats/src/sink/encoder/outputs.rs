@@ -32,6 +32,15 @@ impl MessageEncoder {
                 let subject = job.subjects.transition(*segment, *change);
                 messages.push(self.journal_line(MessageKind::Transition, subject, id, job, output));
             }
+            OutputKind::GroupTransition { group, segment, change, ordinal, .. } => {
+                let segment_id = &rules.segments[usize::from(segment.0)].id;
+                let of = &rules.groups[usize::from(group.0)].id;
+                // A group may change more than once at one instant, by what one beat brings.
+                let about = format!("{segment_id}\0{of}\0{}\0{ordinal}", output.position);
+                let id = output_id("group", &about, change.name(), output, None);
+                let subject = job.subjects.transition(*segment, *change);
+                messages.push(self.journal_line(MessageKind::Transition, subject, id, job, output));
+            }
             OutputKind::Decision(decision) => {
                 let DecisionOutput { campaign, outcome, trigger, cause, .. } = &**decision;
                 if self.with_decisions {
@@ -171,6 +180,7 @@ fn output_id(kind: &str, subject: &str, change: &str, output: &Output, cause: Op
 fn cause_key(cause: &Cause, position: u64) -> String {
     match cause {
         Cause::Time => String::new(),
+        Cause::Delivery => format!("d{position}"),
         Cause::Event(Some(id)) => format!("m{id}"),
         Cause::Event(None) => format!("p{position}"),
         Cause::Ttl => "t".to_owned(),

@@ -21,7 +21,9 @@ impl<'r> Subject<'r> {
     pub(super) fn of(rules: &'r Ruleset, output: &Output) -> Subject<'r> {
         let segment = |place: u16| Some(rules.segments[usize::from(place)].id.as_str());
         match &output.decided {
-            OutputKind::Transition { segment: of, .. } => Subject { segment: segment(of.0), campaign: None },
+            OutputKind::Transition { segment: of, .. } | OutputKind::GroupTransition { segment: of, .. } => {
+                Subject { segment: segment(of.0), campaign: None }
+            }
             OutputKind::Decision(decision) => Subject {
                 segment: match decision.trigger.on {
                     CampaignTrigger::Transition { segment: of, .. } => segment(of.0),
@@ -99,6 +101,7 @@ fn events(events: &OperandEvents) -> Option<String> {
 pub(super) fn in_words(cause: &Cause) -> String {
     match cause {
         Cause::Time => "time passed".to_owned(),
+        Cause::Delivery => "what a group told".to_owned(),
         Cause::Event(Some(id)) => format!("event {}", terminal::field(id)),
         Cause::Event(None) => "an event without messageId".to_owned(),
         Cause::Ttl => "the key was forgotten, after its `ttl`".to_owned(),

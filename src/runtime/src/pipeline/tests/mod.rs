@@ -6,6 +6,7 @@ mod budget_invariants;
 mod budgets;
 mod expiry;
 mod forget;
+mod groups;
 mod messages;
 mod queries;
 mod rules_change;

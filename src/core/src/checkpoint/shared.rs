@@ -1,0 +1,13 @@
+//! What users share, as it is stored: each file has all of it.
+
+use crate::budgets::StoredBook;
+use crate::groups::StoredGroups;
+
+/// What users share.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StoredShared {
+    /// What is known of all budgets; `None`: the rules have none.
+    pub budgets: Option<StoredBook>,
+    /// All groups, and the matches that wait for them.
+    pub groups: StoredGroups,
+}

@@ -1,0 +1,63 @@
+//! What reaches a user at the end of a beat, all of it at once, as one event is handled (semantics §8).
+
+use std::sync::Arc;
+
+use super::matches::{EventMatch, MatchValues};
+use super::{EvaluationOrigin, EvaluationPoint, MatchedEvent, StepContext};
+use crate::event::{Event, Scalar};
+use crate::groups::ToldNotice;
+use crate::partition::io::Output;
+use crate::partition::{ExecutionPlan, User};
+
+impl StepContext {
+    /// Adds notices as matches at the user's clock, by which everything due has fired, and evaluates once.
+    pub(in crate::partition) fn take_delivery(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        notices: &[&ToldNotice],
+        position: u64,
+        out: &mut Vec<Output>,
+    ) {
+        // It is no event of the user's: it has no properties, and no messageId that could be a duplicate.
+        let event = Event::blank();
+        self.stale.clear();
+        self.names.clear();
+        self.matches.clear();
+        let mut values = MatchValues::new();
+        for notice in notices {
+            let first = values.len();
+            // What one group tells by one name at one instant is like several matches of one event.
+            let is_same = |found: &&EventMatch| found.message_id.as_ref() == Some(&notice.message_id);
+            let ordinal = u32::try_from(self.matches.iter().filter(is_same).count()).unwrap_or(u32::MAX);
+            values.extend(notice.values.iter().map(|(field, value)| (*field, Scalar::borrowed(value))));
+            if !self.names.contains(&notice.name) {
+                self.names.push(notice.name);
+            }
+            let message_id = Arc::clone(&notice.message_id);
+            self.matches.push(EventMatch::told(notice.name, ordinal, notice.at, message_id, first..values.len()));
+        }
+        for name in &self.names {
+            self.counts.by_name[usize::from(name.0)] += 1;
+            self.stale.extend(plan.dispatch.segments_reading_name(*name));
+        }
+        let matches = std::mem::take(&mut self.matches);
+        for found in &matches {
+            self.record_match(plan, user, position, found, found.fields(&event, &values), out);
+        }
+        self.matches = matches;
+        self.settle(plan, user, &event, &values, position, out);
+        let matched = MatchedEvent { event: &event, values: &values };
+        self.record_points(plan, user, matched, position, out);
+        self.count_goals(plan, user, &event, &values);
+        self.note_triggering_matches(plan);
+        let point = EvaluationPoint {
+            position,
+            origin: EvaluationOrigin::Delivery,
+            is_first: false,
+            has_all_timed: false,
+            matched: Some(matched),
+        };
+        self.evaluate(plan, user, &point, out);
+    }
+}
