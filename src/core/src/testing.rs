@@ -162,6 +162,9 @@ impl Story {
                 let key = key.as_ref().map_or_else(String::new, |key| format!(" {key}"));
                 format!("{} {}{key}", change.name(), rules.segments[usize::from(segment.0)].id)
             }
+            OutputKind::GroupTransition { segment, change, .. } => {
+                format!("{} {} of a group", change.name(), rules.segments[usize::from(segment.0)].id)
+            }
             OutputKind::Decision(decision) => {
                 let campaign = &rules.campaigns[usize::from(decision.campaign.0)].id;
                 format!("{} {campaign}", decision.outcome.name())

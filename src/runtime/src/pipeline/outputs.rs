@@ -54,6 +54,10 @@ impl Pipeline {
         if is_shared {
             self.settle_shared(plan, LeftOver { parked, handovers: &handovers, in_parallel }, fire_to, out);
         }
+        if let Some(shared) = &mut self.shared {
+            // What waits for the end of a beat is state, and in checkpoints.
+            self.partitions.iter_mut().for_each(|partition| shared.collect(partition));
+        }
         self.fired = self.fired.max(fire_to);
         self.collect_expired();
         self.merge_aggregates(plan);

@@ -27,8 +27,8 @@ fn what_a_group_tells_has_its_values_and_the_key() {
 }
 
 #[rstest]
-#[case::no_key("ttl = '1d'", "[groups.g] has no `key`", "[groups.g]", "group_id")]
-#[case::no_ttl("key = 'k'", "[groups.g] has no `ttl`", "[groups.g]", "30d")]
+#[case::no_key("ttl = '1d'", "[groups.g] has no `key`", "g", "group_id")]
+#[case::no_ttl("key = 'k'", "[groups.g] has no `ttl`", "g", "30d")]
 #[case::ttl("key = 'k'\nttl = '0s'", "`0s` is too short; a duration is at least 1ms", "'0s'", "")]
 #[case::properties(
     "key = 'properties.k'\nttl = '1d'",
@@ -56,12 +56,7 @@ fn a_mistake_in_a_group_is_reported_at_its_place(
     "'X'",
     "leave it out"
 )]
-#[case::no_on(
-    "of = 'team', to = 'join'",
-    "event `done` has no `on`",
-    "{ of = 'team', to = 'join' }",
-    "enter:team_full"
-)]
+#[case::no_on("of = 'team', to = 'join'", "event `done` has no `on`", "done", "enter:team_full")]
 #[case::on(
     "of = 'team', on = 'event:join', to = 'join'",
     "`on` must name a change and a segment of the group",
