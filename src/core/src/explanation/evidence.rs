@@ -5,7 +5,7 @@ use crate::engine::explained_condition::{ConditionExplanation, EventReference, O
 use crate::features::{CoveredMatches, FeatureClock};
 use crate::partition::{RecordedEvent, RecordedMatch};
 use crate::rules::dependencies::{each_in_term, features_of};
-use crate::rules::ruleset::{Condition, Feature, FeatureSource, PerId, Term};
+use crate::rules::ruleset::{Condition, Feature, FeatureSource, NameId, PerId, Term};
 use crate::time::Timestamp;
 
 /// The most events of one value that are named: the latest.
@@ -103,6 +103,12 @@ impl<'h> EventSearch<'h, '_> {
             found.is_more = true;
             return;
         };
+        // What a group told is no event of the user's.
+        let is_told = |name: NameId| self.scope.rules.names[usize::from(name.0)].notice.is_some();
+        if is_told(name) || feature.second.is_some_and(is_told) {
+            found.is_more = true;
+            return;
+        }
         let clock = FeatureClock { now: self.scope.now, calendar: &self.scope.rules.calendar };
         let (fields, numeric) = (feature.kind.fields(), feature.kind.numeric_fields());
         let is_it = |of: &RecordedMatch| {
