@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::pipeline::{InputEntry, Pipeline, PipelineOptions, ReadAhead};
-use rekindle_core::partition::{ExecutionPlan, Output, SegmentDeparture, TimerMark};
+use rekindle_core::partition::{ExecutionPlan, Output, OutputKind, SegmentDeparture, TimerMark};
 use rekindle_core::time::Timestamp;
 
 /// About the number of timers that fire in one step, so that what they put out is counted before the next step.
@@ -63,10 +63,11 @@ impl Contender {
     }
 
     /// Gives out what is due before an instant up to which everything due has fired, in the order of the journal. It must have
-    /// been counted.
+    /// been counted. What groups do is only counted: they are no people, though their keys may be people's ids.
     pub(super) fn release(&mut self, until: Timestamp) -> Vec<Output> {
         let mut outputs: Vec<Output> = self.waiting.extract_if(.., |output| output.at < until).collect();
         self.counted = self.waiting.len();
+        outputs.retain(|output| !matches!(output.decided, OutputKind::GroupTransition { .. }));
         outputs.sort_by(|a, b| (a.at, &a.user, a.position).cmp(&(b.at, &b.user, b.position)));
         outputs
     }

@@ -278,8 +278,8 @@ impl Backtest {
     }
 
     fn compare_final(&mut self) {
-        let fired = self.contenders.iter().map(|contender| contender.pipeline.fired()).min();
-        let until = fired.unwrap_or(Timestamp::NEVER);
+        let finals = self.contenders.iter().map(|it| it.pipeline.final_before(it.pipeline.fired())).min();
+        let until = finals.unwrap_or(Timestamp::NEVER);
         self.compare_before(until);
     }
 
