@@ -60,8 +60,8 @@ pub struct SegmentExplanation {
 }
 
 impl SegmentExplanation {
-    /// Explains segments of a user at an instant, by which everything due has fired: those that `is_asked` names, in file order;
-    /// one with `per` for each key, those with the latest matches first, at most 100.
+    /// Explains segments of a user at an instant, by which everything due has fired: those that `is_asked` names, in file order,
+    /// none of groups; one with `per` for each key, those with the latest matches first, at most 100.
     pub fn of_user(
         plan: &ExecutionPlan,
         user: &User,
@@ -83,6 +83,8 @@ impl SegmentExplanation {
         let bare = without_campaigns(plan);
         let future = TriedFuture::new(&bare, user, at);
         let mut explained = Vec::new();
+        // No user is in a segment of groups.
+        let is_asked = |segment: &Segment| segment.group.is_none() && is_asked(segment);
         for (id, segment) in (0..).map(SegmentId).zip(&plan.rules.segments).filter(|(_, segment)| is_asked(segment)) {
             let scope = EvaluationContext::new(&plan.rules, &user.profile, at);
             let Some(per) = segment.per else {
