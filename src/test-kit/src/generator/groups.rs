@@ -73,7 +73,9 @@ pub(super) fn write_segments(
     for place in ["first", "second"] {
         let when = picks.pick(CONDITIONS).replace('N', &name).replace('W', picks.pick(WINDOWS));
         let when = match place {
-            "second" if when.len().is_multiple_of(2) => format!("!in_segment('{}') && {when}", segment_id(group, "first")),
+            "second" if when.len().is_multiple_of(2) => {
+                format!("!in_segment('{}') && {when}", segment_id(group, "first"))
+            }
             _ => when,
         };
         let id = segment_id(group, place);
