@@ -58,10 +58,10 @@ export async function ask(path, options) {
   return { status: answer.status, body: await answer.json().catch(() => null) };
 }
 
-export async function until(what, condition, ms = 30_000) {
-  for (const end = Date.now() + ms; ;) {
+export async function until(what, condition, limitMs = 30_000) {
+  for (const end = Date.now() + limitMs; ;) {
     if (await condition()) return;
-    assert.ok(Date.now() < end, `not within ${ms / 1000} seconds: ${what}`);
+    assert.ok(Date.now() < end, `not within ${limitMs / 1_000} seconds: ${what}`);
     await new Promise((done) => setTimeout(done, 100));
   }
 }

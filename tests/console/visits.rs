@@ -61,7 +61,8 @@ impl Visitor {
 impl TestShop {
     fn open() -> TestShop {
         let server = NatsServer::start();
-        let daemon = TestDaemonSetup::new(&server.url(), &starter_pack()).start();
+        let setup = TestDaemonSetup::new(&server.url(), &starter_pack());
+        let daemon = setup.set("ENGINE_BACKTEST_SHARE", "100").start();
         daemon.wait_until_ready();
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async {
@@ -141,6 +142,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         }),
         trial("rules_are_typed_checked_and_built_from_a_form", |visitor| {
             visitor.visit("rules.mjs", &TestShop::open().daemon, &[]);
+        }),
+        trial("a_rule_is_tried_over_the_last_days", |visitor| {
+            visitor.visit("tryit.mjs", &TestShop::open().daemon, &[]);
         }),
         trial("tokens_decide_who_may_change_things", |visitor| {
             let (token, read_token) = ("a-token-of-operators-0123456789", "a-token-of-readers-0123456789");
