@@ -1,11 +1,12 @@
 //! `loadtest`: fault and performance tests of Rekindle.
 //!
-//! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `collect` measures events
-//! over HTTP, `deliver` actions over HTTP. `engine` measures
-//! decoder and engine and the limits of the machine, `language` what state per key, arrays and budgets cost, `nats` the daemon on a real server, `scale` memory and cost of many
+//! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `backtest` measures a
+//! comparison of two rule sets, `collect` events over HTTP, `deliver` actions over HTTP. `engine` measures
+//! decoder and engine and the limits of the machine, `explain` how long explanations take, `language` what state per key, arrays and budgets cost, `nats` the daemon on a real server, `scale` memory and cost of many
 //! users, `membership` how fast readers see changes of segments, `uplift` whether the intervals of uplift hold. Each command starts what it needs, on loopback and in a
 //! temporary folder, prints a table (with `--json` one JSON object), and exits with another code than 0 if a check fails.
 
+mod backtest;
 mod chaos;
 mod child;
 mod collect;
@@ -16,7 +17,9 @@ mod deliver;
 mod engine;
 mod engine_feed;
 mod error;
+mod explain;
 mod figures;
+mod json_client;
 mod language;
 mod machine;
 mod membership;
@@ -51,6 +54,7 @@ struct LoadtestCli {
 
 #[derive(Debug, Subcommand)]
 enum LoadtestCommand {
+    Backtest(backtest::BacktestLoadArgs),
     Chaos(Box<chaos::ChaosArgs>),
     Collect(collect::CollectLoadArgs),
     /// A part of `collect`, in a process of its own
@@ -58,6 +62,7 @@ enum LoadtestCommand {
     CollectStraight(collect::StraightArgs),
     Deliver(deliver::DeliverLoadArgs),
     Engine(engine::EngineArgs),
+    Explain(explain::ExplainLoadArgs),
     Language(language::LanguageArgs),
     Nats(nats::NatsArgs),
     Scale(scale::ScaleArgs),
@@ -70,11 +75,13 @@ enum LoadtestCommand {
 
 fn main() -> ExitCode {
     let outcome = match LoadtestCli::parse().command {
+        LoadtestCommand::Backtest(args) => run(backtest::run(&args)),
         LoadtestCommand::Chaos(args) => run(chaos::run(&args)),
         LoadtestCommand::Collect(args) => run(collect::run(&args)),
         LoadtestCommand::CollectStraight(args) => run(collect::run_straight(&args)),
         LoadtestCommand::Deliver(args) => run(deliver::run(&args)),
         LoadtestCommand::Engine(args) => engine::run(&args),
+        LoadtestCommand::Explain(args) => run(explain::run(&args)),
         LoadtestCommand::Language(args) => language::run(&args),
         LoadtestCommand::Nats(args) => run(nats::run(&args)),
         LoadtestCommand::Scale(args) => run(scale::run(&args)),

@@ -1,9 +1,11 @@
 //! The test's own access to the broker: it waits for streams, and reads their contents.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, Info};
 use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
@@ -20,6 +22,8 @@ pub(crate) const OUTPUTS: &str = "REKINDLE";
 /// The stream of dead letters.
 pub(crate) const DEAD: &str = "REKINDLE_DEAD";
 
+/// How many messages may wait for their acknowledgement.
+const UNACKNOWLEDGED_MAX: usize = 4_000;
 /// How long the next message of a stream may take.
 const NEXT: Duration = Duration::from_secs(30);
 /// How long an answer may take.
@@ -97,6 +101,26 @@ pub(crate) async fn has(context: &Context, stream: &str, subject: &str) -> bool 
         Ok(stream) => stream.get_last_raw_message_by_subject(subject).await.is_ok(),
         Err(_) => false,
     }
+}
+
+/// Publishes messages, in their order.
+pub(crate) async fn publish_all(context: &Context, subject: &'static str, messages: &[Bytes]) -> Result<(), Error> {
+    let failed = |error: async_nats::Error| Error::nats("publish the backlog")(error);
+    let mut under_way = VecDeque::new();
+    for message in messages {
+        let message = PublishMessage::build().payload(message.clone());
+        let ack = context.send_publish(subject, message).await.map_err(|error| failed(error.into()))?;
+        under_way.push_back(ack);
+        if under_way.len() >= UNACKNOWLEDGED_MAX
+            && let Some(ack) = under_way.pop_front()
+        {
+            ack.await.map_err(|error| failed(error.into()))?;
+        }
+    }
+    for ack in under_way {
+        ack.await.map_err(|error| failed(error.into()))?;
+    }
+    Ok(())
 }
 
 /// All messages of a stream, in its order. Retried: a cluster may just be electing a leader.

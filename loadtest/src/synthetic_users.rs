@@ -85,6 +85,11 @@ impl EventLineWriter {
         self.write(user, at, UserAction::Order { cents }, out);
     }
 
+    /// Appends something put into the cart.
+    pub(crate) fn addition(&mut self, user: u32, at: Timestamp, out: &mut Vec<u8>) {
+        self.write(user, at, UserAction::Add, out);
+    }
+
     /// Appends a view.
     pub(crate) fn view(&mut self, user: u32, at: Timestamp, out: &mut Vec<u8>) {
         self.write(user, at, UserAction::View, out);

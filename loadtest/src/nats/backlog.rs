@@ -1,12 +1,9 @@
 //! A backlog: the events per second of the daemon, and of a consumer that does nothing with them.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::message::PublishMessage;
-use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::Serialize;
 
@@ -18,8 +15,6 @@ use crate::daemon::{DaemonProcess, DaemonSetup};
 use crate::error::Error;
 use crate::{process, streams};
 
-/// How many messages may wait for their acknowledgement.
-const WINDOW: usize = 4_000;
 /// How long the daemon may take for all of it.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// How often the progress is checked.
@@ -48,7 +43,7 @@ pub(super) async fn measure(
 ) -> Result<(Backlog, DaemonProcess), Error> {
     let mut lines = events.take(u64::from(count));
     lines.push(events.the_end());
-    fill(context, &lines).await?;
+    streams::publish_all(context, EVENTS_SUBJECT, &lines).await?;
     let before = no_op(context, lines.len()).await?;
     let daemon = setup.start()?;
     let events = lines.len() as u64;
@@ -67,25 +62,6 @@ pub(super) async fn measure(
         ratio: daemon_rate / no_op,
     };
     Ok((backlog, daemon))
-}
-
-async fn fill(context: &Context, lines: &[Bytes]) -> Result<(), Error> {
-    let failed = |error: async_nats::Error| Error::nats("publish the backlog")(error);
-    let mut under_way = VecDeque::new();
-    for line in lines {
-        let message = PublishMessage::build().payload(line.clone());
-        let ack = context.send_publish(EVENTS_SUBJECT, message).await.map_err(|error| failed(error.into()))?;
-        under_way.push_back(ack);
-        if under_way.len() >= WINDOW
-            && let Some(ack) = under_way.pop_front()
-        {
-            ack.await.map_err(|error| failed(error.into()))?;
-        }
-    }
-    for ack in under_way {
-        ack.await.map_err(|error| failed(error.into()))?;
-    }
-    Ok(())
 }
 
 /// Events per second of a consumer that does nothing, from the first message on.

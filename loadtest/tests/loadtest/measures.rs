@@ -112,6 +112,28 @@ fn membership_reports_both_ways_to_ask() {
     }
 }
 
+/// The indexed file and the stream have the same answer, which is why there is a report at all.
+#[test]
+fn explain_reports_the_indexed_file_and_the_stream() {
+    let report = loadtest(&["explain", "--own", "300", "--others", "3000", "--users", "50", "--rounds", "2", "--json"]);
+    assert_eq!([&report["own_events"], &report["events"], &report["segments"]], [300, 3_300, 4]);
+    for figure in ["start_ms", "file_ms", "stream_ms"] {
+        assert!(is_positive(&report[figure]["median"]), "{figure}: {report:#}");
+    }
+    assert!(report["decisions"].as_u64() > Some(0), "{report:#}");
+}
+
+/// The two rule sets differ for somebody: without that it would have failed.
+#[test]
+fn backtest_reports_both_runs_and_their_ratio() {
+    let report = loadtest(&["backtest", "--generate", "20000", "--users", "500", "--rounds", "2", "--json"]);
+    assert_eq!([&report["events"], &report["rounds"]], [20_000, 2]);
+    for figure in ["replay_seconds", "backtest_seconds", "ratio"] {
+        assert!(is_positive(&report[figure]["median"]), "{figure}: {report:#}");
+    }
+    assert!(report["different_people"].as_u64() > Some(0), "{report:#}");
+}
+
 /// Both ways take in events, idle connections are kept, and a killed broker loses nothing.
 #[test]
 fn collect_reports_both_ways_to_publish() {
