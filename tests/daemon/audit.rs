@@ -103,3 +103,44 @@ async fn where_the_stream_takes_none_in_changes_are_made_and_it_is_said() {
     wait_until_logged(&daemon, 1);
     wait_until("no note", || !daemon.readiness().body.contains("records of changes"));
 }
+
+/// What, by whom, what came of it, which version: newest first.
+fn summaries(found: &[Value]) -> Vec<[Value; 4]> {
+    let summary = |one: &Value| [&one["what"], &one["who"]["name"], &one["outcome"], &one["version"]].map(Value::clone);
+    found.iter().map(summary).collect()
+}
+
+fn version(daemon: &TestDaemon) -> Value {
+    serde_json::from_str::<Value>(&daemon.ask("GET", "/v1/rules").1).expect("JSON")["version"].clone()
+}
+
+#[test]
+fn reloads_by_a_signal_are_recorded_with_what_came_of_them() {
+    let server = NatsServer::start();
+    let daemon = TestDaemonSetup::new(&server.url(), &rules(1)).start();
+    daemon.wait_until_ready();
+    daemon.reload(&rules(2));
+    let found = wait_until_logged(&daemon, 1);
+    let second = version(&daemon);
+    assert_eq!(summaries(&found), [[json!("rules_reloaded"), json!("signal"), json!("done"), second]]);
+    daemon.reload("oops");
+    let found = wait_until_logged(&daemon, 2);
+    assert_eq!((&found[0]["who"]["role"], &found[0]["outcome"]), (&json!("daemon"), &json!("refused")));
+    assert!(found[0]["detail"].as_str().is_some_and(|why| why.contains("mistake")), "{found:?}");
+}
+
+#[test]
+fn the_end_of_a_change_from_the_log_is_recorded_too() {
+    let server = NatsServer::start();
+    let daemon = TestDaemonSetup::new(&server.url(), &rules(1)).start();
+    daemon.wait_until_ready();
+    let first = version(&daemon);
+    let body = json!({ "text": rules(2), "replaces": first, "from": "log" });
+    let (status, answer) = daemon.put("/v1/rules", &body);
+    assert_eq!(status, 202, "{answer}");
+    let found = wait_until_logged(&daemon, 2);
+    let (what, by, second) = (json!("rules_changed_from_log"), json!("local"), version(&daemon));
+    let outcomes = [json!("done"), json!("begun")].map(|outcome| [what.clone(), by.clone(), outcome, second.clone()]);
+    assert_eq!(summaries(&found), outcomes);
+    assert_eq!(found[0]["previous"], first);
+}

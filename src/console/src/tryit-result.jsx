@@ -58,6 +58,7 @@ function Differences({ of }) {
   return (
     <Card title="The differences, and why" note={`${count(of.exact)} exact, ${count(of.after)} after a person had noticed something`} wide>
       <p class="hint">{of.note}</p>
+      {of.kinds.length > 0 && <p class="hint">A person's page explains by the rules in use, not by the change that is tried here.</p>}
       {of.kinds.length ? (
         <Table label="Differences" columns={[['What'], ['By the rules in use'], ['By the change'], ['How often', true], ['Why'], ['For instance']]}>
           {of.kinds.map((one) => (

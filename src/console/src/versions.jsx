@@ -4,7 +4,7 @@ import { get, path } from './api.js';
 import { Difference } from './apply.jsx';
 import { useData } from './hooks.js';
 import { Action, At, Badge, Card, Empty, Loaded, Table, UserLink } from './ui.jsx';
-import { changeName, changeOutcome, putInForceBy } from './words.js';
+import { changeName, changeOutcome, changedBy, putInForceBy } from './words.js';
 
 export function Versions({ rules, mayChange, onTake }) {
   const versions = useData('/v1/rules/versions', 10_000);
@@ -44,8 +44,8 @@ function Audit() {
           <Table label="Changes" columns={[['When'], ['Who'], ['What'], ['What came of it']]}>
             {records.map((one) => (
               <tr key={one.id}>
-                <td><At at={one.at} /></td><td>{one.who.name}{one.who.address && <small> {one.who.address}</small>}</td><td class="text"><Change one={one} /></td>
-                <td class="text">{changeOutcome(one.outcome) ? <Badge tone={one.outcome === 'refused' ? 'held' : ''}>{changeOutcome(one.outcome)}</Badge> : 'done'} {one.detail && <small>{one.detail}</small>}</td>
+                <td><At at={one.at} /></td><td>{changedBy(one.who)}{one.who.address && <small> {one.who.address}</small>}</td><td class="text"><Change one={one} /></td>
+                <td class="text"><Badge tone={{ done: 'sent', refused: 'held' }[one.outcome] ?? ''}>{changeOutcome(one.outcome)}</Badge> {one.detail && <small>{one.detail}</small>}</td>
               </tr>
             ))}
           </Table>

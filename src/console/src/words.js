@@ -43,8 +43,11 @@ const CHANGES = {
 
 export const changeName = (what) => CHANGES[what] ?? String(what).replaceAll('_', ' ');
 
-/** What came of a change; nothing where it is plain. */
-export const changeOutcome = (outcome) => ({ done: null, begun: 'begun', unchanged: 'nothing to change', refused: 'refused' })[outcome] ?? outcome;
+/** What came of a change. */
+export const changeOutcome = (outcome) => ({ done: 'done', begun: 'begun', unchanged: 'nothing to change', refused: 'refused' })[outcome] ?? outcome;
+
+/** Who made a change: what the daemon does for somebody bears their name. */
+export const changedBy = ({ role, name }) => (role === 'daemon' ? ({ start: 'the daemon, at its start', signal: 'SIGHUP' })[name] ?? `the daemon, for ${name}` : name);
 
 /** Who put rules in force. */
 export const putInForceBy = (by) => ({ '': '–', start: 'the rules file, at the start', signal: 'the rules file, by SIGHUP', local: 'somebody on the daemon’s machine', token: 'a program, with the token' })[by] ?? by;

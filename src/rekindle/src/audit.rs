@@ -1,4 +1,5 @@
-//! Records of what was changed: who, what, when, and what came of it. The API makes them; the daemon puts them into the log.
+//! Records of what was changed: who, what, when, and what came of it. The API makes them, and the daemon of what it does itself; it
+//! puts them into the log.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -46,9 +47,9 @@ pub struct AuditRecord {
 /// Who made a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditedRequester {
-    /// Their role.
+    /// Their role; `daemon` where the daemon did it: at its start, by SIGHUP, or as the end of what somebody had begun.
     pub role: String,
-    /// `token`, `session` and its name, or `local` where there is no token.
+    /// `token`, `session` and its name, or `local` where there is no token; `start` and `signal` of the daemon.
     pub name: String,
     /// Where the connection came from; null: that is not known.
     #[serde(default)]
@@ -100,6 +101,13 @@ pub struct LoggedAudit {
     pub record: AuditRecord,
     /// The sequence number of its message; null: it is not in the log, or not yet.
     pub sequence: Option<u64>,
+}
+
+impl AuditedRequester {
+    /// The daemon itself, at its start, by a signal, or for somebody who had begun something.
+    pub fn daemon(name: &str) -> AuditedRequester {
+        AuditedRequester { role: "daemon".to_owned(), name: name.to_owned(), address: None }
+    }
 }
 
 impl AuditRecord {

@@ -57,7 +57,8 @@ pub(super) struct AuditResponse {
 
 /// What was changed, by whom
 ///
-/// The newest records of changes that were made over the API: rules changed and reloaded, users forgotten, people who signed in.
+/// The newest records of changes that were made over the API, or by the daemon itself: rules changed and reloaded, users forgotten,
+/// people who signed in.
 /// They are messages of the log, on the subject of `[source] audit_subject`, and are there for as long as the log keeps them.
 #[utoipa::path(get, path = "/v1/audit", tag = "engine",
     params(("limit" = Option<usize>, Query, minimum = 1, maximum = 1_000, description = "How many; 100 if left out")),

@@ -166,7 +166,7 @@ impl AuditLog for AuditTrail {
         let AuditRecord { who, user, version, outcome, .. } = &record;
         info!(
             change = record.name(), ?outcome, who = who.name, address = ?who.address, user, version,
-            "something was changed over the API, or was to be"
+            "something was changed, or was to be"
         );
         let mut waiting = self.waiting();
         if waiting.len() >= RECORDS_MAX {

@@ -13,6 +13,8 @@ use tracing::{error, info, warn};
 use super::past_log::log_failure;
 use super::reload::{CheckedRules, RulesReloader};
 use super::{ConnectedBroker, wall_clock};
+use crate::api::AuditLog as _;
+use crate::audit::{AuditOutcome, AuditRecord, AuditedChange, AuditedRequester};
 use crate::reload::{ActiveRules, FromLogEnd, FromLogReload, ReloadError};
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_nats::source::NatsSource;
@@ -204,7 +206,7 @@ impl RulesReloader {
         progress: RecomputationProgress,
         by: String,
     ) {
-        let (reloads, began) = (&self.from_log, Instant::now());
+        let (reloads, began, version) = (&self.from_log, Instant::now(), ruleset.version.clone());
         let (batches, received) = mpsc::channel(BATCH_QUEUE_CAPACITY);
         let health = Health::default();
         let source = super::source(&reloads.settings, &broker.connection, batches, health.part("log"));
@@ -227,7 +229,8 @@ impl RulesReloader {
         let _ = stop.send(true);
         reading.abort();
         if let Ok(activation) = &result {
-            let active = ActiveRules { path, text, version: activation.rules.clone(), since: wall_clock(), by };
+            let (version, by) = (activation.rules.clone(), by.clone());
+            let active = ActiveRules { path, text, version, since: wall_clock(), by };
             self.knows_past(active, activation.at);
             self.keep_version().await;
         } else if let Some(checkpoints) = &self.checkpoints {
@@ -238,10 +241,18 @@ impl RulesReloader {
         }
         let (figures, written) =
             (progress.figures(), reloads.lock().as_ref().and_then(|latest| latest.written.clone()));
+        let change = match written {
+            Some(_) => AuditedChange::RulesChangedFromLog,
+            None => AuditedChange::RulesReloadedFromLog,
+        };
         if let (Err(_), Some(written)) = (&result, written) {
             self.put_file_back(written).await;
         }
-        match reloads.ended(&result) {
+        let ended = reloads.ended(&result);
+        if let Some(end) = &ended {
+            self.audit.record(end_record(change, &by, version, end));
+        }
+        match ended {
             Some(FromLogEnd::Applied(RulesActivation { rules, previous, .. })) => {
                 self.metrics.applied.increment(1);
                 info!(rules, previous, events = figures.events, took = ?began.elapsed(), "the rules were reloaded from the log");
@@ -257,4 +268,17 @@ impl RulesReloader {
             None => {}
         }
     }
+}
+
+/// A record of how a reload from the log ended, which somebody had begun.
+fn end_record(change: AuditedChange, by: &str, version: String, end: &FromLogEnd) -> AuditRecord {
+    let (outcome, previous, detail) = match end {
+        FromLogEnd::Applied(RulesActivation { previous, .. }) => {
+            (AuditOutcome::Done, Some(previous.clone()), String::new())
+        }
+        FromLogEnd::Cancelled => (AuditOutcome::Refused, None, "it was cancelled".to_owned()),
+        FromLogEnd::Failed { why } => (AuditOutcome::Refused, None, why.clone()),
+    };
+    let record = AuditRecord::new(AuditedRequester::daemon(by), change, outcome);
+    AuditRecord { version: Some(version), previous, ..record.with_detail(detail) }
 }

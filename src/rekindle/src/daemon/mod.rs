@@ -160,12 +160,13 @@ impl Daemon {
         let active = ActiveRules { path: rules_path, text, version, since: wall_clock(), by };
         let (connected, is_connected) = watch::channel(None);
         let metrics = Arc::new(MetricsRegistry::default());
+        let audit = Arc::new(AuditTrail::new(settings.source.clone(), is_connected.clone(), health.clone()));
         let reloader = Arc::new_cyclic(|reloader| {
             let from_log =
                 FromLogReloads::new(reloader.clone(), settings.clone(), pipeline_options.clone(), is_connected.clone());
-            RulesReloader::new(endpoints.live.clone(), health.clone(), checkpoints, active, &metrics, from_log)
+            let (live, audit) = (endpoints.live.clone(), Arc::clone(&audit));
+            RulesReloader::new(live, health.clone(), checkpoints, active, &metrics, from_log, audit)
         });
-        let health_of_audit = health.clone();
         let instruments = Instruments {
             live: endpoints.live.clone(),
             reloader,
@@ -173,7 +174,7 @@ impl Daemon {
             sink: Arc::default(),
             connected: is_connected.clone(),
             forgetter: Arc::new(ForgetPublisher::new(settings.source.clone(), is_connected.clone())),
-            audit: Arc::new(AuditTrail::new(settings.source.clone(), is_connected.clone(), health_of_audit)),
+            audit,
             history: Arc::new(StreamHistory::new(
                 settings.clone(),
                 pipeline_options.clone(),
@@ -308,8 +309,7 @@ fn start_monitors(instruments: &Instruments, settings: &Settings, configured: St
             let _ = reloader.reload_from_log(false, reload::BY_START).await;
         } else if live.stats().plan.rules.version != configured {
             info!("the rules file differs from the rules in force: it takes effect now that the replay is complete");
-            // The result is logged.
-            let _ = reloader.reload(false, reload::BY_START).await;
+            reloader.reload_recorded(reload::BY_START).await;
         }
     });
     let audit = Arc::clone(&instruments.audit);

@@ -14,8 +14,9 @@ use tracing::{error, info, warn};
 
 use super::from_log::FromLogReloads;
 use super::rules_text::read_rules_file;
-use super::wall_clock;
-use crate::api::RulesProvider;
+use super::{AuditTrail, wall_clock};
+use crate::api::{AuditLog as _, RulesProvider};
+use crate::audit::{AuditOutcome, AuditRecord, AuditedChange, AuditedRequester};
 use crate::metrics::{MetricsRegistry, ReloadMetrics};
 use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome, RulesUpdate, UpdateOutcome};
 use crate::versions::{KeptVersions, RulesVersion, VersionsUnreadable};
@@ -52,6 +53,7 @@ pub struct RulesReloader {
     changes: AtomicU64,
     pub(super) metrics: ReloadMetrics,
     pub(super) from_log: FromLogReloads,
+    pub(super) audit: Arc<AuditTrail>,
 }
 
 /// Rules that may take effect.
@@ -79,6 +81,7 @@ impl RulesReloader {
         active: ActiveRules,
         registry: &MetricsRegistry,
         from_log: FromLogReloads,
+        audit: Arc<AuditTrail>,
     ) -> RulesReloader {
         let metrics = ReloadMetrics::register(registry);
         metrics.loaded(active.since);
@@ -93,6 +96,7 @@ impl RulesReloader {
             changes: AtomicU64::new(0),
             metrics,
             from_log,
+            audit,
         }
     }
 
@@ -118,7 +122,27 @@ impl RulesReloader {
             info!("the rules will be reloaded when the replay is complete");
         }
         self.live.recovered().await;
-        let _ = self.reload(false, BY_SIGNAL).await;
+        self.reload_recorded(BY_SIGNAL).await;
+    }
+
+    /// Reloads for nobody who asked over the API, which records what it did for others. The result is logged.
+    pub(super) async fn reload_recorded(&self, by: &str) {
+        let reloaded = self.reload(false, by).await;
+        let (outcome, version, previous, detail) = match reloaded {
+            Ok(ReloadOutcome::Applied { reloaded: RulesActivation { rules, previous, .. }, .. }) => {
+                (AuditOutcome::Done, Some(rules), Some(previous), String::new())
+            }
+            Ok(ReloadOutcome::Unchanged { version }) => (AuditOutcome::Unchanged, Some(version), None, String::new()),
+            Err(error) => {
+                let version = match &error {
+                    ReloadError::Mistakes { text, .. } => Some(rules::fingerprint(text)),
+                    _ => None,
+                };
+                (AuditOutcome::Refused, version, None, error.to_string())
+            }
+        };
+        let record = AuditRecord::new(AuditedRequester::daemon(by), AuditedChange::RulesReloaded, outcome);
+        self.audit.record(AuditRecord { version, previous, ..record.with_detail(detail) });
     }
 
     /// Reads the file and lets its rules take effect, if they differ; with `allow_empty` also if all events, segments or

@@ -3,7 +3,7 @@
 use super::decomposition::Contribution;
 use super::headline::{DAYS, HeadlineMetric, REASONED_FROM, WeekComparison};
 use crate::growth::report::DayNumbers;
-use crate::rules::growth::{Currency, amount_in_words, grouped_decimal};
+use crate::rules::growth::{Currency, amount_in_words, amount_in_words_beside, grouped_decimal};
 
 /// A change below this counts as none.
 const SAME: f64 = 0.005;
@@ -57,7 +57,10 @@ impl HeadlineWording<'_> {
 
     /// The sentence about two weeks.
     pub(super) fn of_weeks(self, weeks: &WeekComparison, orders: NeighbourWeeks) -> String {
-        let (before, after) = (self.value(weeks.split.before.to_number()), self.value(weeks.split.after.to_number()));
+        let (before, after) = (weeks.split.before.to_number(), weeks.split.after.to_number());
+        // All totals of the sentence have the same decimals.
+        let largest = before.abs().max(after.abs());
+        let [before, after] = [before, after].map(|value| self.value(value, largest));
         let name = match self.metric {
             HeadlineMetric::Gmv => "GMV",
             HeadlineMetric::ActiveUsers => "Active users",
@@ -102,7 +105,7 @@ impl HeadlineWording<'_> {
         let small = 2.0 * SAME * weeks.split.before.to_number().abs();
         if rate.abs() >= SAME || parts.first().is_some_and(|part| part.contribution.to_number().abs() >= small) {
             let offset = if rate.abs() < SAME { "offset by" } else { "partly offset by" };
-            sentence += &self.reason(&with, offset, &against);
+            sentence += &self.reason(&with, offset, &against, largest);
         }
         sentence.push('.');
         if let Some(usual) = weeks.usual_rate {
@@ -142,9 +145,9 @@ impl HeadlineWording<'_> {
     }
 
     /// `: fewer buyers (…) and smaller orders (…), partly offset by …`
-    fn reason(self, with: &[&Contribution], offset: &str, against: &[&Contribution]) -> String {
+    fn reason(self, with: &[&Contribution], offset: &str, against: &[&Contribution], largest: f64) -> String {
         let list = |parts: &[&Contribution]| {
-            let words: Vec<String> = parts.iter().map(|part| self.part(part)).collect();
+            let words: Vec<String> = parts.iter().map(|part| self.part(part, largest)).collect();
             match words.split_last() {
                 Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
                 Some((last, _)) => last.clone(),
@@ -160,7 +163,7 @@ impl HeadlineWording<'_> {
     }
 
     /// `fewer buyers (412 after 498, −€5,100)`
-    fn part(self, part: &Contribution) -> String {
+    fn part(self, part: &Contribution, largest: f64) -> String {
         let is_up = part.contribution.0 > 0;
         let words = match (part.name.as_str(), is_up) {
             ("buyers", true) => "more buyers",
@@ -174,24 +177,25 @@ impl HeadlineWording<'_> {
             (_, true) => "more returning users",
             (_, false) => "fewer returning users",
         };
+        let larger = part.before.unwrap_or(0.0).abs().max(part.after.unwrap_or(0.0).abs());
         let value = |value: Option<f64>| match (value, part.name.as_str()) {
             (None, _) => "–".to_owned(),
             (Some(value), "orders_per_buyer") => grouped_decimal(value, 2),
-            (Some(value), "aov") => self.amount(value),
+            (Some(value), "aov") => amount_in_words_beside(self.currency, value, larger),
             (Some(value), _) => grouped_decimal(value.abs(), 0),
         };
         let share = part.contribution.to_number();
         let sign = if is_up { "+" } else { "−" };
         let share = match self.metric {
-            HeadlineMetric::Gmv => format!(", {sign}{}", self.amount(share.abs())),
+            HeadlineMetric::Gmv => format!(", {sign}{}", amount_in_words_beside(self.currency, share.abs(), largest)),
             HeadlineMetric::ActiveUsers => String::new(),
         };
         format!("{words} ({} after {}{share})", value(part.after), value(part.before))
     }
 
-    fn value(self, value: f64) -> String {
+    fn value(self, value: f64, largest: f64) -> String {
         match self.metric {
-            HeadlineMetric::Gmv => self.amount(value),
+            HeadlineMetric::Gmv => amount_in_words_beside(self.currency, value, largest),
             HeadlineMetric::ActiveUsers => grouped_decimal(value.abs(), 0),
         }
     }

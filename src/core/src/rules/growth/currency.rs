@@ -84,8 +84,13 @@ impl Serialize for Currency {
 
 /// An amount in a currency, or without a sign where none is known: in whole units from a thousand on, with decimals below.
 pub fn amount_in_words(currency: Option<Currency>, amount: f64) -> String {
+    amount_in_words_beside(currency, amount, amount)
+}
+
+/// The same, with as many decimals as another amount has that it is read together with.
+pub fn amount_in_words_beside(currency: Option<Currency>, amount: f64, other: f64) -> String {
     let decimals = currency.map_or(2, Currency::decimals);
-    let decimals = if amount.abs() >= WHOLE_FROM { 0 } else { decimals };
+    let decimals = if other.abs() >= WHOLE_FROM { 0 } else { decimals };
     let number = grouped_decimal(amount.abs(), decimals);
     let is_negative = amount < 0.0 && number.bytes().any(|digit| (b'1'..=b'9').contains(&digit));
     let minus = if is_negative { "−" } else { "" };
@@ -125,6 +130,8 @@ mod tests {
         assert_eq!(written("CHF", 1_234_567.0), "CHF\u{a0}1,234,567");
         assert_eq!(amount_in_words(None, 25_268.4), "25,268");
         assert_eq!(amount_in_words(None, 12.0), "12.00");
+        assert_eq!(amount_in_words_beside(None, 815.43, 12_682.0), "815");
+        assert_eq!(amount_in_words_beside(None, 1_815.43, 12.0), "1,815.43");
     }
 
     #[test]

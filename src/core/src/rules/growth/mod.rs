@@ -14,7 +14,7 @@ use super::ruleset::{NameId, SegmentId};
 use crate::event::FieldId;
 use crate::time::Span;
 
-pub use currency::{Currency, amount_in_words, grouped_decimal};
+pub use currency::{Currency, amount_in_words, amount_in_words_beside, grouped_decimal};
 pub(super) use schema::{FunnelSchema, GrowthSchema, PromotionSchema, TargetSchema};
 pub use vocabulary::{Metric, Period, Stage};
 

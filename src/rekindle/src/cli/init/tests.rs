@@ -38,6 +38,7 @@ fn every_choice_gives_sound_files_that_have_what_was_said() {
             let rules = text("rules.toml").expect("rules");
             assert_eq!(rules::compile(&rules).err(), None, "{rules}");
             assert!(rules.contains("timezone = \"Europe/Zurich\"") && rules.contains("CHF") && rules.contains("'1m'"));
+            assert!(rules.contains("[growth]\ncurrency = \"CHF\""), "{rules}");
             let snippet = text(SNIPPET).expect("a snippet");
             assert!(snippet.contains(&secrets.key) && snippet.contains("c.example"), "{snippet}");
             let left = files.iter().find(|file| file.text.contains("{{"));
