@@ -47,6 +47,16 @@ pub(crate) enum Error {
         /// Its standard error.
         said: String,
     },
+    /// Another program failed.
+    #[error("{program} ended with {status}: {said}")]
+    Program {
+        /// Its name.
+        program: String,
+        /// How it ended.
+        status: std::process::ExitStatus,
+        /// The end of what it said.
+        said: String,
+    },
     /// The contents of a stream or a file are not as expected.
     #[error("{0}")]
     Unreadable(String),

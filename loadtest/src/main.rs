@@ -1,8 +1,15 @@
 //! `loadtest`: fault and performance tests of Rekindle.
 //!
+<<<<<<< HEAD
 //! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `backtest` measures a
 //! comparison of two rule sets, `collect` events over HTTP, `deliver` actions over HTTP. `engine` measures
 //! decoder and engine and the limits of the machine, `explain` how long explanations take, `language` what state per key, arrays and budgets cost, `nats` the daemon on a real server, `scale` memory and cost of many
+=======
+//! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `collect` measures events
+//! over HTTP, `deliver` actions over HTTP. `engine` measures
+//! decoder and engine and the limits of the machine, `language` what state per key, arrays and budgets cost, `nats` the daemon on a real server, `peers` the
+//! same work by Rekindle and by jobs written for timely dataflow and Flink, `scale` memory and cost of many
+>>>>>>> 06b55f2 (wip: loadtest peers)
 //! users, `membership` how fast readers see changes of segments, `uplift` whether the intervals of uplift hold. Each command starts what it needs, on loopback and in a
 //! temporary folder, prints a table (with `--json` one JSON object), and exits with another code than 0 if a check fails.
 
@@ -24,6 +31,7 @@ mod language;
 mod machine;
 mod membership;
 mod nats;
+mod peers;
 mod prepared_client;
 mod process;
 mod scale;
@@ -32,6 +40,7 @@ mod streams;
 mod synthetic_users;
 mod table;
 mod uplift;
+mod usage;
 mod workload;
 
 use std::io::Write;
@@ -65,6 +74,7 @@ enum LoadtestCommand {
     Explain(explain::ExplainLoadArgs),
     Language(language::LanguageArgs),
     Nats(nats::NatsArgs),
+    Peers(peers::PeersArgs),
     Scale(scale::ScaleArgs),
     /// A part of `scale`, in a process of its own
     #[command(hide = true)]
@@ -84,6 +94,7 @@ fn main() -> ExitCode {
         LoadtestCommand::Explain(args) => run(explain::run(&args)),
         LoadtestCommand::Language(args) => language::run(&args),
         LoadtestCommand::Nats(args) => run(nats::run(&args)),
+        LoadtestCommand::Peers(args) => run(peers::run(&args)),
         LoadtestCommand::Scale(args) => run(scale::run(&args)),
         LoadtestCommand::ScaleOne(args) => run(scale::one::run(&args)),
         LoadtestCommand::Membership(args) => run(membership::run(&args)),

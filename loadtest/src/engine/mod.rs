@@ -70,7 +70,8 @@ pub(crate) struct EngineArgs {
     json: bool,
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+/// Reads an instant.
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse_rfc3339(text).ok_or_else(|| "it must be an RFC 3339 time, such as 2026-03-09T00:00:00Z".to_owned())
 }
 

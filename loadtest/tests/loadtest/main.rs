@@ -3,3 +3,4 @@
 mod chaos;
 mod checkpoint_cost;
 mod measures;
+mod peers;
