@@ -58,7 +58,7 @@ impl Partition {
                 None if steps.awaits_answer(user) => {}
                 None => arm(timers, slot, user, steps.state_ttl),
                 Some(at) => {
-                    // What partners were told of it ends.
+                    // The end is told to partners, which changes the user.
                     snapshots.touch(slot, user);
                     steps.note_expired(plan, user, LogInstant { at, position }, out);
                 }
