@@ -1,15 +1,9 @@
 //! `loadtest`: fault and performance tests of Rekindle.
 //!
-<<<<<<< HEAD
 //! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `backtest` measures a
 //! comparison of two rule sets, `collect` events over HTTP, `deliver` actions over HTTP. `engine` measures
-//! decoder and engine and the limits of the machine, `explain` how long explanations take, `language` what state per key, arrays and budgets cost, `nats` the daemon on a real server, `scale` memory and cost of many
-=======
-//! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `collect` measures events
-//! over HTTP, `deliver` actions over HTTP. `engine` measures
-//! decoder and engine and the limits of the machine, `language` what state per key, arrays and budgets cost, `nats` the daemon on a real server, `peers` the
-//! same work by Rekindle and by jobs written for timely dataflow and Flink, `scale` memory and cost of many
->>>>>>> 06b55f2 (wip: loadtest peers)
+//! decoder and engine and the limits of the machine, `explain` how long explanations take, `language` what state per key, arrays and budgets cost, `nats` the daemon on a real server,
+//! `peers` the same work by Rekindle and by jobs written for timely dataflow and Flink, `scale` memory and cost of many
 //! users, `membership` how fast readers see changes of segments, `uplift` whether the intervals of uplift hold. Each command starts what it needs, on loopback and in a
 //! temporary folder, prints a table (with `--json` one JSON object), and exits with another code than 0 if a check fails.
 
