@@ -348,9 +348,10 @@ fn features(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<FeatureReport
     reports
 }
 
+/// Those of users, or of keys; what is asked of a group is none of a user's.
 fn features_of(per: Option<PerId>, rules: &Ruleset) -> impl Iterator<Item = FeatureId> {
     let all = (0..).map(FeatureId).zip(&rules.features);
-    all.filter(move |(_, feature)| feature.per == per).map(|(id, _)| id)
+    all.filter(move |(_, feature)| feature.per == per && feature.group.is_none()).map(|(id, _)| id)
 }
 
 /// As many instances as [`INSTANCE_VALUES_MAX`] allows, those with the latest matches first to be there.

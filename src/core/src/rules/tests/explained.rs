@@ -114,3 +114,40 @@ when = "keys_in('left') >= 3"
         assert!(text.lines().any(|found| found == line), "no {line:?} in\n{text}");
     }
 }
+
+#[test]
+fn groups_are_explained_by_themselves() {
+    let rules = compiled(
+        r#"
+[events]
+join = "Team Joined"
+order = "Order Completed"
+full = { of = "team", on = "enter:team_full", to = "join", let = { size = "distinct(join.user, '24h')" } }
+
+[groups.team]
+key = "team_id"
+ttl = "3d"
+
+[[segments]]
+id = "team_full"
+of = "team"
+when = "distinct(join.user, '24h') >= 3"
+
+[[segments]]
+id = "buyer"
+when = "total(order) >= 1"
+"#,
+    );
+    let text = explain(&rules, SIZES);
+    let line = |start: &str| {
+        text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start:?} in\n{text}"))
+    };
+    assert!(line("a user: ").ends_with(" for 1 features"), "{text}");
+    assert!(
+        line("a group of [groups.team], for 3d after its latest match: the key, ").ends_with(" for 2 features"),
+        "{text}"
+    );
+    assert!(line("  distinct(join.user, 24h): ").ends_with("; for segment team_full, event full"), "{text}");
+    assert_eq!(line("segment team_full"), "segment team_full, of the groups of [groups.team]");
+    assert_eq!(line("  tells: "), "  tells: full");
+}
