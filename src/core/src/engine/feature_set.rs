@@ -69,6 +69,12 @@ impl FeatureSet {
         });
     }
 
+    /// Whether any of those that read a field keeps this text.
+    pub(crate) fn has_text(&self, rules: &Ruleset, field: FieldId, text: &str) -> bool {
+        let reads = |id: &FeatureId| rules.features[usize::from(id.0)].kind.fields().contains(&field);
+        self.0.iter().any(|(id, state)| reads(id) && state.has_text(text))
+    }
+
     /// Merges those of another subject.
     pub(crate) fn merge(&mut self, other: FeatureSet) {
         for (id, theirs) in other.0 {

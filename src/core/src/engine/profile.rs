@@ -179,6 +179,11 @@ impl UserProfile {
         self.features.forget_text(rules, field, text);
     }
 
+    /// Whether a text that matches had in a field is kept.
+    pub(crate) fn has_text(&self, rules: &Ruleset, field: FieldId, text: &str) -> bool {
+        self.features.has_text(rules, field, text)
+    }
+
     /// Takes what was recomputed of the same user. Memberships stay as they are. Returns the instances of keys that are gone.
     pub(crate) fn take_recomputed(&mut self, other: UserProfile, parts: &RecomputedParts) -> Vec<KeyInstance> {
         self.now = self.now.max(other.now);

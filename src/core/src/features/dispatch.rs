@@ -166,6 +166,13 @@ macro_rules! feature_registry {
                 }
             }
 
+            /// Whether it keeps this text that an event had.
+            pub(crate) fn has_text(&self, text: &str) -> bool {
+                match self {
+                    $(FeatureState::$kind(state) => state.has_text(text),)*
+                }
+            }
+
             /// Merges what another user has for the same feature.
             pub(crate) fn merge(&mut self, other: FeatureState) {
                 match (self, other) {

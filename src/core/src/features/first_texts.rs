@@ -96,6 +96,10 @@ impl StoredFeature for TextsByArrival {
         !self.0.is_empty()
     }
 
+    fn has_text(&self, text: &str) -> bool {
+        self.texts().any(|known| known == text)
+    }
+
     fn heap_bytes(&self) -> usize {
         self.0.capacity() * size_of::<Box<str>>() + self.0.iter().map(|text| text.len()).sum::<usize>()
     }

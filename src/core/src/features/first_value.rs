@@ -68,6 +68,10 @@ impl StoredFeature for EarliestValue {
         !self.0.is_text(text)
     }
 
+    fn has_text(&self, text: &str) -> bool {
+        self.0.is_text(text)
+    }
+
     fn heap_bytes(&self) -> usize {
         self.0.value.heap_bytes()
     }

@@ -56,6 +56,10 @@ impl StoredFeature for LatestValue {
         !self.0.is_text(text)
     }
 
+    fn has_text(&self, text: &str) -> bool {
+        self.0.is_text(text)
+    }
+
     /// Older than every event.
     fn empty() -> Self {
         LatestValue(TimedValue { at: Timestamp::MIN, position: 0, value: Scalar::Bool(false) })

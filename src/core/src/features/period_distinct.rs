@@ -115,6 +115,11 @@ impl StoredFeature for DistinctPeriods {
         !self.periods.is_empty()
     }
 
+    fn has_text(&self, text: &str) -> bool {
+        let hash = value_hash(&Scalar::Text(text.into()));
+        hash.is_some_and(|hash| self.periods.iter().any(|(_, values)| values.contains(&hash)))
+    }
+
     fn empty() -> Self {
         DistinctPeriods::default()
     }

@@ -19,6 +19,11 @@ pub(crate) trait StoredFeature: Sized {
         true
     }
 
+    /// Whether it keeps this text that an event had, or its hash.
+    fn has_text(&self, _text: &str) -> bool {
+        false
+    }
+
     /// Merges what another user has for the same feature, at the same instant.
     fn merge(&mut self, other: Self);
 
@@ -43,6 +48,10 @@ impl<S: StoredFeature> StoredFeature for Box<S> {
 
     fn forget_text(&mut self, text: &str) -> bool {
         (**self).forget_text(text)
+    }
+
+    fn has_text(&self, text: &str) -> bool {
+        (**self).has_text(text)
     }
 
     fn merge(&mut self, other: Self) {

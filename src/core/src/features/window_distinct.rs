@@ -153,6 +153,10 @@ impl StoredFeature for DistinctPanes {
         !self.latest.is_empty()
     }
 
+    fn has_text(&self, text: &str) -> bool {
+        value_hash(&Scalar::Text(text.into())).is_some_and(|hash| self.latest.contains_key(&hash))
+    }
+
     fn empty() -> Self {
         DistinctPanes::default()
     }

@@ -1,12 +1,13 @@
 //! All groups, and the matches that wait for the end of a beat.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::group::without_text;
 use super::{Group, GroupCause, GroupChange, GroupMatch, ToldNotice};
 use crate::engine::dispatch::DispatchIndex;
-use crate::rules::ruleset::{GroupId, Ruleset, TransitionKind};
+use crate::rules::ruleset::{GroupId, Ruleset, SegmentId, TransitionKind};
 use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp, beat_through};
 
@@ -59,6 +60,15 @@ pub struct StoredGroups {
     pub groups: Vec<(GroupId, Group)>,
     /// The matches, as they came.
     pub waiting: Vec<GroupMatch>,
+}
+
+/// Keys of groups in a segment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupKeysPage {
+    /// The keys, ascending.
+    pub keys: Vec<Arc<str>>,
+    /// The key up to which was looked; `None`: there are no more groups.
+    pub next: Option<Arc<str>>,
 }
 
 /// All groups.
@@ -228,6 +238,41 @@ impl GroupBook {
     /// A group.
     pub fn group(&self, id: GroupId, key: &str) -> Option<&Group> {
         self.kinds.get(usize::from(id.0))?.get(key)
+    }
+
+    /// The keys above `after` of groups in a segment, ascending: at most `limit`, found among the next `scan_max` groups.
+    pub fn keys_in(
+        &self,
+        id: GroupId,
+        segment: SegmentId,
+        after: &str,
+        limit: usize,
+        scan_max: usize,
+    ) -> GroupKeysPage {
+        let mut page = GroupKeysPage::default();
+        let Some(kind) = self.kinds.get(usize::from(id.0)) else { return page };
+        let above = (Bound::Excluded(after), Bound::Unbounded);
+        let mut rest = kind.range::<str, _>(above);
+        for (key, group) in rest.by_ref().take(scan_max) {
+            if group.profile.members.contains(segment) {
+                page.keys.push(Arc::clone(key));
+            }
+            page.next = Some(Arc::clone(key));
+            if page.keys.len() >= limit {
+                break;
+            }
+        }
+        if rest.next().is_none() {
+            page.next = None;
+        }
+        page
+    }
+
+    /// The groups in which a user's id is kept: those that count it, have it as a value, or may tell it something.
+    pub fn groups_with(&self, rules: &GroupRules<'_>, user: &str) -> Vec<(GroupId, Arc<str>)> {
+        let Some(field) = rules.dispatch.match_user_field() else { return Vec::new() };
+        let is_in = |group: &Group| group.profile.has_text(rules.rules, field, user);
+        self.groups().filter(|(_, group)| is_in(group)).map(|(id, group)| (id, Arc::clone(&group.key))).collect()
     }
 
     /// All groups, by `[groups.G]`, then by key.

@@ -10,7 +10,7 @@
 mod book;
 mod group;
 
-pub use book::{GroupBeat, GroupBook, GroupOutcome, GroupRules, GroupTotals, StoredGroups};
+pub use book::{GroupBeat, GroupBook, GroupKeysPage, GroupOutcome, GroupRules, GroupTotals, StoredGroups};
 pub use group::Group;
 
 use std::sync::Arc;

@@ -15,6 +15,7 @@ mod deliveries;
 mod departures;
 mod export;
 mod firing;
+mod group_report;
 mod io;
 mod log_instant;
 mod model_report;
@@ -40,6 +41,7 @@ pub use counters::PartitionCounters;
 pub use deliveries::BeatDelivery;
 pub use departures::SegmentDeparture;
 pub use export::UserStateExport;
+pub use group_report::{GroupMembers, GroupReport};
 pub use io::{
     BudgetOutput, Cause, DecisionOutput, ExpiredUser, GoalOutcomeOutput, LogInstant, Output, OutputKind,
     PartitionInput, PointsChange, PointsOutput, PointsPrice, RulesChange, SharedOutput,

@@ -12,11 +12,12 @@ use crate::decimal::Decimal;
 use crate::engine::evaluate::EvaluationContext;
 use crate::engine::key_instance::KeyInstance;
 use crate::engine::membership::MembershipSet;
+use crate::features::FeatureKind;
 use crate::goals::GoalExposure;
 use crate::json::JsonText;
 use crate::points::{Points, PointsBalance, UserLedger, UserPoints};
 use crate::rules::notation;
-use crate::rules::ruleset::{FeatureId, Ledger, LedgerId, PerId, Ruleset, Term};
+use crate::rules::ruleset::{Feature, FeatureId, Ledger, LedgerId, PerId, Ruleset, Term};
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -305,7 +306,7 @@ impl GoalExposureReport {
     }
 }
 
-fn segments(members: &MembershipSet, rules: &Ruleset) -> Vec<String> {
+pub(super) fn segments(members: &MembershipSet, rules: &Ruleset) -> Vec<String> {
     members.iter().map(|id| rules.segments[usize::from(id.0)].id.clone()).collect()
 }
 
@@ -329,10 +330,11 @@ fn ledgers(points: &UserPoints, rules: &Ruleset) -> Vec<LedgerReport> {
     (0..).map(LedgerId).zip(&rules.ledgers).map(report).collect()
 }
 
-/// The features of the user, or of the instance that is asked about.
-fn features(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<FeatureReport> {
+/// The features of the user, or of the instance or the group that is asked about.
+pub(super) fn features(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<FeatureReport> {
     let per = scope.instance.map(|instance| instance.per);
-    let mut reports: Vec<FeatureReport> = features_of(per, rules)
+    let group = scope.group.map(|group| group.id);
+    let mut reports: Vec<FeatureReport> = features_of(per, group, rules)
         .map(|id| {
             let value = scope.value(&Term::Feature(id)).to_json();
             FeatureReport { feature: notation::feature(rules, id), value }
@@ -348,9 +350,18 @@ fn features(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<FeatureReport
     reports
 }
 
-fn features_of(per: Option<PerId>, rules: &Ruleset) -> impl Iterator<Item = FeatureId> {
+/// Those of users, of keys of a `[per.K]`, or of the groups with this id.
+fn features_of<'r>(
+    per: Option<PerId>,
+    of: Option<&'r str>,
+    rules: &'r Ruleset,
+) -> impl Iterator<Item = FeatureId> + 'r {
+    let group_of = |feature: &Feature| feature.group.map(|id| rules.groups[usize::from(id.0)].id.as_str());
+    let is_asked = move |feature: &Feature| feature.per == per && group_of(feature) == of;
+    // Whom a group tells is no function of the language.
+    let is_function = |feature: &Feature| !matches!(feature.kind, FeatureKind::FirstTexts(_));
     let all = (0..).map(FeatureId).zip(&rules.features);
-    all.filter(move |(_, feature)| feature.per == per).map(|(id, _)| id)
+    all.filter(move |(_, feature)| is_asked(feature) && is_function(feature)).map(|(id, _)| id)
 }
 
 /// As many instances as [`INSTANCE_VALUES_MAX`] allows, those with the latest matches first to be there.
@@ -360,7 +371,7 @@ fn keys(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<KeyInstanceReport
     latest.sort_by_key(|instance| std::cmp::Reverse(instance.latest));
     let mut values = 0;
     let fitting = latest.iter().take_while(|instance| {
-        values += 1 + features_of(Some(instance.per), rules).count();
+        values += 1 + features_of(Some(instance.per), None, rules).count();
         values <= INSTANCE_VALUES_MAX
     });
     let fitting = fitting.count();

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::ruleset::{
-    Campaign, CampaignTrigger, Comparison, Condition, Feature, FeatureId, PerId, Ruleset, Segment, SegmentId, Term,
+    Campaign, CampaignTrigger, Comparison, Condition, Feature, FeatureId, GroupId, NoticeAddressees, PerId, Ruleset,
+    Segment, SegmentId, Term,
 };
 use super::{dependencies, notation};
 
@@ -32,7 +33,7 @@ pub fn explain(rules: &Ruleset, sizes: SubjectSizes) -> String {
 }
 
 fn features(rules: &Ruleset, SubjectSizes { user_bytes, key_bytes }: SubjectSizes, out: &mut String) {
-    let of_user = features_of(rules, None);
+    let of_user = features_of(rules, None, None);
     let count = of_user.len();
     line(
         out,
@@ -43,7 +44,7 @@ fn features(rules: &Ruleset, SubjectSizes { user_bytes, key_bytes }: SubjectSize
     );
     list_features(rules, &of_user, out);
     for (per, id) in rules.pers.iter().zip((0..).map(PerId)) {
-        let of_key = features_of(rules, Some(id));
+        let of_key = features_of(rules, Some(id), None);
         line(
             out,
             format_args!(
@@ -56,11 +57,26 @@ fn features(rules: &Ruleset, SubjectSizes { user_bytes, key_bytes }: SubjectSize
         );
         list_features(rules, &of_key, out);
     }
+    for (group, id) in rules.groups.iter().zip((0..).map(GroupId)) {
+        let of_group = features_of(rules, None, Some(id));
+        line(
+            out,
+            format_args!(
+                "a group of [groups.{}], for {} after its latest match: the key, and at most {} bytes for {} features",
+                group.id,
+                group.ttl,
+                bytes(&of_group),
+                of_group.len()
+            ),
+        );
+        list_features(rules, &of_group, out);
+    }
     out.push('\n');
 }
 
-fn features_of(rules: &Ruleset, per: Option<PerId>) -> Vec<(FeatureId, &Feature)> {
-    (0..).map(FeatureId).zip(&rules.features).filter(|(_, feature)| feature.per == per).collect()
+fn features_of(rules: &Ruleset, per: Option<PerId>, group: Option<GroupId>) -> Vec<(FeatureId, &Feature)> {
+    let all = (0..).map(FeatureId).zip(&rules.features);
+    all.filter(|(_, feature)| (feature.per, feature.group) == (per, group)).collect()
 }
 
 fn bytes(features: &[(FeatureId, &Feature)]) -> usize {
@@ -85,6 +101,21 @@ pub(crate) fn users_of_features(rules: &Ruleset) -> Vec<Vec<String>> {
     };
     for segment in &rules.segments {
         note(features_in(&segment.when), format!("segment {}", segment.id));
+    }
+    for name in &rules.names {
+        let Some(notice) = &name.notice else { continue };
+        let mut all = BTreeSet::new();
+        let to = match &notice.to {
+            NoticeAddressees::Members(feature) => {
+                all.insert(*feature);
+                None
+            }
+            NoticeAddressees::User(term) => Some(term),
+        };
+        for term in name.lets.iter().map(|value| &value.term).chain(to) {
+            dependencies::each_in_term(term, &mut |inner| dependencies::features_of(inner, &mut |id| all.extend([id])));
+        }
+        note(all, format!("event {}", name.id));
     }
     for model in &rules.models {
         note(BTreeSet::from([model.feature]), format!("model {}", model.id));
@@ -119,7 +150,10 @@ fn decoded(rules: &Ruleset, out: &mut String) {
 
 fn segments(rules: &Ruleset, out: &mut String) {
     for segment in &rules.segments {
-        let of = segment.per.map(|per| format!(", of the keys of [per.{}]", rules.pers[usize::from(per.0)].id));
+        let of_keys = segment.per.map(|per| format!(", of the keys of [per.{}]", rules.pers[usize::from(per.0)].id));
+        let of_groups =
+            segment.group.map(|id| format!(", of the groups of [groups.{}]", rules.groups[usize::from(id.0)].id));
+        let of = of_keys.or(of_groups);
         line(out, format_args!("segment {}{}", segment.id, of.unwrap_or_default()));
         line(out, format_args!("  changes with: {}", changes_with(rules, segment)));
         for when in by_time(rules, &segment.when) {
@@ -134,13 +168,21 @@ fn segments(rules: &Ruleset, out: &mut String) {
         if !fired.is_empty() {
             line(out, format_args!("  triggers: {}", fired.join(", ")));
         }
+        let told = rules
+            .names
+            .iter()
+            .filter(|name| name.notice.as_ref().is_some_and(|notice| segment_id(rules, notice.segment) == segment.id));
+        let told: Vec<&str> = told.map(|name| name.id.as_str()).collect();
+        if !told.is_empty() {
+            line(out, format_args!("  tells: {}", told.join(", ")));
+        }
     }
 }
 
 fn changes_with(rules: &Ruleset, segment: &Segment) -> String {
     let reads = &segment.reads;
     let mut parts = Vec::new();
-    if segment.per.is_some() {
+    if segment.per.is_some() || segment.group.is_some() {
         parts.push("a match of its key".to_owned());
     }
     if reads.any_event {

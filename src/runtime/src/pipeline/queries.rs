@@ -3,15 +3,21 @@
 //! Nothing here changes anything that is decided.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Pipeline;
+use rekindle_core::groups::{GroupKeysPage, GroupRules};
 use rekindle_core::partition::{
-    ExecutionPlan, Partition, RecordedEvent, RecordedMerge, SegmentDeparture, User, UserReport, UserStateExport,
+    ExecutionPlan, GroupReport, Partition, RecordedEvent, RecordedMerge, SegmentDeparture, User, UserReport,
+    UserStateExport,
 };
 use rekindle_core::route::partition_of;
+use rekindle_core::rules::ruleset::{GroupId, SegmentId};
 use rekindle_core::time::Timestamp;
+
+/// How many groups are looked at for one page of keys.
+const GROUPS_SCANNED_MAX: usize = 100_000;
 
 /// Everything that is stored about a user or an anonymous visitor.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +30,8 @@ pub struct UserExport {
     pub linked_to: Option<Arc<str>>,
     /// The anonymous visitors linked to the id, sorted.
     pub visitors: Vec<Arc<str>>,
+    /// The groups that keep the id or that of such a visitor: the id of the `[groups.G]`, and the key.
+    pub groups: Vec<(String, Arc<str>)>,
 }
 
 /// A user's state, to be looked at outside of the engine.
@@ -143,7 +151,42 @@ impl Pipeline {
         let linked_to = self.links.user_of(user).cloned();
         let mut visitors = self.links.visitors_of(user).to_vec();
         visitors.sort_unstable();
-        let is_known = state.is_some() || linked_to.is_some() || !visitors.is_empty();
-        is_known.then(|| UserExport { watermark: self.watermark(), state, linked_to, visitors })
+        let groups = self.groups_with(std::iter::once(user).chain(visitors.iter().map(|visitor| &**visitor)));
+        let is_known = state.is_some() || linked_to.is_some() || !visitors.is_empty() || !groups.is_empty();
+        is_known.then(|| UserExport { watermark: self.watermark(), state, linked_to, visitors, groups })
+    }
+
+    /// A group as it stands, with those whom it may tell something as whom their ids stand for now; `None`: there is no such group.
+    pub fn group_report(&self, of: &str, key: &str) -> Option<GroupReport> {
+        let id = self.plan.rules.groups.iter().position(|group| group.id == of)?;
+        let id = GroupId(u16::try_from(id).ok()?);
+        let mut report = GroupReport::new(&self.group_rules(), id, self.groups()?.group(id, key)?, self.fired());
+        for members in &mut report.members {
+            let mut known = HashSet::new();
+            let users = members.ids.iter().map(|id| Arc::clone(self.links.user_of(id).unwrap_or(id)));
+            members.ids = users.filter(|user| known.insert(Arc::clone(user))).collect();
+        }
+        Some(report)
+    }
+
+    /// Keys of groups in a segment, ascending, above `after`; of very many groups some are looked at.
+    pub fn group_keys(&self, segment: &str, after: &str, limit: usize) -> Option<GroupKeysPage> {
+        let rules = &self.plan.rules;
+        let at = rules.segments.iter().position(|other| other.id == segment)?;
+        let (id, segment) = (rules.segments[at].group?, SegmentId(u16::try_from(at).ok()?));
+        Some(self.groups()?.keys_in(id, segment, after, limit, GROUPS_SCANNED_MAX))
+    }
+
+    fn groups_with<'u>(&self, ids: impl Iterator<Item = &'u str>) -> Vec<(String, Arc<str>)> {
+        let Some(book) = self.groups() else { return Vec::new() };
+        let rules = self.group_rules();
+        let mut found: Vec<_> = ids.flat_map(|id| book.groups_with(&rules, id)).collect();
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().map(|(id, key)| (self.plan.rules.groups[usize::from(id.0)].id.clone(), key)).collect()
+    }
+
+    fn group_rules(&self) -> GroupRules<'_> {
+        GroupRules { rules: &self.plan.rules, dispatch: &self.plan.dispatch, secret: &self.options.secret }
     }
 }
