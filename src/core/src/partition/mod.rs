@@ -30,6 +30,7 @@ mod steps;
 mod tests;
 mod timer_mark;
 mod timer_queue;
+mod touch_recorder;
 mod user;
 mod user_table;
 
@@ -52,6 +53,7 @@ pub use report::{
 };
 pub use search::{SearchBounds, UserMatch};
 pub use timer_mark::TimerMark;
+pub use touch_recorder::{TouchRecord, TouchRecordKind, TouchedEvent};
 pub use user::User;
 
 use std::borrow::Cow;
@@ -203,6 +205,7 @@ impl Partition {
             user.profile.now = user.profile.now.max(now.at);
             self.steps.end_shares(plan, user, (now, ShareEnd::Request), out);
             self.steps.free_all(user);
+            self.steps.record_forgotten(&user.id, now);
             self.steps.note_gone(plan, user, user.profile.now);
         }
         self.remove(id);

@@ -7,6 +7,7 @@
 
 mod budgets;
 mod partners;
+mod picks;
 mod points;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use super::growth::{FunnelSchema, GrowthSchema, PromotionSchema, TargetSchema};
 use budgets::{BudgetSchema, CouponSchema, SettleSchema, SpendSchema};
 use partners::PartnerSchema;
+use picks::PicksSchema;
 use points::{LedgerSchema, PriceSchema};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
@@ -121,6 +123,8 @@ struct RulesSchema {
     budgets: Option<Vec<BudgetSchema>>,
     /// Partners: who is told which users are in some segments, while these consent to it.
     partners: Option<Vec<PartnerSchema>>,
+    /// Picks: what to offer to a user.
+    picks: Option<Vec<PicksSchema>>,
     /// Campaigns: what is sent when a user enters or leaves a segment, or when an event happens.
     campaigns: Option<Vec<CampaignSchema>>,
     /// The maximum number of messages to a user, over all campaigns.

@@ -11,6 +11,7 @@ mod models;
 mod partners;
 mod payload;
 mod per;
+mod picks;
 mod segments;
 
 #[cfg(test)]
@@ -31,6 +32,8 @@ pub(super) use models::MODEL_KEYS;
 pub(super) use partners::PARTNER_KEYS;
 #[cfg(test)]
 pub(super) use per::PER_KEYS;
+#[cfg(test)]
+pub(super) use picks::PICKS_KEYS;
 #[cfg(test)]
 pub(super) use segments::SEGMENT_KEYS;
 
@@ -53,7 +56,7 @@ use crate::time::Span;
 use crate::time::ZoneCalendar;
 
 /// Keys of the top level.
-pub(super) const TOP_KEYS: [&str; 18] = [
+pub(super) const TOP_KEYS: [&str; 19] = [
     "timezone",
     "control",
     "dedup_window",
@@ -65,6 +68,7 @@ pub(super) const TOP_KEYS: [&str; 18] = [
     "segments",
     "budgets",
     "partners",
+    "picks",
     "campaigns",
     "caps",
     "goals",
@@ -105,6 +109,7 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
     let segments = reader.segments(&root);
     let needs = reader.needs(&root).unwrap_or_default();
     let partners = reader.partners(&root);
+    let picks = reader.picks(&root);
     let budgets = reader.budgets(&root);
     let goals = reader.goals(&root);
     let campaigns = reader.campaigns(&root, &needs);
@@ -124,7 +129,7 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
     let (features, mut projection) = reader.symbols.into_parts();
     (projection.timezone_field, projection.timezone_trait) = zone_ids.unzip();
     projection.tracked = dependencies::tracked_events(&names);
-    let has_keys = !pers.is_empty();
+    let has_keys = !pers.is_empty() || !picks.is_empty();
     let readers = PropertyReaders {
         features: &features,
         campaigns: &campaigns,
@@ -154,6 +159,7 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
         campaigns,
         purposes,
         partners,
+        picks,
         caps,
         amounts,
         features,
