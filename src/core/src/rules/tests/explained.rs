@@ -147,7 +147,7 @@ when = "total(order) >= 1"
         line("a group of [groups.team], for 3d after its latest match: the key, ").ends_with(" for 2 features"),
         "{text}"
     );
-    assert!(line("  distinct(join.user, 24h): ").ends_with("; for segment team_full, event full"), "{text}");
+    assert!(line("  distinct(join.user, 1d): ").ends_with("; for segment team_full, event full"), "{text}");
     assert_eq!(line("segment team_full"), "segment team_full, of the groups of [groups.team]");
     assert_eq!(line("  tells: "), "  tells: full");
 }
