@@ -5,8 +5,7 @@
 //! the ratio of a round is of the same work twice, and of comparing it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use clap::Args;
 use serde::Serialize;
@@ -16,18 +15,9 @@ use crate::daemon;
 use crate::engine::input::EventBlocks;
 use crate::error::Error;
 use crate::figures::Spread;
-use crate::process::children_processor_time;
 use crate::table::{ReportFormat, Table, grouped};
+use crate::usage::{self, ProcessUsage};
 use crate::workload;
-
-/// Added to W1's rules, so that there is something that campaigns do.
-const REMINDER: &str = r#"
-    [[campaigns]]
-    id = "cart_reminder"
-    on = "enter:cart_abandoned"
-    channel = "email"
-    cooldown = "3d"
-"#;
 
 /// What is tried instead: of each, what the old rules have, and what the new ones have.
 const EDITS: [[&str; 2]; 2] = [["count(view, '30m') >= 3", "count(view, '30m') >= 4"], ["\"3d\"", "\"12h\""]];
@@ -84,21 +74,15 @@ struct BacktestLoadReport {
     different_people: u64,
 }
 
-/// What a process took.
-struct RunTime {
-    wall: f64,
-    processor: f64,
-}
-
 /// Measures; fails if the rules that are compared make no difference, as then nothing was compared.
 pub(crate) async fn run(args: &BacktestLoadArgs) -> Result<bool, Error> {
     let folder = tempfile::tempdir().map_err(|cause| Error::Io { attempt: "make a temporary folder", cause })?;
-    let report = measure(args, folder.path())?;
+    let report = measure(args, folder.path()).await?;
     args.format.print(&report, &report.table())?;
     Ok(report.different_people > 0)
 }
 
-fn measure(args: &BacktestLoadArgs, folder: &Path) -> Result<BacktestLoadReport, Error> {
+async fn measure(args: &BacktestLoadArgs, folder: &Path) -> Result<BacktestLoadReport, Error> {
     let binary = daemon::binary(args.rekindle.as_deref())?;
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
@@ -107,7 +91,7 @@ fn measure(args: &BacktestLoadArgs, folder: &Path) -> Result<BacktestLoadReport,
     let (old, new) = match (&args.rules, &args.new_rules) {
         (Some(old), Some(new)) => (workload::read(Some(old))?.0, workload::read(Some(new))?.0),
         _ => {
-            let old = format!("{}{REMINDER}", workload::W1);
+            let old = workload::w1_with_campaign();
             let new = EDITS.iter().fold(old.clone(), |text, [from, to]| text.replace(from, to));
             (old, new)
         }
@@ -122,11 +106,12 @@ fn measure(args: &BacktestLoadArgs, folder: &Path) -> Result<BacktestLoadReport,
         command.args(["backtest", "--json", "--rules"]).arg(&new).arg("--against").arg(&old).arg(&events);
         command
     };
+    let said = folder.join("said");
     let report_of = |said: &[u8]| -> Result<Value, Error> {
         serde_json::from_slice(said).map_err(|error| Error::Unreadable(error.to_string()))
     };
     // The file is in the page cache for all that counts, and both end with the latest event.
-    let mut compared = report_of(&timed(&mut backtest())?.1)?;
+    let mut compared = report_of(&usage::run_and_read(backtest(), &said).await?.1)?;
     let until = compared["to"].as_str().unwrap_or_default().to_owned();
     let replay = || {
         let mut command = Command::new(&binary);
@@ -140,16 +125,16 @@ fn measure(args: &BacktestLoadArgs, folder: &Path) -> Result<BacktestLoadReport,
         for is_backtest in [round % 2 == 1, round % 2 == 0] {
             match is_backtest {
                 true => {
-                    let (took, said) = timed(&mut backtest())?;
-                    compared = report_of(&said)?;
-                    backtests.push(took);
+                    let (usage, text) = usage::run_and_read(backtest(), &said).await?;
+                    compared = report_of(&text)?;
+                    backtests.push(usage);
                 }
-                false => replays.push(timed(&mut replay())?.0),
+                false => replays.push(usage::run(replay(), &said).await?),
             }
         }
     }
-    let walls = |runs: &[RunTime]| runs.iter().map(|run| run.wall).collect::<Vec<_>>();
-    let processors = |runs: &[RunTime]| runs.iter().map(|run| run.processor).collect::<Vec<_>>();
+    let walls = |runs: &[ProcessUsage]| runs.iter().map(|run| run.wall.as_secs_f64()).collect::<Vec<_>>();
+    let processors = |runs: &[ProcessUsage]| runs.iter().map(|run| run.processor.as_secs_f64()).collect::<Vec<_>>();
     let ratios = |with: Vec<f64>, without: Vec<f64>| {
         Spread::of(with.iter().zip(&without).map(|(with, without)| with / without).collect())
     };
@@ -164,23 +149,6 @@ fn measure(args: &BacktestLoadArgs, folder: &Path) -> Result<BacktestLoadReport,
         backtest_processor_seconds: Spread::of(processors(&backtests)),
         different_people: compared["differences"]["people"].as_u64().unwrap_or(0),
     })
-}
-
-/// Runs a process to its end; what it took, and what it wrote.
-fn timed(command: &mut Command) -> Result<(RunTime, Vec<u8>), Error> {
-    let processor = || children_processor_time().unwrap_or(Duration::ZERO);
-    let (before, began) = (processor(), Instant::now());
-    let output =
-        command.stdin(Stdio::null()).output().map_err(Error::file("start", Path::new(command.get_program())))?;
-    let took =
-        RunTime { wall: began.elapsed().as_secs_f64(), processor: processor().saturating_sub(before).as_secs_f64() };
-    match output.status.success() {
-        true => Ok((took, output.stdout)),
-        false => {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            Err(Error::Command { command: "replay or backtest", said })
-        }
-    }
 }
 
 impl BacktestLoadReport {

@@ -8,20 +8,9 @@ const TICKS_PER_SECOND: u64 = 100;
 
 /// The processor time that a process has used on all its threads, to 10 ms.
 pub(crate) fn processor_time(pid: u32) -> Option<Duration> {
-    // User and system time.
-    ticks(&pid.to_string(), 14)
-}
-
-/// The processor time of all children of this process that have ended and were waited for, to 10 ms.
-pub(crate) fn children_processor_time() -> Option<Duration> {
-    ticks("self", 16)
-}
-
-/// The sum of two fields of `/proc/<process>/stat`, counted from 1.
-fn ticks(process: &str, field: usize) -> Option<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The second field, the name, stands in parentheses and may hold anything.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(field - 3);
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name stands in parentheses and may hold anything; user and system time are fields 14 and 15.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let ticks = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
     Some(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
 }

@@ -61,6 +61,12 @@ pub(crate) async fn run(mut command: Command, output: &Path) -> Result<ProcessUs
     Ok(ProcessUsage { wall, processor, peak_bytes: used.rusage.maxrss })
 }
 
+/// The same, with what it wrote to that file.
+pub(crate) async fn run_and_read(command: Command, output: &Path) -> Result<(ProcessUsage, Vec<u8>), Error> {
+    let usage = run(command, output).await?;
+    Ok((usage, fs::read(output).map_err(Error::file("read", output))?))
+}
+
 /// The last characters of what was written.
 fn end_of(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);

@@ -12,6 +12,20 @@ use crate::error::Error;
 /// W1: the rules that other engines were measured with as well.
 pub(crate) const W1: &str = include_str!("../w1/rules.toml");
 
+/// Added to W1's rules, so that there is something that campaigns do.
+const REMINDER: &str = r#"
+    [[campaigns]]
+    id = "cart_reminder"
+    on = "enter:cart_abandoned"
+    channel = "email"
+    cooldown = "3d"
+"#;
+
+/// W1 with a campaign.
+pub(crate) fn w1_with_campaign() -> String {
+    format!("{W1}{REMINDER}")
+}
+
 /// Rules and their text: those of the file, or W1's.
 pub(crate) fn read(path: Option<&Path>) -> Result<(String, Arc<ExecutionPlan>), Error> {
     let text = match path {

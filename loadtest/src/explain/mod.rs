@@ -7,9 +7,8 @@
 mod events;
 mod stream;
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -20,17 +19,9 @@ use crate::daemon;
 use crate::error::Error;
 use crate::figures::Spread;
 use crate::table::{ReportFormat, Table, grouped};
+use crate::usage;
 use crate::workload;
 use stream::HistoryDaemon;
-
-/// Added to W1's rules: a campaign, so that there are decisions to be explained.
-const REMINDER: &str = r#"
-    [[campaigns]]
-    id = "cart_reminder"
-    on = "enter:cart_abandoned"
-    channel = "email"
-    cooldown = "3d"
-"#;
 
 /// Measure how long an explanation of a user with many events takes, from an indexed file and from the stream
 #[derive(Debug, Args)]
@@ -97,9 +88,10 @@ pub(crate) async fn run(args: &ExplainLoadArgs) -> Result<bool, Error> {
 
 async fn measure(args: &ExplainLoadArgs, folder: &Path) -> Result<ExplainReport, Error> {
     let binary = daemon::binary(args.rekindle.as_deref())?;
-    let (text, _) = workload::read(args.rules.as_deref())?;
-    let text = if args.rules.is_some() { text } else { text + REMINDER };
-    workload::compile(&text)?;
+    let text = match &args.rules {
+        Some(path) => workload::read(Some(path))?.0,
+        None => workload::w1_with_campaign(),
+    };
     let (rules, lines) = (folder.join("explained.toml"), folder.join("events.jsonl"));
     std::fs::write(&rules, &text).map_err(Error::file("write", &rules))?;
     let events = events::history(args.own, args.others, args.users);
@@ -119,15 +111,18 @@ async fn measure(args: &ExplainLoadArgs, folder: &Path) -> Result<ExplainReport,
         command.arg(&lines);
         command
     };
-    let (file_indexed, _) = timed(&mut explain(&["--index"]))?;
+    let said = folder.join("said");
+    let file_indexed = usage::run(explain(&["--index"]), &said).await?.wall;
     let mut daemon = HistoryDaemon::start(&binary, folder, &text, &events, &user).await?;
     let (mut start, mut file, mut stream) = (Vec::new(), Vec::new(), Vec::new());
     let mut answers = (Value::Null, Value::Null);
     for _ in 0..args.rounds {
-        start.push(millis(timed(Command::new(&binary).arg("--version"))?.0));
-        let (took, said) = timed(&mut explain(&[]))?;
-        file.push(millis(took));
-        answers.0 = serde_json::from_slice(&said).map_err(|error| Error::Unreadable(error.to_string()))?;
+        let mut version = Command::new(&binary);
+        version.arg("--version");
+        start.push(millis(usage::run(version, &said).await?.wall));
+        let (usage, text) = usage::run_and_read(explain(&[]), &said).await?;
+        file.push(millis(usage.wall));
+        answers.0 = serde_json::from_slice(&text).map_err(|error| Error::Unreadable(error.to_string()))?;
         let began = Instant::now();
         answers.1 = daemon.explanation().await?;
         stream.push(millis(began.elapsed()));
@@ -136,7 +131,7 @@ async fn measure(args: &ExplainLoadArgs, folder: &Path) -> Result<ExplainReport,
     if from_file["segments"] != from_stream["segments"] || from_file["campaigns"] != from_stream["campaigns"] {
         return Err(Error::Unreadable(format!("file and stream have different answers:\n{from_file}\n{from_stream}")));
     }
-    let (replayed, _) = timed(&mut explain(&["--no-index"]))?;
+    let replayed = usage::run(explain(&["--no-index"]), &said).await?.wall;
     let count = |part: &str| from_file[part].as_array().map_or(0, Vec::len);
     Ok(ExplainReport {
         own_events: args.own,
@@ -152,22 +147,6 @@ async fn measure(args: &ExplainLoadArgs, folder: &Path) -> Result<ExplainReport,
         segments: count("segments"),
         decisions: count("campaigns"),
     })
-}
-
-/// Runs a command to its end; how long it took, and what it wrote.
-fn timed(command: &mut Command) -> Result<(Duration, Vec<u8>), Error> {
-    let began = Instant::now();
-    let output =
-        command.stdin(Stdio::null()).output().map_err(Error::file("start", Path::new(command.get_program())))?;
-    let took = began.elapsed();
-    match output.status.success() {
-        true => Ok((took, output.stdout)),
-        false => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
-            Err(Error::Unreadable(format!("`rekindle {}` failed: {said}", arguments.join(" "))))
-        }
-    }
 }
 
 fn millis(took: Duration) -> f64 {

@@ -179,9 +179,8 @@ impl<'a> PeerBench<'a> {
         let PeerInput { path, until, days } = &self.input;
         command.arg(path).args([until.0.to_string(), passes.to_string(), days.to_string()]);
         let printed = self.folder.join("job.json");
-        let usage = usage::run(command, &printed).await?;
-        let text = fs::read_to_string(&printed).map_err(Error::file("read", &printed))?;
-        Ok(PeerRun { usage, outputs: OutputCounts::of_job(&text)? })
+        let (usage, text) = usage::run_and_read(command, &printed).await?;
+        Ok(PeerRun { usage, outputs: OutputCounts::of_job(&String::from_utf8_lossy(&text))? })
     }
 
     /// Where a run found something else than the first. Long runs are compared with one of the timely job, which takes no part in the
