@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rekindle_core::groups::GroupCause;
 use rekindle_core::partition::{Cause, ExecutionPlan, Output, OutputKind, UserReport};
 use rekindle_core::rules;
 use rekindle_core::rules::ruleset::TransitionKind;
@@ -135,7 +134,6 @@ fn check(switch: &RulesSwitch) -> Result<(), TestCaseError> {
         // Partners are told whom the other rules share; no campaign is set off.
         let is_told_as_rules = match &output.decided {
             OutputKind::Transition { cause, .. } => matches!(cause, Cause::Rules { .. } | Cause::Max),
-            OutputKind::GroupTransition { cause, .. } => matches!(cause, GroupCause::Rules | GroupCause::Ttl),
             other => matches!(other, OutputKind::Shared(_)),
         };
         prop_assert!(is_told_as_rules, "{output:?}");
