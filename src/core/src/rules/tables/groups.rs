@@ -4,6 +4,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::RulesReader;
+use super::known_tables::KnownTables;
 use crate::document::{TomlSection, in_file_order, kind_of};
 use crate::event::FieldId;
 use crate::rules::ruleset::{GroupId, GroupKind, NameId};
@@ -78,18 +79,10 @@ impl<'t> RulesReader<'t> {
         Some((path, fields))
     }
 
-    /// The `[groups.G]` that `of` names. The outer `None`: it has a mistake, which was reported.
+    /// The `[groups.G]` that `of` names; `None`: there is no `of`, or a mistake in it, which is reported.
     pub(super) fn of_group(&mut self, section: &TomlSection<'t>) -> Option<GroupId> {
-        let text = section.string("of", &mut self.problems)?;
-        let known = &self.symbols.group_order;
-        let found = known.iter().position(|id| id == text.get_ref());
-        if found.is_none() {
-            let help = match known.is_empty() {
-                true => "define it: [groups.team] with key = \"group_id\" and ttl = \"30d\"".to_owned(),
-                false => self.problems.suggest(text.get_ref(), known.iter().map(String::as_str), "groups"),
-            };
-            self.problems.add_missing(&text.span(), format!("there is no [groups.{}]", text.get_ref()), help);
-        }
-        found.and_then(|index| u16::try_from(index).ok()).map(GroupId)
+        let example = "[groups.team] with key = \"group_id\" and ttl = \"30d\"";
+        let known = KnownTables { name: "groups", ids: &self.symbols.group_order, plural: "groups", example };
+        known.find(section, "of", &mut self.problems).map(GroupId)
     }
 }

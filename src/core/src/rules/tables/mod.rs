@@ -7,6 +7,7 @@ mod caps;
 mod events;
 mod goals;
 mod groups;
+mod known_tables;
 mod ledgers;
 mod models;
 mod notices;

@@ -2,6 +2,7 @@
 
 use toml::Spanned;
 
+use super::known_tables::KnownTables;
 use super::{RulesReader, expression_in};
 use crate::document::TomlSection;
 use crate::rules::compiler::{ConditionCompiler, ConditionContext};
@@ -68,17 +69,9 @@ impl<'t> RulesReader<'t> {
     }
 
     fn segment_per(&mut self, section: &TomlSection<'t>) -> Option<PerId> {
-        let text = section.string("per", &mut self.problems)?;
-        let known = &self.symbols.per_order;
-        let found = known.iter().position(|id| id == text.get_ref());
-        if found.is_none() {
-            let help = match known.is_empty() {
-                true => "define it: [per.cart] with key = \"cart_id\" and ttl = \"30d\"".to_owned(),
-                false => self.problems.suggest(text.get_ref(), known.iter().map(String::as_str), "keys"),
-            };
-            self.problems.add_missing(&text.span(), format!("there is no [per.{}]", text.get_ref()), help);
-        }
-        found.and_then(|index| u16::try_from(index).ok()).map(PerId)
+        let example = "[per.cart] with key = \"cart_id\" and ttl = \"30d\"";
+        let known = KnownTables { name: "per", ids: &self.symbols.per_order, plural: "keys", example };
+        known.find(section, "per", &mut self.problems).map(PerId)
     }
 
     fn refuse_per_and_of(&mut self, section: &TomlSection<'t>) {
