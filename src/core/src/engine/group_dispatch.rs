@@ -20,10 +20,7 @@ impl GroupDispatch {
     pub(super) fn new(rules: &Ruleset, id: GroupId) -> GroupDispatch {
         let mut features: Vec<[Vec<FeatureId>; 2]> = vec![Default::default(); rules.names.len()];
         let mut reads: Vec<Vec<FieldId>> = vec![Vec::new(); rules.names.len()];
-        for (feature, number) in rules.features.iter().zip((0..).map(FeatureId)) {
-            if feature.group != Some(id) {
-                continue;
-            }
+        for (number, feature) in rules.features_of(None, Some(id)) {
             for (name, is_second) in feature.name().into_iter().zip([0]).chain(feature.second.into_iter().zip([1])) {
                 features[usize::from(name.0)][is_second].push(number);
                 reads[usize::from(name.0)].extend(feature.kind.fields());

@@ -16,7 +16,7 @@ use crate::goals::GoalExposure;
 use crate::json::JsonText;
 use crate::points::{Points, PointsBalance, UserLedger, UserPoints};
 use crate::rules::notation;
-use crate::rules::ruleset::{FeatureId, Ledger, LedgerId, PerId, Ruleset, Term};
+use crate::rules::ruleset::{Ledger, LedgerId, Ruleset, Term};
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -332,8 +332,9 @@ fn ledgers(points: &UserPoints, rules: &Ruleset) -> Vec<LedgerReport> {
 /// The features of the user, or of the instance that is asked about.
 fn features(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<FeatureReport> {
     let per = scope.instance.map(|instance| instance.per);
-    let mut reports: Vec<FeatureReport> = features_of(per, rules)
-        .map(|id| {
+    let mut reports: Vec<FeatureReport> = rules
+        .features_of(per, None)
+        .map(|(id, _)| {
             let value = scope.value(&Term::Feature(id)).to_json();
             FeatureReport { feature: notation::feature(rules, id), value }
         })
@@ -348,12 +349,6 @@ fn features(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<FeatureReport
     reports
 }
 
-/// Those of users, or of keys; what is asked of a group is none of a user's.
-fn features_of(per: Option<PerId>, rules: &Ruleset) -> impl Iterator<Item = FeatureId> {
-    let all = (0..).map(FeatureId).zip(&rules.features);
-    all.filter(move |(_, feature)| feature.per == per && feature.group.is_none()).map(|(id, _)| id)
-}
-
 /// As many instances as [`INSTANCE_VALUES_MAX`] allows, those with the latest matches first to be there.
 fn keys(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<KeyInstanceReport> {
     let all = &scope.profile.keys;
@@ -361,7 +356,7 @@ fn keys(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<KeyInstanceReport
     latest.sort_by_key(|instance| std::cmp::Reverse(instance.latest));
     let mut values = 0;
     let fitting = latest.iter().take_while(|instance| {
-        values += 1 + features_of(Some(instance.per), rules).count();
+        values += 1 + rules.features_of(Some(instance.per), None).count();
         values <= INSTANCE_VALUES_MAX
     });
     let fitting = fitting.count();

@@ -33,7 +33,7 @@ pub fn explain(rules: &Ruleset, sizes: SubjectSizes) -> String {
 }
 
 fn features(rules: &Ruleset, SubjectSizes { user_bytes, key_bytes }: SubjectSizes, out: &mut String) {
-    let of_user = features_of(rules, None, None);
+    let of_user = rules.features_of(None, None).collect::<Vec<_>>();
     let count = of_user.len();
     line(
         out,
@@ -44,7 +44,7 @@ fn features(rules: &Ruleset, SubjectSizes { user_bytes, key_bytes }: SubjectSize
     );
     list_features(rules, &of_user, out);
     for (per, id) in rules.pers.iter().zip((0..).map(PerId)) {
-        let of_key = features_of(rules, Some(id), None);
+        let of_key = rules.features_of(Some(id), None).collect::<Vec<_>>();
         line(
             out,
             format_args!(
@@ -58,7 +58,7 @@ fn features(rules: &Ruleset, SubjectSizes { user_bytes, key_bytes }: SubjectSize
         list_features(rules, &of_key, out);
     }
     for (group, id) in rules.groups.iter().zip((0..).map(GroupId)) {
-        let of_group = features_of(rules, None, Some(id));
+        let of_group = rules.features_of(None, Some(id)).collect::<Vec<_>>();
         line(
             out,
             format_args!(
@@ -72,11 +72,6 @@ fn features(rules: &Ruleset, SubjectSizes { user_bytes, key_bytes }: SubjectSize
         list_features(rules, &of_group, out);
     }
     out.push('\n');
-}
-
-fn features_of(rules: &Ruleset, per: Option<PerId>, group: Option<GroupId>) -> Vec<(FeatureId, &Feature)> {
-    let all = (0..).map(FeatureId).zip(&rules.features);
-    all.filter(|(_, feature)| (feature.per, feature.group) == (per, group)).collect()
 }
 
 fn bytes(features: &[(FeatureId, &Feature)]) -> usize {

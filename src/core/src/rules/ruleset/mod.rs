@@ -150,6 +150,16 @@ impl Ruleset {
         u16::try_from(at).ok().map(FieldId)
     }
 
+    /// The features of users, or those of keys of a `[per.K]`, or of groups of a `[groups.G]`.
+    pub fn features_of(
+        &self,
+        per: Option<PerId>,
+        group: Option<GroupId>,
+    ) -> impl Iterator<Item = (FeatureId, &Feature)> {
+        let all = (0..).map(FeatureId).zip(&self.features);
+        all.filter(move |(_, feature)| (feature.per, feature.group) == (per, group))
+    }
+
     /// What triggers a campaign, as the rules write it: `enter:dormant`, `event:spin`.
     pub fn trigger_name(&self, on: CampaignTrigger) -> String {
         match on {
