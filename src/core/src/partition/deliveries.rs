@@ -1,11 +1,12 @@
-//! Deliveries at the end of a beat (semantics §8): what users share reaches those whom it concerns.
+//! What users share at the end of a beat (semantics §8): their matches go to groups, and what groups tell is delivered to them.
 
 use std::sync::Arc;
 
 use super::firing::arm;
 use super::io::{LogInstant, Output};
 use super::{ExecutionPlan, Partition};
-use crate::groups::{GroupMatch, ToldNotice};
+use crate::groups::{GroupMatch, GroupRules, ToldNotice};
+use crate::secret::DrawSecret;
 use crate::time::Timestamp;
 
 /// All that reaches one user at the end of a beat.
@@ -17,6 +18,13 @@ pub struct BeatDelivery<'n> {
     pub notices: Vec<&'n ToldNotice>,
     /// The latest time of all of it.
     pub at: Timestamp,
+}
+
+impl ExecutionPlan {
+    /// What groups are evaluated by.
+    pub fn group_rules<'p>(&'p self, secret: &'p DrawSecret) -> GroupRules<'p> {
+        GroupRules { rules: &self.rules, dispatch: &self.dispatch, secret }
+    }
 }
 
 impl Partition {

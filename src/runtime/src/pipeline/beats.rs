@@ -19,12 +19,13 @@ use super::Pipeline;
 use super::partition_task::{PartitionOperation, StateHandover};
 use rekindle_core::budgets::{BudgetBook, BudgetChange, StoredBook, TimedBudgetChange};
 use rekindle_core::checkpoint::{StoredShared, translate_groups};
-use rekindle_core::groups::{GroupBook, GroupRules};
+use rekindle_core::groups::GroupBook;
 use rekindle_core::partition::{
     AskTicket, BeatEnd, ExecutionPlan, LogInstant, Output, Partition, PartitionInput, TimerMark,
 };
 use rekindle_core::route::partition_of;
 use rekindle_core::rules::ruleset::Ruleset;
+use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::Timestamp;
 
 /// What users share, and what waits for the end of a beat.
@@ -84,12 +85,16 @@ impl SharedState {
     }
 
     /// What was stored. The users with their asks and what they have reserved come by themselves.
-    pub(super) fn restored(rules: &GroupRules<'_>, stored: StoredShared) -> Option<Box<SharedState>> {
-        let mut shared = SharedState::new(rules.rules)?;
-        shared.groups = GroupBook::restored(rules, stored.groups);
+    pub(super) fn restored(
+        plan: &ExecutionPlan,
+        secret: &DrawSecret,
+        stored: StoredShared,
+    ) -> Option<Box<SharedState>> {
+        let mut shared = SharedState::new(&plan.rules)?;
+        shared.groups = GroupBook::restored(&plan.group_rules(secret), stored.groups);
         shared.next_crossing = shared.groups.next_end();
         if let Some(StoredBook { budgets, changes }) = stored.budgets {
-            shared.book = BudgetBook::restored(rules.rules, budgets);
+            shared.book = BudgetBook::restored(&plan.rules, budgets);
             // The users' reservations are those after these changes; the book has them at the end of the beat.
             for TimedBudgetChange { change, .. } in &changes {
                 shared.book.add(&BudgetChange { spent: 0, reserved: -change.reserved, ..*change });
@@ -103,14 +108,15 @@ impl SharedState {
     pub(super) fn under(
         &mut self,
         plan: &ExecutionPlan,
-        next: &GroupRules<'_>,
-        next_plan: &ExecutionPlan,
+        next: &ExecutionPlan,
+        secret: &DrawSecret,
     ) -> Option<Box<SharedState>> {
-        let mut shared = SharedState::new(next.rules)?;
+        let mut shared = SharedState::new(&next.rules)?;
         self.merge_changes(Timestamp::NEVER);
-        shared.book = self.book.under(&plan.rules, next.rules);
-        let groups = translate_groups(plan, next_plan, &self.groups.stored());
-        shared.groups = GroupBook::restored(next, groups.expect("what was just encoded can be read"));
+        shared.book = self.book.under(&plan.rules, &next.rules);
+        let groups = translate_groups(plan, next, &self.groups.stored());
+        let groups = groups.expect("what was just encoded can be read");
+        shared.groups = GroupBook::restored(&next.group_rules(secret), groups);
         shared.next_crossing = shared.groups.next_end();
         Some(shared)
     }

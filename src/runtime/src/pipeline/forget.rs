@@ -68,8 +68,8 @@ impl Pipeline {
     fn forget(&mut self, id: &str, out: &mut Vec<Output>) {
         let plan = Arc::clone(&self.plan);
         // What crossed by now has reached the user.
-        let none = PartitionQueues::new(self.partitions.len());
-        self.end_crossed_beats(&plan, none, TimerMark::through(self.watermark()), out);
+        let mut none = PartitionQueues::new(self.partitions.len());
+        self.end_crossed_beats(&plan, &mut none, TimerMark::through(self.watermark()), out);
         let now = LogInstant { at: self.watermark(), position: self.position };
         let (mut had_anything, mut next) = (false, Some(Arc::<str>::from(id)));
         // Each turn removes a link, so no id comes twice.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::partition_task::PartitionQueues;
 use super::{PARALLEL_OPERATIONS_MIN, Pipeline};
 use rekindle_core::event::Event;
-use rekindle_core::groups::{GroupBeat, GroupBook, GroupOutcome, GroupRules, ToldNotice};
+use rekindle_core::groups::{GroupBeat, GroupBook, GroupOutcome, ToldNotice};
 use rekindle_core::partition::{BeatDelivery, ExecutionPlan, LogInstant, Output, OutputKind, TimerMark};
 use rekindle_core::route::partition_of;
 use rekindle_core::time::{Timestamp, beat_after};
@@ -42,24 +42,22 @@ impl Pipeline {
     }
 
     /// Ends the beats that end before the mark and at which something crosses, after what is queued: that precedes the first
-    /// of them. Returns what is left to run.
-    pub(super) fn end_crossed_beats<'e, 'a>(
+    /// of them, and is run.
+    pub(super) fn end_crossed_beats(
         &mut self,
         plan: &ExecutionPlan,
-        queues: PartitionQueues<'e, 'a>,
+        queues: &mut PartitionQueues<'_, '_>,
         to: TimerMark,
         out: &mut Vec<Output>,
-    ) -> PartitionQueues<'e, 'a> {
-        let mut queues = queues;
+    ) {
         while let Some(end) = self.shared.as_ref().map(|shared| shared.next_crossing)
             && TimerMark::through(end) <= to
         {
-            let queued = std::mem::replace(&mut queues, PartitionQueues::new(self.partitions.len()));
+            let queued = std::mem::replace(queues, PartitionQueues::new(self.partitions.len()));
             let in_parallel = queued.len() >= PARALLEL_OPERATIONS_MIN;
             self.run_tasks(plan, queued, TimerMark::through(end), in_parallel, out);
             self.meet(plan, LogInstant { at: end, position: self.position }, end, out);
         }
-        queues
     }
 
     /// All partitions have come to the end of a beat, and everything due by then has fired: what they handed in reaches the
@@ -75,7 +73,7 @@ impl Pipeline {
         self.partitions.iter_mut().for_each(|partition| shared.collect(partition));
         let beat = GroupBeat { end: beat_end, watermark: end.at };
         let has_work = shared.groups.has_work(beat);
-        let rules = GroupRules { rules: &plan.rules, dispatch: &plan.dispatch, secret: &self.options.secret };
+        let rules = plan.group_rules(&self.options.secret);
         let mut outcome = GroupOutcome::default();
         shared.groups.end_beat(&rules, beat, &mut outcome);
         shared.next_crossing = shared.groups.next_end();
@@ -119,7 +117,7 @@ impl Pipeline {
     /// Takes forgotten ids out of all groups.
     pub(super) fn forget_in_groups(&mut self, plan: &ExecutionPlan, id: &str) {
         if let Some(shared) = &mut self.shared {
-            let rules = GroupRules { rules: &plan.rules, dispatch: &plan.dispatch, secret: &self.options.secret };
+            let rules = plan.group_rules(&self.options.secret);
             shared.groups.forget(&rules, id);
         }
     }
@@ -127,7 +125,7 @@ impl Pipeline {
     /// Every group is evaluated by other rules, which took effect here.
     pub(super) fn change_rules_of_groups(&mut self, plan: &ExecutionPlan, watermark: Timestamp, out: &mut Vec<Output>) {
         let Some(shared) = &mut self.shared else { return };
-        let rules = GroupRules { rules: &plan.rules, dispatch: &plan.dispatch, secret: &self.options.secret };
+        let rules = plan.group_rules(&self.options.secret);
         let mut outcome = GroupOutcome::default();
         shared.groups.change_rules(&rules, watermark, &mut outcome);
         shared.next_crossing = shared.groups.next_end();

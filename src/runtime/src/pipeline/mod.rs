@@ -267,10 +267,10 @@ impl Pipeline {
         out: &mut Vec<Output>,
     ) {
         let (plan, first_position) = (Arc::clone(&self.plan), self.position);
-        let queues = self.sequence_all(&plan, batch, reject, out);
+        let mut queues = self.sequence_all(&plan, batch, reject, out);
         let accepted = self.position - first_position;
         let fire_to = TimerMark::through(self.watermark()).min(self.timer_limit);
-        let queues = self.end_crossed_beats(&plan, queues, fire_to, out);
+        self.end_crossed_beats(&plan, &mut queues, fire_to, out);
         self.run_tasks(&plan, queues, fire_to, accepted >= PARALLEL_OPERATIONS_MIN as u64, out);
     }
 }

@@ -15,7 +15,7 @@ use rekindle_core::checkpoint::{
     CheckpointFile, CheckpointHeader, CheckpointKind, CodecError, PartContent, PartitionDelta, StoredShared, merge,
 };
 use rekindle_core::goals::UpliftCounts;
-use rekindle_core::groups::{Group, GroupMatch, GroupRules, StoredGroups};
+use rekindle_core::groups::{Group, GroupMatch, StoredGroups};
 use rekindle_core::growth::{Rollup, add_missing_funnel_windows};
 use rekindle_core::identity::IdentityLinks;
 use rekindle_core::partition::{ExecutionPlan, PackedUser, Partition, TimerMark};
@@ -210,8 +210,7 @@ impl Pipeline {
         pipeline.links = links;
         pipeline.recent = recent;
         pipeline.uplift = Arc::new(uplift);
-        let rules = GroupRules { rules: &plan.rules, dispatch: &plan.dispatch, secret: &pipeline.options.secret };
-        pipeline.shared = SharedState::restored(&rules, shared);
+        pipeline.shared = SharedState::restored(&plan, &pipeline.options.secret, shared);
         pipeline.rollup = growth.or(pipeline.rollup).filter(|_| plan.growth.is_some());
         let (watermark, count) = (pipeline.watermark(), pipeline.partitions.len());
         pipeline.fired = TimerMark::through(head.fired.min(watermark));

@@ -11,7 +11,6 @@ use super::Pipeline;
 use super::beats::SharedState;
 use rekindle_core::checkpoint::translate;
 use rekindle_core::engine::recomputed::RecomputedParts;
-use rekindle_core::groups::GroupRules;
 use rekindle_core::growth::{GrowthMigration, Rollup};
 use rekindle_core::partition::{ExecutionPlan, LiveAndRecomputed, Output, Partition, RulesChange};
 
@@ -51,10 +50,7 @@ impl Pipeline {
         let parts = past.as_ref().map(|past| self.known.parts_to_take(&plan, &next, &past.known));
         let changed = ChangedRules { plan: &plan, next: &next, change: self.next_rules_change(), parts };
         self.shared = match &mut self.shared {
-            Some(shared) => {
-                let rules = GroupRules { rules: &next.rules, dispatch: &next.dispatch, secret: &self.options.secret };
-                shared.under(&plan, &rules, &next)
-            }
+            Some(shared) => shared.under(&plan, &next, &self.options.secret),
             None => SharedState::new(&next.rules),
         };
         let mut recomputed: Vec<Option<Partition>> =

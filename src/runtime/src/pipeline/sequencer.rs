@@ -58,7 +58,7 @@ impl Pipeline {
                                 // The event's own time moves the watermark before it happens to its user.
                                 self.latest_read = self.latest_read.max(ts);
                                 let to = TimerMark::through(self.watermark());
-                                queues = self.end_crossed_beats(plan, queues, to, out);
+                                self.end_crossed_beats(plan, &mut queues, to, out);
                                 self.expire_before(plan, event, ts, &mut queues, out);
                                 self.note_crossing(plan, event);
                                 self.sequence(event, ts, &mut queues);

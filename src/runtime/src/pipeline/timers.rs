@@ -43,8 +43,8 @@ impl Pipeline {
     pub fn fire_timers(&mut self, to: TimerMark, out: &mut Vec<Output>) {
         self.begin_batch();
         let plan = Arc::clone(&self.plan);
-        let none = PartitionQueues::new(self.partitions.len());
-        let queues = self.end_crossed_beats(&plan, none, to, out);
+        let mut queues = PartitionQueues::new(self.partitions.len());
+        self.end_crossed_beats(&plan, &mut queues, to, out);
         self.run_tasks(&plan, queues, to, true, out);
     }
 
