@@ -8,12 +8,20 @@ mod expected;
 mod explain;
 mod growth;
 mod models;
+mod picks;
 mod replay;
 mod run;
 mod uplift;
 
 fn main() {
-    let trials =
-        [replay::trials(), growth::trials(), daemon::trials(), models::trials(), uplift::trials(), explain::trials()];
+    let trials = [
+        replay::trials(),
+        growth::trials(),
+        daemon::trials(),
+        models::trials(),
+        picks::trials(),
+        uplift::trials(),
+        explain::trials(),
+    ];
     optional::run(trials.into_iter().flatten().collect());
 }

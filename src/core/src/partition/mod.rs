@@ -17,6 +17,7 @@ mod export;
 mod firing;
 mod io;
 mod log_instant;
+mod memory;
 mod model_report;
 mod packed;
 mod packed_users;
@@ -32,6 +33,7 @@ mod steps;
 mod tests;
 mod timer_mark;
 mod timer_queue;
+mod touch_recorder;
 mod user;
 mod user_table;
 
@@ -55,6 +57,7 @@ pub use report::{
 };
 pub use search::{SearchBounds, UserMatch};
 pub use timer_mark::TimerMark;
+pub use touch_recorder::{TouchRecord, TouchRecordKind, TouchedEvent};
 pub use user::User;
 
 use std::borrow::Cow;
@@ -206,6 +209,7 @@ impl Partition {
             user.profile.now = user.profile.now.max(now.at);
             self.steps.end_shares(plan, user, (now, ShareEnd::Request), out);
             self.steps.free_all(user);
+            self.steps.record_forgotten(&user.id, now);
             self.steps.note_gone(plan, user, user.profile.now);
         }
         self.remove(id);
@@ -283,27 +287,6 @@ impl Partition {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// How many timers are pending; a user may have several, of which all but one are stale.
-    pub fn pending_timers(&self) -> usize {
-        self.timers.len()
-    }
-
-    /// How many slots for users there are, occupied or not.
-    pub fn slots(&self) -> usize {
-        self.users.slots() as usize
-    }
-
-    /// The bytes that the users in some slots take outside of the slots themselves, and how many slots those are: `most`,
-    /// or fewer at the end.
-    pub fn heap_bytes_of(&self, first_slot: usize, most: usize) -> (u64, usize) {
-        self.users.heap_bytes_of(first_slot, most)
-    }
-
-    /// The bytes of the slots, the index and the timers.
-    pub fn heap_bytes_beside_users(&self) -> u64 {
-        (self.users.heap_bytes_beside() + self.timers.heap_bytes()) as u64
     }
 
     /// Every user, in no particular order.

@@ -23,7 +23,7 @@ mod tests {
 
     #[test]
     fn every_key_and_function_is_in_the_reference() {
-        let words: [&[&str]; 27] = [
+        let words: [&[&str]; 28] = [
             &tables::PER_KEYS,
             &tables::MODEL_KEYS,
             &tables::TOP_KEYS,
@@ -42,6 +42,7 @@ mod tests {
             &tables::SPENDING_KEYS,
             &tables::PRICE_KEYS,
             &tables::PARTNER_KEYS,
+            &tables::PICKS_KEYS,
             &functions::METHODS,
             &compiler::ROOTS,
             &growth::GROWTH_KEYS,

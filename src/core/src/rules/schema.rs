@@ -6,16 +6,20 @@
 //! Draft 07, without references: what the common TOML extensions understand.
 
 mod budgets;
+mod goals;
 mod groups;
 mod partners;
+mod picks;
 mod points;
 
 use std::collections::BTreeMap;
 
 use super::growth::{FunnelSchema, GrowthSchema, PromotionSchema, TargetSchema};
 use budgets::{BudgetSchema, CouponSchema, SettleSchema, SpendSchema};
+use goals::GoalSchema;
 use groups::GroupSchema;
 use partners::PartnerSchema;
+use picks::PicksSchema;
 use points::{LedgerSchema, PriceSchema};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
@@ -126,6 +130,8 @@ struct RulesSchema {
     budgets: Option<Vec<BudgetSchema>>,
     /// Partners: who is told which users are in some segments, while these consent to it.
     partners: Option<Vec<PartnerSchema>>,
+    /// Picks: what to offer to a user.
+    picks: Option<Vec<PicksSchema>>,
     /// Campaigns: what is sent when a user enters or leaves a segment, or when an event happens.
     campaigns: Option<Vec<CampaignSchema>>,
     /// The maximum number of messages to a user, over all campaigns.
@@ -377,21 +383,4 @@ struct CapSchema {
     /// The channel whose messages are counted. Default: all channels together.
     #[schemars(with = "Option<IdText>")]
     channel: Option<()>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape: only its schema is used")]
-struct GoalSchema {
-    /// Its name in outcomes and metrics.
-    #[schemars(with = "IdText")]
-    id: (),
-    /// The name of [events] whose matches count.
-    on: String,
-    /// The property of the matches that is added up: a number. Default: nothing is added up.
-    #[schemars(length(min = 1))]
-    value: Option<String>,
-    /// How long after the exposure matches count.
-    #[schemars(with = "DurationText")]
-    within: (),
 }

@@ -15,6 +15,7 @@ use super::deliver::DeliverCommandError;
 use super::import::ImportError;
 use super::init::InitError;
 use super::load::FileLoadError;
+use super::picks::PicksError;
 use super::reload::ReloadCommandError;
 use super::secret::SecretFileError;
 use super::{backtest, explain, fit, growth, terminal};
@@ -64,6 +65,9 @@ pub enum CliError {
     /// A model cannot be fitted.
     #[error("error: {0}")]
     Fit(#[from] fit::FitError),
+    /// Picks cannot be measured.
+    #[error("error: {0}")]
+    Picks(#[from] PicksError),
     /// The system refused something.
     #[error("error: could not {attempt}: {source}")]
     System {

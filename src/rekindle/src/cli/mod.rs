@@ -17,6 +17,7 @@ pub mod init;
 mod load;
 pub mod man;
 mod outputs;
+pub mod picks;
 pub mod reload;
 pub mod replay;
 mod replay_inputs;
@@ -73,6 +74,7 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Growth(growth::GrowthArgs),
     Fit(Box<fit::FitArgs>),
+    Picks(picks::PicksArgs),
     Explain(Box<explain::ExplainArgs>),
     Timeline(Box<timeline::TimelineArgs>),
     Backtest(Box<backtest::BacktestArgs>),
@@ -109,6 +111,7 @@ pub fn run() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Growth(args) => growth::run(&args),
         Command::Fit(args) => fit::run(&args),
+        Command::Picks(args) => picks::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Timeline(args) => timeline::run(&args),
         Command::Backtest(args) => backtest::run(&args),

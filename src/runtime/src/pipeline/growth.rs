@@ -5,7 +5,7 @@
 use super::Pipeline;
 use rekindle_core::growth::calendar::Day;
 use rekindle_core::growth::{GrowthReport, ObservedEvent, Rollup};
-use rekindle_core::partition::{ExecutionPlan, Partition};
+use rekindle_core::partition::{ExecutionPlan, Partition, TouchRecord};
 use rekindle_core::time::Timestamp;
 
 impl Pipeline {
@@ -30,6 +30,19 @@ impl Pipeline {
         let mut observed: Vec<_> = partitions.flat_map(|partition| partition.growth_deltas().take_observed()).collect();
         observed.sort_unstable_by_key(|event| event.position);
         observed
+    }
+
+    /// From here on records what users touch.
+    pub fn record_touches(&mut self) {
+        self.partitions.iter_mut().for_each(Partition::record_touches);
+    }
+
+    /// Takes what was recorded of touches since the last call, in log order.
+    pub fn take_touches(&mut self) -> Vec<TouchRecord> {
+        let mut touches: Vec<TouchRecord> = self.partitions.iter_mut().flat_map(Partition::take_touches).collect();
+        // Stable: what happens at one position happens in one partition, which has it in order.
+        touches.sort_by_key(|record| (record.watermark, record.position));
+        touches
     }
 
     /// Merges the deltas of the last batch into the rollup.

@@ -117,7 +117,7 @@ pub fn observe_growth(
     Ok(pipeline)
 }
 
-fn feed(pipeline: &mut Pipeline, block: &LineBlock, outputs: &mut Vec<Output>) {
+pub(super) fn feed(pipeline: &mut Pipeline, block: &LineBlock, outputs: &mut Vec<Output>) {
     let entry =
         InputEntry { kind: RecordKind::Events, lines: &block.lines, received: None, is_whole: block.is_document };
     pipeline.feed_entries(&[entry], &mut |_| {}, outputs);
@@ -125,7 +125,7 @@ fn feed(pipeline: &mut Pipeline, block: &LineBlock, outputs: &mut Vec<Output>) {
 
 /// Feeds each block, then advances time to `until`, or to the latest event; returns the time that was advanced to, if there is
 /// one. `take` gets the outputs of each step.
-fn feed_all(
+pub(super) fn feed_all(
     pipeline: &mut Pipeline,
     options: &PipelineOptions,
     until: Option<Timestamp>,

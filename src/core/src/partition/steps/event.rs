@@ -88,6 +88,7 @@ impl StepContext {
         if let Some(recorder) = &mut self.recorder {
             recorder.record(&plan.rules, &user.id, &arrival, &self.matches, &values);
         }
+        self.record_touched(&plan.rules, (&user.id, user.profile.now), &arrival, &values);
         user.profile.record(&plan.rules, arrival);
         for name in &self.names {
             self.counts.by_name[usize::from(name.0)] += 1;

@@ -49,6 +49,7 @@ impl StepContext {
         user.unsettled = true;
         self.counts.merged += 1;
         self.record_merge(&visitor.id, Some(&user.id), position);
+        self.record_merged(&visitor.id, &user.id, position);
         let decided = OutputKind::Merged { from: visitor.id };
         out.push(Output { at: now, user: Arc::clone(&user.id), position, decided });
         self.forget_surplus_keys(plan, user, position, out);

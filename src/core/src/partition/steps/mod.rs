@@ -21,6 +21,7 @@ use super::counters::PartitionCounters;
 use super::departures::SegmentDeparture;
 use super::io::{Cause, ExpiredUser};
 use super::recorder::EventRecorder;
+use super::touch_recorder::TouchRecord;
 use super::{ExecutionPlan, User};
 use crate::budgets::TimedBudgetChange;
 use crate::campaigns::{StepRecording, TransitionTrigger};
@@ -56,6 +57,8 @@ pub(super) struct StepContext {
     pub(super) step_recording: StepRecording,
     /// Records which events are applied; `None`: nothing does.
     pub(super) recorder: Option<Box<EventRecorder>>,
+    /// What users touch; `None`: it is not recorded.
+    pub(super) touches: Option<Vec<TouchRecord>>,
     /// Nothing triggers a campaign: the past is recomputed.
     pub(super) decides_nothing: bool,
     /// The log's watermark: the beats that end at or before it have ended.
@@ -72,7 +75,7 @@ pub(super) struct StepContext {
     /// The names that the event matches, each once.
     names: Vec<NameId>,
     /// Its matches, by name.
-    matches: Vec<matches::EventMatch>,
+    pub(in crate::partition) matches: Vec<matches::EventMatch>,
     changes: SegmentChanges,
     /// The ledgers in which decisions of the evaluation spent points.
     paid_ledgers: Vec<LedgerId>,
@@ -154,6 +157,7 @@ impl StepContext {
             secret: DrawSecret::default(),
             step_recording: StepRecording::default(),
             recorder: None,
+            touches: None,
             decides_nothing: false,
             watermark: Timestamp::MIN,
             beat: Timestamp::MIN,

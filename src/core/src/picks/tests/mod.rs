@@ -35,6 +35,8 @@ fn list(sources: &[PickKind]) -> PickList {
         description: String::new(),
         on: Vec::new(),
         without: Vec::new(),
+        item: "product_id".to_owned(),
+        item_fields: Vec::new(),
         sources: sources.iter().map(|kind| PickSource::Kind(*kind)).collect(),
         every: PickInterval::Day,
         window: SlidingWindow::new(PickList::WINDOW),

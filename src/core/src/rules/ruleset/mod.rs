@@ -37,7 +37,7 @@ pub use moving_term::{MovingTerm, MovingTermStep};
 pub(in crate::rules) use partner::purpose_mistake;
 pub use partner::{Partner, PartnerId, Purpose, PurposeId};
 pub use per::{PerId, PerKey};
-pub use pick_list::{PickInterval, PickItemField, PickKind, PickList, PickListId, PickSource};
+pub use pick_list::{PickInterval, PickKind, PickList, PickListId, PickSource};
 pub use projection::{ArrayProjection, Projection};
 pub use term::Term;
 
@@ -86,6 +86,8 @@ pub struct Ruleset {
     pub purposes: Vec<Purpose>,
     /// `[[partners]]`, in file order.
     pub partners: Vec<Partner>,
+    /// `[[picks]]`, in file order.
+    pub picks: Vec<PickList>,
     /// `[[caps]]`, in file order.
     pub caps: Vec<Cap>,
     /// `[[goals]]`, in file order.

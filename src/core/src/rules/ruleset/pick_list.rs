@@ -16,10 +16,14 @@ pub struct PickList {
     pub id: String,
     /// One line for people; empty if there is none.
     pub description: String,
-    /// The names whose matches are touches, each with the field of the item.
-    pub on: Vec<PickItemField>,
+    /// The names whose matches are touches, in the order in which it lists them.
+    pub on: Vec<NameId>,
     /// The names whose items are not offered to who has matches of them.
-    pub without: Vec<PickItemField>,
+    pub without: Vec<NameId>,
+    /// The item of a match, as the rules write it: the property `product_id`.
+    pub item: String,
+    /// By `NameId`: the field that has the item of a match.
+    pub item_fields: Vec<FieldId>,
     /// What candidates are taken from, one source after the other.
     pub sources: Vec<PickSource>,
     /// When an index is made of what arrived until then.
@@ -36,15 +40,6 @@ pub struct PickList {
     pub sessions: usize,
     /// How many items of a user are kept: those touched last.
     pub own: usize,
-}
-
-/// A name, and the field that has the item of its matches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PickItemField {
-    /// The name.
-    pub name: NameId,
-    /// The field.
-    pub field: FieldId,
 }
 
 /// What candidates are taken from.
@@ -81,6 +76,11 @@ pub enum PickInterval {
 }
 
 impl PickList {
+    /// The field that has the item of a match of this name.
+    pub fn item_field(&self, name: NameId) -> FieldId {
+        self.item_fields[usize::from(name.0)]
+    }
+
     /// How long before the index was made a touch may be, as long as nothing else is said.
     pub const WINDOW: Span = Span(30 * 86_400_000);
     /// How far apart two touches of a session may be, as long as nothing else is said.

@@ -14,6 +14,7 @@ mod notices;
 mod partners;
 mod payload;
 mod per;
+mod picks;
 mod segments;
 
 #[cfg(test)]
@@ -37,6 +38,8 @@ pub(super) use partners::PARTNER_KEYS;
 #[cfg(test)]
 pub(super) use per::PER_KEYS;
 #[cfg(test)]
+pub(super) use picks::PICKS_KEYS;
+#[cfg(test)]
 pub(super) use segments::SEGMENT_KEYS;
 
 use std::ops::Range;
@@ -58,7 +61,7 @@ use crate::time::Span;
 use crate::time::ZoneCalendar;
 
 /// Keys of the top level.
-pub(super) const TOP_KEYS: [&str; 19] = [
+pub(super) const TOP_KEYS: [&str; 20] = [
     "timezone",
     "control",
     "dedup_window",
@@ -71,6 +74,7 @@ pub(super) const TOP_KEYS: [&str; 19] = [
     "segments",
     "budgets",
     "partners",
+    "picks",
     "campaigns",
     "caps",
     "goals",
@@ -116,6 +120,7 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
     reader.notices(&mut names);
     let needs = reader.needs(&root).unwrap_or_default();
     let partners = reader.partners(&root);
+    let picks = reader.picks(&root);
     let budgets = reader.budgets(&root);
     let goals = reader.goals(&root);
     let campaigns = reader.campaigns(&root, &needs);
@@ -135,7 +140,7 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
     let (features, mut projection) = reader.symbols.into_parts();
     (projection.timezone_field, projection.timezone_trait) = zone_ids.unzip();
     projection.tracked = dependencies::tracked_events(&names);
-    let has_keys = !pers.is_empty() || !groups.is_empty();
+    let has_keys = !pers.is_empty() || !groups.is_empty() || !picks.is_empty();
     let readers = PropertyReaders {
         features: &features,
         campaigns: &campaigns,
@@ -166,6 +171,7 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
         campaigns,
         purposes,
         partners,
+        picks,
         caps,
         amounts,
         features,

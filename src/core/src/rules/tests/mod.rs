@@ -12,6 +12,7 @@ mod mistakes_in_groups;
 mod mistakes_in_history;
 mod mistakes_in_models;
 mod mistakes_in_moments;
+mod mistakes_in_picks;
 mod mistakes_in_points;
 mod plans;
 mod schema;

@@ -1,0 +1,69 @@
+//! What households buy again (completejourney): the last basket of each with three or more, against the figures of an
+//! independent evaluation in plain Python.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+
+use libtest_mimic::Trial;
+use rekindle_test_kit::data_sets::trial;
+use serde_json::Value;
+
+const RULES: &str = r#"
+[events]
+line = { event = "Order Completed", each = "products" }
+final = { event = "Order Completed", each = "products", where = "properties.is_last" }
+
+[[picks]]
+id = "rebuy"
+on = ["line"]
+item = "product_id"
+kind = "again"
+every = "day"
+window = "365d"
+gap = "0s"
+"#;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![trial("what_is_bought_again_is_offered_as_published", "completejourney/events.jsonl.zst", assert_as_published)]
+}
+
+/// The orders, of which the last one of each household with three or more is marked.
+fn marked_orders(file: &Path) -> String {
+    let decoder = zstd::Decoder::new(File::open(file).expect("it opens")).expect("zstd");
+    let mut orders: Vec<String> = Vec::new();
+    let mut by_household: HashMap<String, (usize, usize)> = HashMap::new();
+    for line in BufReader::new(decoder).lines().map(|line| line.expect("it is whole")) {
+        if line.contains("\"Order Completed\"") {
+            let call: Value = serde_json::from_str(&line).expect("JSON");
+            let (count, last) =
+                by_household.entry(call["userId"].as_str().expect("a household").to_owned()).or_default();
+            (*count, *last) = (*count + 1, orders.len());
+            orders.push(line);
+        }
+    }
+    for (_, last) in by_household.values().filter(|(count, _)| *count >= 3) {
+        orders[*last] = orders[*last].replacen("\"properties\":{", "\"properties\":{\"is_last\":true,", 1);
+    }
+    orders.join("\n")
+}
+
+fn assert_as_published(file: &Path) {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("rules.toml"), RULES).expect("the rules");
+    fs::write(folder.path().join("events.jsonl"), marked_orders(file)).expect("the events");
+    for (at, recall, ndcg, hr) in [("10", 0.1602, 0.1807, 0.5320), ("20", 0.2015, 0.1808, 0.5973)] {
+        let mut command = assert_cmd::Command::cargo_bin("rekindle").expect("the binary");
+        command.current_dir(folder.path()).args(["picks", "evaluate", "--rules", "rules.toml", "--picks", "rebuy"]);
+        command.args(["--of", "final", "--from", "2017-01-01", "--json", "--at", at, "events.jsonl"]);
+        let output = command.output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(found["targets"], 2_406);
+        for (name, expected) in [("recall", recall), ("ndcg", ndcg), ("hr", hr)] {
+            let value = found[name].as_f64().expect("a number");
+            assert!((value - expected).abs() < 0.00005 + 1e-9, "{name} at {at}: {value}, published {expected}");
+        }
+    }
+}
