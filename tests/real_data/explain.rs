@@ -152,7 +152,8 @@ fn check_causes(rules: &ExplainedRules, person: &str, log: &PersonalLog) -> usiz
     });
     let causes: BTreeSet<Arc<str>> = causes.collect();
     for id in &causes {
-        let others = replay(rules, &without(&log.events, id), log.until);
+        let remaining = without(&log.events, id).expect("a cause is an event of the log");
+        let others = replay(rules, &remaining, log.until);
         let [with, without] =
             [&whole, &others].map(|replay| DecidedLog { plan: &rules.plan, outputs: &replay.outputs });
         let wrong = happen_without(id, with, without);

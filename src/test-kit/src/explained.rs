@@ -1,12 +1,13 @@
 //! What explanations say, in the words of the [oracle](crate::oracle), and logs without an event: so that what is explained can be
 //! checked instead of believed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rekindle_core::campaigns::DecisionStep;
 use rekindle_core::explanation::{ConditionExplanation, SegmentExplanation};
 use rekindle_core::journal;
 use rekindle_core::partition::{Cause, ExecutionPlan, Output, OutputKind};
+use rekindle_core::rules::ruleset::CampaignTrigger;
 use serde_json::Value as Json;
 
 use crate::oracle::{self, OracleInput, SegmentClauses};
@@ -65,14 +66,15 @@ pub fn expected_decisions(input: &OracleInput<'_>) -> Vec<String> {
     decisions
 }
 
-/// Without the calls that bear this messageId. Their lines stay, and are rejected: they move nothing.
-pub fn without(events: &[u8], message_id: &str) -> Vec<u8> {
-    let mut out = Vec::new();
+/// Without the calls that bear this messageId; `None` if no call does. Their lines stay, and are rejected: they move nothing.
+pub fn without(events: &[u8], message_id: &str) -> Option<Vec<u8>> {
+    let (mut out, mut is_found) = (Vec::new(), false);
     for line in events.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let kept = match serde_json::from_slice::<Json>(line) {
             Err(_) => line.to_vec(),
             Ok(mut call) => {
                 if call["messageId"] == message_id {
+                    is_found = true;
                     out.extend_from_slice(b"{}\n");
                     continue;
                 }
@@ -83,7 +85,12 @@ pub fn without(events: &[u8], message_id: &str) -> Vec<u8> {
                     Some(calls) => {
                         let before = calls.len();
                         calls.retain(|call| call["messageId"] != message_id);
-                        if calls.len() == before { line.to_vec() } else { serde_json::to_vec(&call).expect("JSON") }
+                        if calls.len() == before {
+                            line.to_vec()
+                        } else {
+                            is_found = true;
+                            serde_json::to_vec(&call).expect("JSON")
+                        }
                     }
                 }
             }
@@ -91,7 +98,7 @@ pub fn without(events: &[u8], message_id: &str) -> Vec<u8> {
         out.extend_from_slice(&kept);
         out.push(b'\n');
     }
-    out
+    is_found.then_some(out)
 }
 
 /// An output as its line of the journal, without its cause and what may differ in a log without it.
@@ -114,8 +121,28 @@ pub fn cause(output: &Output) -> Option<&Cause> {
     }
 }
 
+/// Whether the user has a transition that triggers this campaign and that the other log has not. A decision that waited (for the
+/// answer of a budget, for the end of quiet hours) may be made at the same instant for that reason.
+fn has_another_trigger(decision: &Output, among: DecidedLog<'_>, not_among: DecidedLog<'_>) -> bool {
+    let OutputKind::Decision(decided) = &decision.decided else { return false };
+    let CampaignTrigger::Transition { segment: triggering, .. } =
+        among.plan.rules.campaigns[usize::from(decided.campaign.0)].on
+    else {
+        return false;
+    };
+    let of_user = |log: DecidedLog<'_>| -> BTreeSet<String> {
+        let triggers = log.outputs.iter().filter(|output| {
+            let is_triggering =
+                matches!(&output.decided, OutputKind::Transition { segment, .. } if *segment == triggering);
+            is_triggering && output.user == decision.user && output.at <= decision.at
+        });
+        triggers.map(|output| effect(log.plan, output)).collect()
+    };
+    !of_user(among).is_subset(&of_user(not_among))
+}
+
 /// What is caused by an event in one log and happens all the same in another, which lacks that event: as texts, none if all is
-/// well. Another event of the same instant may cause it instead; time does not.
+/// well. Another event of the same instant may cause it instead; time does not, unless it is a decision that waited.
 pub fn happen_without(message_id: &str, whole: DecidedLog<'_>, others: DecidedLog<'_>) -> Vec<String> {
     let is_by_it = |output: &&Output| matches!(cause(output), Some(Cause::Event(Some(of))) if **of == *message_id);
     let mut wrong = Vec::new();
@@ -128,7 +155,7 @@ pub fn happen_without(message_id: &str, whole: DecidedLog<'_>, others: DecidedLo
             |output: &&Output| matches!(cause(output), Some(Cause::Event(of)) if of.as_deref() != Some(message_id));
         wrong.extend(
             again
-                .filter(|output| !by_another(output))
+                .filter(|output| !by_another(output) && !has_another_trigger(output, others, whole))
                 .map(|output| format!("{effect_of_it} happens without {message_id}, too: {:?}", cause(output))),
         );
     }

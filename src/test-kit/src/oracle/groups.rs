@@ -202,6 +202,12 @@ impl OracleState<'_> {
         told.sort_by(|a, b| (a.name, &a.key).cmp(&(b.name, &b.key)));
         let mut by_user: BTreeMap<String, Vec<OracleTold>> = BTreeMap::new();
         for one in told {
+            // An id stands for nobody any more who has expired.
+            for id in &one.to {
+                if let Some(owner) = self.links.get(id).cloned() {
+                    self.unlink_if_expired(&owner, watermark);
+                }
+            }
             let stand_for = |id: &String| self.links.get(id).unwrap_or(id).clone();
             for user in one.to.iter().map(stand_for).collect::<BTreeSet<String>>() {
                 by_user.entry(user).or_default().push(one.clone());
