@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use rekindle_core::groups::{Group, GroupCause, GroupMatch};
 use rekindle_core::partition::{Cause, ExecutionPlan, Output, OutputKind, UserReport};
 use rekindle_core::rules;
-use rekindle_core::rules::ruleset::TransitionKind;
+use rekindle_core::rules::ruleset::{GroupId, TransitionKind};
 use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::log::RecordKind;
@@ -95,6 +96,11 @@ fn transitions(plan: &ExecutionPlan, outputs: &[Output]) -> Vec<String> {
                 let segment = &plan.rules.segments[usize::from(segment.0)].id;
                 Some(format!("{} {} {segment} {change:?} {key:?}", output.user, output.at))
             }
+            OutputKind::GroupTransition { group, segment, change, .. } => {
+                let segment = &plan.rules.segments[usize::from(segment.0)].id;
+                let kind = &plan.rules.groups[usize::from(group.0)].id;
+                Some(format!("{kind} {} {} {segment} {change:?}", output.user, output.at))
+            }
             _ => None,
         })
         .collect();
@@ -121,6 +127,17 @@ fn reports(pipeline: &Pipeline) -> Vec<UserReport> {
     users.iter().filter_map(|user| pipeline.report(user)).collect()
 }
 
+/// All groups, and what waits for them. They differ in when they were evaluated last.
+fn groups(pipeline: &Pipeline) -> (Vec<(GroupId, Group)>, Vec<GroupMatch>) {
+    let Some(book) = pipeline.groups() else { return Default::default() };
+    let groups = book.groups().map(|(id, group)| {
+        let mut group = group.clone();
+        (group.profile.now, group.segments_due) = (Timestamp::MIN, Timestamp::MIN);
+        (id, group)
+    });
+    (groups.collect(), book.waiting().to_vec())
+}
+
 fn check(switch: &RulesSwitch) -> Result<(), TestCaseError> {
     let (past_lines, rest) = switch.lines.split_at(switch.at_line);
     let mut always = switch.pipeline(&switch.after);
@@ -134,6 +151,7 @@ fn check(switch: &RulesSwitch) -> Result<(), TestCaseError> {
         // Partners are told whom the other rules share; no campaign is set off.
         let is_told_as_rules = match &output.decided {
             OutputKind::Transition { cause, .. } => matches!(cause, Cause::Rules { .. } | Cause::Max),
+            OutputKind::GroupTransition { cause, .. } => *cause == GroupCause::Rules,
             other => matches!(other, OutputKind::Shared(_)),
         };
         prop_assert!(is_told_as_rules, "{output:?}");
@@ -159,6 +177,7 @@ fn check(switch: &RulesSwitch) -> Result<(), TestCaseError> {
         found.iter().map(|report| (&report.user, computed(report))).collect::<Vec<_>>(),
         expected.iter().map(|report| (&report.user, computed(report))).collect::<Vec<_>>()
     );
+    prop_assert_eq!(groups(&live), groups(&always));
     for report in &before {
         let after = live.report(&report.user).expect("nobody is gone");
         prop_assert_eq!(happened(&switch.after, report), happened(&switch.after, &after));
@@ -195,8 +214,6 @@ proptest! {
         let (before, after) = (plan(&without_window(&renamed)), plan(&without_window(&scenario.rules_toml())));
         // What campaigns take of points changes what segments ask of them, and no campaign is run over the past.
         prop_assume!(after.rules.campaigns.iter().all(|campaign| campaign.price.is_none()));
-        // Groups are kept as they are, and not recomputed yet.
-        prop_assume!(after.rules.groups.is_empty());
         check(&RulesSwitch { options: options(partitions, &scenario), before, after, lines, at_line })?;
     }
 }

@@ -151,8 +151,12 @@ pub fn happen_without(message_id: &str, whole: DecidedLog<'_>, others: DecidedLo
         let again = others.outputs.iter().filter(|output| {
             output.user == caused.user && output.at == caused.at && effect(others.plan, output) == effect_of_it
         });
-        let by_another =
-            |output: &&Output| matches!(cause(output), Some(Cause::Event(of)) if of.as_deref() != Some(message_id));
+        let by_another = |output: &&Output| match cause(output) {
+            Some(Cause::Event(of)) => of.as_deref() != Some(message_id),
+            // An event with a new key took the place of this one.
+            Some(Cause::Max) => true,
+            _ => false,
+        };
         wrong.extend(
             again
                 .filter(|output| !by_another(output) && !has_another_trigger(output, others, whole))

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::group::without_text;
 use super::{Group, GroupCause, GroupChange, GroupMatch, ToldNotice};
 use crate::engine::dispatch::DispatchIndex;
+use crate::engine::membership::MembershipSet;
+use crate::engine::recomputed::RecomputedParts;
 use crate::rules::ruleset::{GroupId, Ruleset, TransitionKind};
 use crate::secret::DrawSecret;
-use crate::time::{Span, Timestamp, beat_through};
+use crate::time::{Span, Timestamp, beat_after, beat_through};
 
 /// What groups are evaluated by.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +63,15 @@ pub struct StoredGroups {
     pub waiting: Vec<GroupMatch>,
 }
 
+/// The groups that other rules make of the log's past.
+#[derive(Debug)]
+pub struct RecomputedGroups<'p> {
+    /// All of them, and the matches that wait.
+    pub book: GroupBook,
+    /// What is taken of them.
+    pub parts: &'p RecomputedParts,
+}
+
 /// All groups.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupBook {
@@ -101,20 +112,59 @@ impl GroupBook {
         StoredGroups { groups, waiting: self.waiting.clone() }
     }
 
-    /// Every group is evaluated once by other rules, at its clock or the watermark; nobody is told anything.
-    pub fn change_rules(&mut self, rules: &GroupRules<'_>, watermark: Timestamp, out: &mut GroupOutcome) {
+    /// Every group is evaluated once by other rules, at its clock or at the beginning of the beat in which they take effect;
+    /// nobody is told anything. With what was `recomputed` from the log's past, each has what these rules make of that.
+    pub fn change_rules(
+        &mut self,
+        rules: &GroupRules<'_>,
+        watermark: Timestamp,
+        recomputed: Option<RecomputedGroups<'_>>,
+        out: &mut GroupOutcome,
+    ) {
         self.due.clear();
+        let began = beat_before(beat_after(watermark));
+        let gone = recomputed.map_or_else(Vec::new, |recomputed| self.take_recomputed(recomputed));
+        for (id, mut group) in gone {
+            group.profile.leave_segments_of_other_groups(rules.rules, id);
+            group.profile.now = group.profile.now.max(began);
+            group.leave_all(id, GroupCause::Rules, out);
+        }
         for (id, kind) in (0..).map(GroupId).zip(std::mem::take(&mut self.kinds)) {
             self.kinds.push(BTreeMap::new());
             for mut group in kind.into_values() {
                 group.profile.leave_segments_of_other_groups(rules.rules, id);
-                group.profile.now = group.profile.now.max(watermark);
+                group.profile.now = group.profile.now.max(began);
                 group.evaluate(rules, id, GroupCause::Rules, out);
                 self.put(rules, id, group);
             }
         }
         self.count_changes(&out.changes);
         self.count_members();
+    }
+
+    /// Takes what was recomputed; memberships stay as they are here, and a group that only the other has is in no segment. Returns
+    /// the groups that are gone: those that only this one has, where it is recomputed which there are.
+    fn take_recomputed(&mut self, recomputed: RecomputedGroups<'_>) -> Vec<(GroupId, Group)> {
+        let RecomputedGroups { book, parts } = recomputed;
+        let mut gone = Vec::new();
+        for ((id, kind), mut theirs) in (0..).map(GroupId).zip(&mut self.kinds).zip(book.kinds) {
+            for (key, mut group) in std::mem::take(kind) {
+                match theirs.remove(&key) {
+                    Some(other) => {
+                        group.profile.take_recomputed(other.profile, parts);
+                        kind.insert(key, group);
+                    }
+                    None if parts.profile => gone.push((id, group)),
+                    None => drop(kind.insert(key, group)),
+                }
+            }
+            for (key, mut other) in theirs {
+                other.profile.members = MembershipSet::default();
+                kind.insert(key, other);
+            }
+        }
+        self.waiting = book.waiting;
+        gone
     }
 
     /// Adds matches, which wait for the end of their beat.

@@ -54,7 +54,7 @@ impl Group {
             }
             self.profile.now = self.profile.now.max(due);
             if self.forgotten_at(rules, id) <= due {
-                self.leave_all(id, out);
+                self.leave_all(id, GroupCause::Ttl, out);
                 return false;
             }
             self.profile.tidy(rules.rules);
@@ -117,9 +117,9 @@ impl Group {
     }
 
     /// The group goes: it leaves its segments, in file order.
-    fn leave_all(&mut self, id: GroupId, out: &mut GroupOutcome) {
+    pub(super) fn leave_all(&mut self, id: GroupId, cause: GroupCause, out: &mut GroupOutcome) {
         for segment in std::mem::take(&mut self.profile.members).iter() {
-            out.changes.push(self.change(id, segment, TransitionKind::Exit, GroupCause::Ttl));
+            out.changes.push(self.change(id, segment, TransitionKind::Exit, cause));
         }
     }
 

@@ -10,7 +10,7 @@
 mod book;
 mod group;
 
-pub use book::{GroupBeat, GroupBook, GroupOutcome, GroupRules, GroupTotals, StoredGroups};
+pub use book::{GroupBeat, GroupBook, GroupOutcome, GroupRules, GroupTotals, RecomputedGroups, StoredGroups};
 pub use group::Group;
 
 use std::sync::Arc;

@@ -35,7 +35,7 @@ const NOTE: &str = "Exact for each person up to the first difference that the pe
 pub(super) fn assemble(backtest: Backtest, to: Option<Timestamp>) -> BacktestReport {
     let Backtest { contenders, names, edits, period, counts, .. } = backtest;
     let pipelines: Vec<&Pipeline> = contenders.iter().map(|contender| &contender.pipeline).collect();
-    let BacktestCounts { people, tallies, differences, clock } = counts;
+    let BacktestCounts { people, tallies, differences, clock, .. } = counts;
     let (rules, totals) = (&pipelines[0].plan().rules, pipelines[0].totals());
     let steps = clock.into_steps();
     let both =

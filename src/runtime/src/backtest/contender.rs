@@ -1,9 +1,9 @@
-//! One rule set at work: its pipeline, and what it put out that is not final yet.
+//! One rule set at work.
 
 use std::sync::Arc;
 
 use crate::pipeline::{InputEntry, Pipeline, PipelineOptions, ReadAhead};
-use rekindle_core::partition::{ExecutionPlan, Output, OutputKind, SegmentDeparture, TimerMark};
+use rekindle_core::partition::{ExecutionPlan, Output, SegmentDeparture, TimerMark};
 use rekindle_core::time::Timestamp;
 
 /// About the number of timers that fire in one step, so that what they put out is counted before the next step.
@@ -12,15 +12,13 @@ const TIMERS_PER_STEP: usize = 4_096;
 /// A rule set at work.
 pub(super) struct Contender {
     pub(super) pipeline: Pipeline,
-    /// What may still be preceded by something, in no particular order but that of each user.
-    waiting: Vec<Output>,
-    /// How many of these were counted.
-    counted: usize,
+    /// What came since it was last asked.
+    outputs: Vec<Output>,
 }
 
 /// What came since it was last asked, in no particular order but that of each user.
-pub(super) struct Arrivals<'c> {
-    pub(super) outputs: &'c [Output],
+pub(super) struct Arrivals {
+    pub(super) outputs: Vec<Output>,
     pub(super) departures: Vec<SegmentDeparture>,
 }
 
@@ -33,42 +31,43 @@ impl Contender {
         pipeline.keep_budget_history();
         pipeline.keep_departures();
         pipeline.limit_timers(TimerMark::MIN);
-        Ok(Contender { pipeline, waiting: Vec::new(), counted: 0 })
+        Ok(Contender { pipeline, outputs: Vec::new() })
     }
 
     pub(super) fn feed(&mut self, decoded: &ReadAhead<'_>) {
-        self.pipeline.feed_decoded(decoded, &mut |_| {}, &mut self.waiting);
+        self.pipeline.feed_decoded(decoded, &mut |_| {}, &mut self.outputs);
     }
 
     /// Forgets the users that a request names.
     pub(super) fn forget(&mut self, request: &[InputEntry<'_>]) {
-        self.pipeline.feed_entries(request, &mut |_| {}, &mut self.waiting);
+        self.pipeline.feed_entries(request, &mut |_| {}, &mut self.outputs);
     }
 
-    /// Fires some of the timers due by the watermark.
-    pub(super) fn fire_some(&mut self) {
-        let to = self.pipeline.next_timer_step(TIMERS_PER_STEP);
-        self.pipeline.fire_timers(to, &mut self.waiting);
+    /// How far the next step of the timers due by the watermark goes.
+    pub(super) fn next_step(&mut self) -> TimerMark {
+        self.pipeline.next_timer_step(TIMERS_PER_STEP)
+    }
+
+    /// Fires the timers due up to there, unless that was done.
+    pub(super) fn fire_to(&mut self, to: TimerMark) {
+        if self.pipeline.timer_mark() < to {
+            self.pipeline.fire_timers(to, &mut self.outputs);
+        }
     }
 
     /// The log has ended at the watermark.
     pub(super) fn end(&mut self) {
-        self.pipeline.end_log(&mut self.waiting);
+        self.pipeline.end_log(&mut self.outputs);
     }
 
     /// What came since this was last asked.
-    pub(super) fn arrivals(&mut self) -> Arrivals<'_> {
-        let first = std::mem::replace(&mut self.counted, self.waiting.len());
-        Arrivals { departures: self.pipeline.take_departures().collect(), outputs: &self.waiting[first..] }
+    pub(super) fn arrivals(&mut self) -> Arrivals {
+        let departures = self.pipeline.take_departures().collect();
+        Arrivals { departures, outputs: std::mem::take(&mut self.outputs) }
     }
 
-    /// Gives out what is due before an instant up to which everything due has fired, in the order of the journal. It must have
-    /// been counted. What groups do is only counted: they are no people, though their keys may be people's ids.
-    pub(super) fn release(&mut self, until: Timestamp) -> Vec<Output> {
-        let mut outputs: Vec<Output> = self.waiting.extract_if(.., |output| output.at < until).collect();
-        self.counted = self.waiting.len();
-        outputs.retain(|output| !matches!(output.decided, OutputKind::GroupTransition { .. }));
-        outputs.sort_by(|a, b| (a.at, &a.user, a.position).cmp(&(b.at, &b.user, b.position)));
-        outputs
+    /// Everything before this instant has come.
+    pub(super) fn final_before(&self) -> Timestamp {
+        self.pipeline.final_before(self.pipeline.fired())
     }
 }

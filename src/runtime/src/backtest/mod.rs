@@ -7,10 +7,11 @@
 //! | module | |
 //! |---|---|
 //! | `beside` | a log that is read piece by piece beside other work, within limits |
-//! | `contender` | one rule set at work: its pipeline, and the outputs that are not final yet |
+//! | `contender` | one rule set at work |
 //! | `names` | segments, campaigns and so on of both rule sets by one number |
 //! | `people` | what is kept of each person: messages, and whether something differed |
 //! | `matching`, `differences` | which outputs are the same; what differs, and how far that is exact |
+//! | `counts` | what is counted and compared of each step of all rule sets, beside the next step |
 //! | `tally`, `series` | what one rule set did |
 //! | `members`, `message_figures` | who is in which segment at the end; how many messages people get |
 //! | `report`, `assembly`, `reasons` | the result as it is serialized, how it is put together, differences in words |
@@ -27,6 +28,7 @@
 mod assembly;
 mod beside;
 mod contender;
+mod counts;
 mod differences;
 mod matching;
 mod members;
@@ -49,20 +51,17 @@ use crate::pipeline::{InputEntry, ParallelDecoder, PipelineOptions, PipelineTota
 use crate::replay::DecodedItem;
 pub use beside::{BacktestFigures, BacktestLimits, BacktestLog, BacktestProgress, BesideError, LogPiece};
 use contender::Contender;
-use differences::DifferenceCounts;
-use names::{RulesSide, SharedNames};
-use people::PersonTable;
+use counts::{BacktestCounts, StepOutputs};
+use names::SharedNames;
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::diagnostics::Diagnostic;
 use rekindle_core::identity::LinksSnapshot;
-use rekindle_core::partition::{ExecutionPlan, Output, OutputKind};
+use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::rules::edits::RuleEdits;
 use rekindle_core::rules::ruleset::Ruleset;
-use rekindle_core::time::{Timestamp, ZoneCalendar};
+use rekindle_core::time::Timestamp;
 pub use report::*;
-use series::StepClock;
-use tally::RulesTally;
 
 /// The part of the log that counts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -117,14 +116,8 @@ pub struct Backtest {
     period: BacktestPeriod,
     options: PipelineOptions,
     counts: BacktestCounts,
-}
-
-/// What was counted so far.
-struct BacktestCounts {
-    people: PersonTable,
-    tallies: Vec<RulesTally>,
-    differences: DifferenceCounts,
-    clock: StepClock,
+    /// What the latest step came to, which is counted beside the next one.
+    latest: Option<StepOutputs>,
 }
 
 impl Backtest {
@@ -147,22 +140,17 @@ impl Backtest {
         let options = PipelineOptions { until: period.to, ..options.clone() };
         let names = SharedNames::new(&rules.iter().collect::<Vec<_>>());
         let from = period.from.unwrap_or(Timestamp::MIN);
-        let sides = [RulesSide::New, RulesSide::Old].into_iter().take(rules.len());
-        let calendar: Arc<ZoneCalendar> = Arc::clone(&rules[0].calendar);
-        let contender = |rules| Contender::new(Arc::new(ExecutionPlan::new(rules)), options.clone());
-        let contenders = rules.into_iter().map(contender).collect::<Result<Vec<_>, _>>()?;
+        let plans: Vec<_> = rules.into_iter().map(|rules| Arc::new(ExecutionPlan::new(rules))).collect();
+        let contender = |plan: &Arc<ExecutionPlan>| Contender::new(Arc::clone(plan), options.clone());
+        let contenders = plans.iter().map(contender).collect::<Result<Vec<_>, _>>()?;
         Ok(Backtest {
             decoder: contenders[0].pipeline.decoder(),
             contenders,
             edits: old.map(|old| RuleEdits::between(old, new)),
             period,
             options,
-            counts: BacktestCounts {
-                people: PersonTable::default(),
-                tallies: sides.map(|side| RulesTally::new(side, &names, from)).collect(),
-                differences: DifferenceCounts::new(from),
-                clock: StepClock::new(calendar),
-            },
+            counts: BacktestCounts::new(&names, plans, from),
+            latest: None,
             names,
         })
     }
@@ -220,7 +208,7 @@ impl Backtest {
         while let Some(first) = rest.first() {
             if first.kind == RecordKind::Forget {
                 let (request, after) = rest.split_at(1);
-                self.contenders.iter_mut().for_each(|contender| contender.forget(request));
+                self.step(|contender| contender.forget(request));
                 rest = after;
             } else {
                 let before = rest.iter().take_while(|entry| entry.kind != RecordKind::Forget).count();
@@ -251,7 +239,7 @@ impl Backtest {
     }
 
     fn feed_decoded(&mut self, decoded: &ReadAhead<'_>) {
-        self.contenders.iter_mut().for_each(|contender| contender.feed(decoded));
+        self.step(|contender| contender.feed(decoded));
     }
 
     fn feed_item(&mut self, item: &DecodedItem) {
@@ -266,36 +254,28 @@ impl Backtest {
         self.advance();
     }
 
-    /// Fires the timers due by the watermark, step by step, and compares what is final.
+    /// Fires the timers due by the watermark, step by step.
     fn advance(&mut self) {
         loop {
-            let next = self.contenders.iter_mut().filter(|it| it.pipeline.fired() < it.pipeline.watermark());
-            let Some(next) = next.min_by_key(|it| it.pipeline.timer_mark()) else { break };
-            next.fire_some();
-            self.compare_final();
+            let behind = self.contenders.iter_mut().filter(|it| it.pipeline.fired() < it.pipeline.watermark());
+            let Some(to) = behind.map(Contender::next_step).min() else { break };
+            self.step(|contender| contender.fire_to(to));
         }
-        self.compare_final();
     }
 
-    fn compare_final(&mut self) {
-        let finals = self.contenders.iter().map(|it| it.pipeline.final_before(it.pipeline.fired())).min();
-        let until = finals.unwrap_or(Timestamp::NEVER);
-        self.compare_before(until);
-    }
-
-    fn compare_before(&mut self, until: Timestamp) {
-        self.count_arrivals();
-        let ready: Vec<Vec<Output>> = self.contenders.iter_mut().map(|contender| contender.release(until)).collect();
-        let rules: Vec<&Ruleset> = self.contenders.iter().map(|contender| &contender.pipeline.plan().rules).collect();
-        self.counts.compare(&self.names, &rules, ready.iter().map(Vec::as_slice).collect());
-    }
-
-    /// Counts what came since this was last done.
-    fn count_arrivals(&mut self) {
-        let BacktestCounts { tallies, clock, .. } = &mut self.counts;
-        for (contender, tally) in self.contenders.iter_mut().zip(tallies) {
-            tally.add(&contender.arrivals(), &self.names, clock);
-        }
+    /// Lets every rule set do something, all at once: none knows of another. Meanwhile what they did before is counted.
+    fn step(&mut self, work: impl Fn(&mut Contender) + Sync) {
+        let Backtest { contenders, counts, names, latest, .. } = self;
+        let before = latest.take();
+        std::thread::scope(|scope| {
+            for contender in &mut *contenders {
+                scope.spawn(|| work(contender));
+            }
+            before.into_iter().for_each(|before| counts.take(names, before));
+        });
+        let until = contenders.iter().map(Contender::final_before).min().unwrap_or(Timestamp::NEVER);
+        let arrivals = contenders.iter_mut().map(Contender::arrivals).collect();
+        *latest = Some(StepOutputs { arrivals, until });
     }
 
     /// Ends the log: time advances to the end of the period, or to the latest event. What it says then is complete.
@@ -306,46 +286,11 @@ impl Backtest {
         if let Some(to) = to {
             self.contenders.iter_mut().for_each(|contender| contender.pipeline.advance_watermark(to));
             self.advance();
-            self.contenders.iter_mut().for_each(Contender::end);
+            self.step(Contender::end);
         }
-        self.compare_before(Timestamp::NEVER);
+        let last =
+            self.latest.take().into_iter().chain([StepOutputs { arrivals: Vec::new(), until: Timestamp::NEVER }]);
+        last.for_each(|step| self.counts.take(&self.names, step));
         assembly::assemble(self, to)
     }
-}
-
-impl BacktestCounts {
-    /// Goes through what is final, in the order of time: counts messages, and compares what is there of two rule sets.
-    fn compare(&mut self, names: &SharedNames, rules: &[&Ruleset], mut ready: Vec<&[Output]>) {
-        while let Some(at) = ready.iter().filter_map(|outputs| Some(outputs.first()?.at)).min() {
-            let now: Vec<&[Output]> = ready.iter_mut().map(|rest| take_while(rest, |it| it.at == at)).collect();
-            if let (&[mut new, mut old], &[new_rules, old_rules]) = (now.as_slice(), rules) {
-                while let Some(user) = new.first().into_iter().chain(old.first()).map(|output| &output.user).min() {
-                    let [of_new, of_old] = [&mut new, &mut old].map(|rest| take_while(rest, |it| it.user == *user));
-                    self.differences.compare(names, [new_rules, old_rules], [of_new, of_old], &mut self.people);
-                }
-            }
-            for (tally, outputs) in self.tallies.iter().zip(&now) {
-                outputs.iter().filter(|output| tally.counts_message(output)).for_each(|output| {
-                    let messages = &mut self.people.person(&output.user).messages[tally.side as usize];
-                    *messages = messages.saturating_add(1);
-                });
-            }
-            // A visitor may have outputs of the same instant, which are its own.
-            for (tally, outputs) in self.tallies.iter().zip(now) {
-                for output in outputs {
-                    if let OutputKind::Merged { from } = &output.decided {
-                        self.people.merge(tally.side, from, &output.user);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Takes the first ones that meet a condition.
-fn take_while<'o, T>(rest: &mut &'o [T], is_meant: impl Fn(&T) -> bool) -> &'o [T] {
-    let count = rest.iter().take_while(|item| is_meant(item)).count();
-    let (taken, after) = rest.split_at(count);
-    *rest = after;
-    taken
 }

@@ -99,7 +99,7 @@ impl RulesTally {
     }
 
     /// Counts what came, in any order.
-    pub(super) fn add(&mut self, arrivals: &Arrivals<'_>, names: &SharedNames, clock: &mut StepClock) {
+    pub(super) fn add(&mut self, arrivals: &Arrivals, names: &SharedNames, clock: &mut StepClock) {
         arrivals.outputs.iter().for_each(|output| self.add_output(output, names, clock));
         for SegmentDeparture { at, segments } in &arrivals.departures {
             for segment in segments {

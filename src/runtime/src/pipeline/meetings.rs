@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::partition_task::PartitionQueues;
 use super::{PARALLEL_OPERATIONS_MIN, Pipeline};
 use rekindle_core::event::Event;
-use rekindle_core::groups::{GroupBeat, GroupBook, GroupOutcome, ToldNotice};
+use rekindle_core::groups::{GroupBeat, GroupBook, GroupOutcome, RecomputedGroups, ToldNotice};
 use rekindle_core::partition::{BeatDelivery, ExecutionPlan, LogInstant, Output, OutputKind, TimerMark};
 use rekindle_core::route::partition_of;
 use rekindle_core::time::{Timestamp, beat_after};
@@ -122,12 +122,18 @@ impl Pipeline {
         }
     }
 
-    /// Every group is evaluated by other rules, which took effect here.
-    pub(super) fn change_rules_of_groups(&mut self, plan: &ExecutionPlan, watermark: Timestamp, out: &mut Vec<Output>) {
+    /// Every group is evaluated by other rules, which took effect here; with what was recomputed of groups, if it was.
+    pub(super) fn change_rules_of_groups(
+        &mut self,
+        plan: &ExecutionPlan,
+        watermark: Timestamp,
+        recomputed: Option<RecomputedGroups<'_>>,
+        out: &mut Vec<Output>,
+    ) {
         let Some(shared) = &mut self.shared else { return };
         let rules = plan.group_rules(&self.options.secret);
         let mut outcome = GroupOutcome::default();
-        shared.groups.change_rules(&rules, watermark, &mut outcome);
+        shared.groups.change_rules(&rules, watermark, recomputed, &mut outcome);
         shared.next_crossing = shared.groups.next_end();
         append_changes(&mut outcome, self.position, out);
     }

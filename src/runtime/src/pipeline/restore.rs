@@ -251,7 +251,7 @@ impl Pipeline {
         pipeline.pending_outputs = decoder.install(attached)?.concat();
         if let Some(change) = change {
             let mut outputs = std::mem::take(&mut pipeline.pending_outputs);
-            pipeline.change_rules_of_groups(&plan, change.watermark, &mut outputs);
+            pipeline.change_rules_of_groups(&plan, change.watermark, None, &mut outputs);
             pipeline.pending_outputs = outputs;
         }
         if let (Some(growth), Some(rollup)) = (&plan.growth, &mut pipeline.rollup) {

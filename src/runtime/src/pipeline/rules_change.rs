@@ -11,6 +11,7 @@ use super::Pipeline;
 use super::beats::SharedState;
 use rekindle_core::checkpoint::translate;
 use rekindle_core::engine::recomputed::RecomputedParts;
+use rekindle_core::groups::RecomputedGroups;
 use rekindle_core::growth::{GrowthMigration, Rollup};
 use rekindle_core::partition::{ExecutionPlan, LiveAndRecomputed, Output, Partition, RulesChange};
 
@@ -64,7 +65,10 @@ impl Pipeline {
         out.append(&mut self.pending_outputs);
         out.extend(outputs.into_iter().flatten());
         let ChangedRules { change, parts, .. } = changed;
-        self.change_rules_of_groups(&next, change.watermark, out);
+        let shared = past.as_mut().and_then(|past| past.shared.take());
+        let recomputed =
+            shared.zip(parts.as_ref()).map(|(shared, parts)| RecomputedGroups { book: shared.groups, parts });
+        self.change_rules_of_groups(&next, change.watermark, recomputed, out);
         self.rollup = next.growth.as_ref().map(|growth| {
             let kept = plan.growth.as_ref().zip(self.rollup.as_ref());
             let migrated = || {
