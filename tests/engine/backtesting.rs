@@ -95,6 +95,7 @@ fn subject(line: &Value) -> String {
         "points" => &["ledger", "change"],
         "budget" => &["budget", "campaign", "change"],
         "outcome" => &["campaign", "goal"],
+        "shared" => &["partner", "segment", "change"],
         _ => &["from"],
     };
     let said: Vec<String> = fields.iter().map(|field| format!("{}", line[*field])).collect();
