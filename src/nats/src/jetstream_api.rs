@@ -1,6 +1,7 @@
 //! The client of JetStream's API: every request that the crate makes of it, with one error type.
 //!
-//! Everything is asked of a stream's leader (no direct gets): replicas may lag. A request that the server does not permit
+//! Everything is asked of a stream's leader, since replicas may lag; only messages by their number are asked of the nearest server
+//! where many are wanted, and what that does not have, of the leader. A request that the server does not permit
 //! gets no response, only a permission violation on the connection; whichever of the two comes first ends the request.
 
 use async_nats::jetstream::context::{RequestError, RequestErrorKind};
@@ -157,6 +158,25 @@ impl NatsConnection {
     /// The stream's message with this sequence; `None`: it has none, or none any more.
     pub(crate) async fn message(&self, stream: &str, sequence: u64) -> Result<Option<StoredMessage>, JetStreamError> {
         self.stored_message(stream, &json!({ "seq": sequence })).await
+    }
+
+    /// The same from the nearest server that has a copy of the stream, at a fraction of the cost; `None`: that server does not have
+    /// it, or does not answer such requests. Then the leader knows.
+    pub(crate) async fn nearest_message(&self, stream: &str, sequence: u64) -> Option<StoredMessage> {
+        let (denials_before, subject) = (self.status.denials(), full(&format!("DIRECT.GET.{stream}")));
+        let stream = self.jetstream.get_stream_no_info(stream).await.ok()?;
+        let message = tokio::select! {
+            response = stream.direct_get(sequence) => response.ok()?,
+            _ = self.status.denied(denials_before, |denial| denial.concerns_request(&subject)) => return None,
+        };
+        let ms = message.time.unix_timestamp_nanos().div_euclid(1_000_000);
+        Some(StoredMessage {
+            sequence,
+            subject: message.subject.to_string(),
+            time: i64::try_from(ms).ok().map(Timestamp),
+            headers: String::new(),
+            payload: message.payload.to_vec(),
+        })
     }
 
     /// The stream's first message on a subject, which may have wildcards, with this sequence or a higher one.

@@ -26,9 +26,10 @@ pub use stream_position::SequenceGap;
 use std::sync::Arc;
 
 use async_nats::Subscriber;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::sync::{mpsc, watch};
 
+use crate::jetstream_api::StoredMessage;
 use crate::{JetStreamError, NatsConnection};
 use rekindle_core::time::Span;
 use rekindle_mapping::MappingTable;
@@ -39,6 +40,9 @@ use rekindle_settings::{SourceKind, SourceSettings, StartPosition};
 
 /// The most bytes of messages handed on together, plus one message.
 const BATCH_BYTES_MAX: usize = 8 << 20;
+
+/// Records that are requested at a time.
+const RECORDS_IN_FLIGHT: usize = 256;
 
 /// An interval in which no tick becomes due: a year.
 const NO_TICKS: Span = Span(366 * 86_400_000);
@@ -147,11 +151,31 @@ impl NatsSource {
     /// JetStream does not say.
     pub async fn record(&self, sequence: u64) -> Result<Option<LogRecord>, JetStreamError> {
         let message = self.connection.message(&self.settings.stream, sequence).await?;
-        Ok(message.and_then(|message| {
-            let kind = self.kind_of(&message.subject);
-            let (kind, lines) = self.content(kind, &message.subject, message.payload.into());
-            Some(LogRecord { sequence, received: message.time?, kind, lines })
-        }))
+        Ok(message.and_then(|message| self.record_of(message)))
+    }
+
+    /// The same for many, in their order: from the nearest server that has them, if it answers for the first of them.
+    ///
+    /// # Errors
+    /// JetStream does not say.
+    pub async fn records(&self, sequences: &[u64]) -> Result<Vec<Option<LogRecord>>, JetStreamError> {
+        let Some(first) = sequences.first() else { return Ok(Vec::new()) };
+        let stream = &self.settings.stream;
+        let is_near = self.connection.nearest_message(stream, *first).await.is_some();
+        let record = async |sequence: u64| {
+            let near = if is_near { self.connection.nearest_message(stream, sequence).await } else { None };
+            match near.and_then(|message| self.record_of(message)) {
+                Some(record) => Ok(Some(record)),
+                None => self.record(sequence).await,
+            }
+        };
+        stream::iter(sequences.iter().copied().map(record)).buffered(RECORDS_IN_FLIGHT).try_collect().await
+    }
+
+    fn record_of(&self, message: StoredMessage) -> Option<LogRecord> {
+        let kind = self.kind_of(&message.subject);
+        let (kind, lines) = self.content(kind, &message.subject, message.payload.into());
+        Some(LogRecord { sequence: message.sequence, received: message.time?, kind, lines })
     }
 
     /// The kind and the content of a message; no content, if it is a tick or a record of a change. That depends on nothing but the message and the settings.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, watch};
 
 use super::ConnectedBroker;
@@ -19,7 +19,7 @@ use rekindle_core::time::{Clock, Timestamp};
 use rekindle_nats::source::NatsSource;
 use rekindle_nats::streams::{StreamContents, stream_contents};
 use rekindle_runtime::health::Health;
-use rekindle_runtime::history::{HistoryRecord, OwnRecords, RecordPlace, StreamIndex, UserReplay};
+use rekindle_runtime::history::{HistoryRecord, OwnRecords, StreamIndex, UserReplay};
 use rekindle_runtime::live::EngineHandle;
 use rekindle_runtime::pipeline::PipelineOptions;
 use rekindle_settings::{CheckpointLocation, Settings, SourceKind};
@@ -30,8 +30,6 @@ const INDEX_TIMEOUT: Duration = Duration::from_secs(2);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Batches that may wait to be indexed.
 const BATCHES: usize = 2;
-/// Records that are requested at a time.
-const RECORDS_IN_FLIGHT: usize = 64;
 
 /// Reads the history of users from the stream.
 pub struct StreamHistory {
@@ -188,12 +186,9 @@ impl StreamHistory {
             if wanted.is_empty() {
                 return Ok(own);
             }
-            let fetched = wanted
-                .into_iter()
-                .map(|place| source.record(place.0).map(move |record| record.map(|record| (place, record))));
-            let records: Vec<(RecordPlace, _)> =
-                stream::iter(fetched).buffered(RECORDS_IN_FLIGHT).try_collect().await.map_err(failed)?;
-            for (place, record) in records {
+            let sequences: Vec<u64> = wanted.iter().map(|place| place.0).collect();
+            let records = source.records(&sequences).await.map_err(failed)?;
+            for (place, record) in wanted.into_iter().zip(records) {
                 // By the log's clock, what came in later was not known then.
                 let is_known = |received: Timestamp| {
                     self.options.clock == Clock::Events || until.is_none_or(|until| received <= until)
