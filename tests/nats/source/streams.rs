@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{create_stream, sent_messages, stream_of};
 use crate::running_source::{RunningSource, at, creating, numbers, publish, until};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy};
+use rekindle_nats::source::NatsSource;
 use rekindle_settings::SourceSettings;
 use rekindle_test_kit::nats_server::NatsServer;
 
@@ -170,4 +171,36 @@ async fn a_stream_created_at_another_time_is_not_read_at_all() {
     let why = crate::running_source::failing(&health, "source", "it is another one").await;
     assert!(why.contains("was created 2026-03-03T10:00:00.123Z"), "{why}");
     assert!(batches.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn records_are_read_by_their_numbers_from_the_nearest_server() {
+    records_are_read_by_their_numbers(true).await;
+}
+
+#[tokio::test]
+async fn records_are_read_by_their_numbers_from_the_leader_where_the_stream_allows_no_other() {
+    records_are_read_by_their_numbers(false).await;
+}
+
+async fn records_are_read_by_their_numbers(allow_direct: bool) {
+    let server = NatsServer::start();
+    let live = RunningSource::start(&at(&server.url()), SourceSettings { create: false, ..creating() }).await;
+    live.failing("source", "there is no stream").await;
+    let subjects = ["events.>", "rekindle.tick", "rekindle.control.forget"];
+    create_stream(&live, Config { allow_direct, ..stream_of(&subjects) }).await;
+    live.ready().await;
+    publish(&live.connection, 0..600).await;
+    let stream = live.connection.jetstream.get_stream("EVENTS").await.unwrap();
+    stream.delete_message(5).await.unwrap();
+    let (batches, _received) = tokio::sync::mpsc::channel(1);
+    let source = NatsSource::new(live.connection.clone(), creating(), batches, live.health.part("records"));
+    let sequences: Vec<u64> = (1..=600).rev().chain([601]).collect();
+    let records = source.records(&sequences).await.expect("the stream is there");
+    assert_eq!(records.len(), sequences.len());
+    for (sequence, record) in sequences.into_iter().zip(records) {
+        let found = record.map(|record| (record.sequence, numbers(&[record])));
+        let expected = (sequence != 5 && sequence != 601).then(|| (sequence, vec![sequence - 1]));
+        assert_eq!(found, expected);
+    }
 }
