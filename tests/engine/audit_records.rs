@@ -66,7 +66,7 @@ fn run(scenario: &Scenario, log: &[LoggedLine], batch: usize) -> (Vec<u8>, u64, 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn everything_is_as_without_them(

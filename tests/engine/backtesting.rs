@@ -265,7 +265,7 @@ fn contest() -> impl Strategy<Value = (Scenario, String)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn backtest_says_what_comparing_two_journals_says((scenario, old_rules) in contest(), share in 0.0_f64..1.0) {

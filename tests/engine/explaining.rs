@@ -95,7 +95,7 @@ fn outcomes_of(step: &DecisionStep) -> &'static [&'static str] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_numbers_of_a_decisions_steps_lead_to_its_outcome(scenario in scenario_of(LanguageParts::ALL)) {

@@ -173,7 +173,7 @@ fn expiring_scenario() -> impl Strategy<Value = Scenario> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, max_shrink_iters: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn engine_and_oracle_agree_on_forgotten_users(

@@ -87,7 +87,7 @@ fn calls() -> impl Strategy<Value = Vec<GrowthCall>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 50, ..ProptestConfig::default() })]
 
     #[test]
     fn numbers_agree_with_a_count_over_the_whole_log(calls in calls()) {
