@@ -19,12 +19,14 @@ use rekindle_nats::source::SourceStatus;
 use rekindle_runtime::live::EngineStats;
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 
-const RULES: &str = "[events]\nview = 'View'\n[per.item]\nkey = 'sku'\nttl = '1h'\n
+const RULES: &str = "[events]\nview = 'View'\nliked_by = { of = 'fans', on = 'enter:liked', to = 'view' }\n[per.item]\nkey = 'sku'\nttl = '1h'\n
     [[ledgers]]\nid = 'stars'\nearn = [{ on = 'view', amount = '5' }]\n
     [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n
     [[ledgers]]\nid = 'points'\nearn = [{ on = 'view', amount = '1' }]\n
     [[goals]]\nid = 'look'\non = 'view'\nvalue = 'price'\nwithin = '7d'\n
     [[budgets]]\nid = 'summer'\nlimit = 10\nper = 'month'\n
+    [groups.fans]\nkey = 'sku'\nttl = '1h'\n
+    [[segments]]\nid = 'liked'\nof = 'fans'\nwhen = 'total(view) >= 1'\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\nspends = [{ budget = 'summer', cost = '1' }]\n";
 
 const EVENT: &str =

@@ -33,6 +33,9 @@ const NOT_IN_THE_DEMO: &[&str] = &[
     "rekindle_rules_reloads",
     "rekindle_rules_unseen",
     "rekindle_rules_loaded",
+    // Its rules have no groups.
+    "rekindle_groups",
+    "rekindle_notices",
     // The demo keeps no log.
     "rekindle_rules_reload_",
     // It needs a hundred users of the control group.

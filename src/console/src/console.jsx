@@ -3,6 +3,7 @@ import { render } from 'preact';
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import { get, request, whenSignedOut } from './api.js';
 import { Campaign, Campaigns } from './campaigns.jsx';
+import { Group } from './groups.jsx';
 import { Growth } from './growth.jsx';
 import { setCurrency } from './format.js';
 import { link, useRoute } from './hooks.js';
@@ -42,12 +43,13 @@ function Navigation({ current, session, onSignOut }) {
 }
 
 function Shown({ parts, search }) {
-  const [page, id] = parts;
+  const [page, id, key] = parts;
   switch (page) {
     case undefined:
     case 'live': return <Live search={search} />;
     case 'people': return id ? <Person key={id} user={id} /> : <People search={search} />;
     case 'segments': return id ? <Segment key={id} id={id} /> : <Segments />;
+    case 'groups': return key ? <Group key={`${id}/${key}`} of={id} id={key} /> : <Segments />;
     case 'campaigns': return id ? <Campaign key={id} id={id} /> : <Campaigns />;
     case 'growth': return <Growth />;
     case 'rules': return <Rules search={search} />;

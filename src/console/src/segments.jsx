@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { get, path, query } from './api.js';
 import { Chart } from './chart.jsx';
 import { count, plural, signed } from './format.js';
+import { SegmentGroups } from './groups.jsx';
 import { useData } from './hooks.js';
 import { Membership } from './memberships.jsx';
 import { Action, Bar, Badge, Card, Empty, ErrorBox, Figure, Loaded, Page, SegmentLink, Table, UserLink } from './ui.jsx';
@@ -22,7 +23,7 @@ export function Segments() {
               <Table label="Segments" columns={[['Segment'], ['In it now', true], [''], ['Who they are']]}>
                 {shown.map((one) => (
                   <tr key={one.id}>
-                    <td><SegmentLink segment={one.id} />{one.per && <> <Badge help={`Counted by ${one.per}: a person can be in it with several`}>per {one.per}</Badge></>}</td>
+                    <td><SegmentLink segment={one.id} />{one.per && <> <Badge help={`Counted by ${one.per}: a person can be in it with several`}>per {one.per}</Badge></>}{one.of && <> <Badge help={`Its members are not people but groups of them: each ${one.of} by itself`}>of {one.of}</Badge></>}</td>
                     <td class="number">{count(one.users)}</td>
                     <td class="barcell"><Bar share={one.users / largest} label={`${count(one.users)} of at most ${count(largest)}`} /></td>
                     <td class="text">{one.description ?? ''}</td>
@@ -48,9 +49,9 @@ export function Segment({ id }) {
       <Loaded of={segments} what="the segment">
         {() => (found ? (
           <>
-            <div class="figures"><Figure name={found.per ? `${found.per}s in it now` : 'People in it now'} value={count(found.users)} note={found.per && `each ${found.per} by itself`} /></div>
+            <div class="figures"><Figure name={found.per ?? found.of ? `${found.per ?? found.of}s in it now` : 'People in it now'} value={count(found.users)} note={(found.per ?? found.of) && `each ${found.per ?? found.of} by itself`} /></div>
             <History id={id} />
-            <Members key={found.id} id={id} />
+            {found.of ? <SegmentGroups key={found.id} segment={id} of={found.of} /> : <Members key={found.id} id={id} />}
           </>
         ) : <Empty>The rules define no segment “{id}”. <a href="#/segments">All segments</a></Empty>)}
       </Loaded>

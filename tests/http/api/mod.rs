@@ -8,6 +8,7 @@ mod connections;
 mod console;
 mod engine;
 mod explain;
+mod groups;
 mod keys;
 mod limits;
 mod live;

@@ -3,7 +3,7 @@
 use super::recomputed::RecomputedParts;
 use crate::encoding::{KeySpace, StateReader, StateWriter};
 use crate::event::FieldId;
-use crate::features::{FeatureClock, FeatureInput, FeatureKind, FeatureState};
+use crate::features::{FeatureClock, FeatureInput, FeatureKind, FeatureState, SoughtTexts};
 use crate::rules::ruleset::{Feature, FeatureId, Ruleset};
 
 /// A format that feature states are read from.
@@ -67,6 +67,12 @@ impl FeatureSet {
             let reads = rules.features[usize::from(id.0)].kind.fields().contains(&field);
             !reads || state.forget_text(text)
         });
+    }
+
+    /// Whether any of those that read a field keeps one of these texts.
+    pub(crate) fn has_any_text(&self, rules: &Ruleset, field: FieldId, texts: &SoughtTexts<'_>) -> bool {
+        let reads = |id: &FeatureId| rules.features[usize::from(id.0)].kind.fields().contains(&field);
+        self.0.iter().any(|(id, state)| reads(id) && state.has_any_text(texts))
     }
 
     /// Merges those of another subject.

@@ -12,7 +12,7 @@ use super::recomputed::RecomputedParts;
 use super::traits::UserTraits;
 use crate::encoding::{StateReader, StateWriter};
 use crate::event::{CallType, Event, FieldId, Scalar, TraitId, field_value};
-use crate::features::{FeatureClock, FeatureInput, FeatureState};
+use crate::features::{FeatureClock, FeatureInput, FeatureState, SoughtTexts};
 use crate::points::UserPoints;
 use crate::rules::ruleset::{FeatureId, GroupId, Ruleset};
 use crate::time::{Span, Timestamp};
@@ -177,6 +177,11 @@ impl UserProfile {
     /// Forgets a text that matches had in a field.
     pub(crate) fn forget_text(&mut self, rules: &Ruleset, field: FieldId, text: &str) {
         self.features.forget_text(rules, field, text);
+    }
+
+    /// Whether one of these texts is kept of a field that matches had.
+    pub(crate) fn has_any_text(&self, rules: &Ruleset, field: FieldId, texts: &SoughtTexts<'_>) -> bool {
+        self.features.has_any_text(rules, field, texts)
     }
 
     /// Takes what was recomputed of the same user. Memberships stay as they are. Returns the instances of keys that are gone.

@@ -6,6 +6,7 @@ use super::nearest::ClauseDistance;
 use super::segment::SegmentExplanation;
 use crate::engine::explained_condition::{ConditionExplanation, EventReference, OperandExplanation};
 use crate::json::JsonText;
+use crate::partition::GroupCondition;
 
 /// Why a user, or a key, is in a segment, or is not.
 #[derive(Clone, Debug, Serialize)]
@@ -25,6 +26,14 @@ pub struct SegmentExplanationDocument<'e> {
     /// Events that would change it, with how many of them at once, without properties.
     sufficient_events: Vec<SufficientEventsDocument<'e>>,
     nearest: NearestDocument<'e>,
+}
+
+/// Why a group is in a segment, or is not.
+#[derive(Clone, Debug, Serialize)]
+pub struct GroupConditionDocument<'e> {
+    segment: &'e str,
+    is_in: bool,
+    condition: ConditionDocument<'e>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -128,6 +137,14 @@ impl SegmentExplanation {
                 clauses: self.nearest.clauses.iter().map(ClauseDocument::new).collect(),
             },
         }
+    }
+}
+
+impl<'e> GroupConditionDocument<'e> {
+    /// What is known of a group and a segment.
+    pub fn new(known: &'e GroupCondition) -> GroupConditionDocument<'e> {
+        let condition = ConditionDocument::new(&known.condition);
+        GroupConditionDocument { segment: &known.segment, is_in: known.is_in, condition }
     }
 }
 

@@ -19,7 +19,7 @@ mod tests;
 pub use crate::engine::explained_condition::{ConditionExplanation, EventReference, OperandEvents, OperandExplanation};
 pub use decision::{ActionCost, DecisionExplanation, GoalStanding, PaidPrice, SentAction};
 pub use decision_document::DecisionExplanationDocument;
-pub use document::SegmentExplanationDocument;
+pub use document::{GroupConditionDocument, SegmentExplanationDocument};
 pub use evidence::EventHistory;
 pub use nearest::{ClauseDistance, NearestChange};
 pub use outlook::{SegmentOutlook, SufficientEvents};

@@ -166,6 +166,13 @@ macro_rules! feature_registry {
                 }
             }
 
+            /// Whether it keeps one of these texts that an event had.
+            pub(crate) fn has_any_text(&self, texts: &SoughtTexts<'_>) -> bool {
+                match self {
+                    $(FeatureState::$kind(state) => state.has_any_text(texts),)*
+                }
+            }
+
             /// Merges what another user has for the same feature.
             pub(crate) fn merge(&mut self, other: FeatureState) {
                 match (self, other) {

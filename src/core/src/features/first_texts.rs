@@ -2,6 +2,7 @@
 
 use super::clock::FeatureClock;
 use super::function::{AggregateFunction, FeatureInput};
+use super::sought_texts::SoughtTexts;
 use super::state::StoredFeature;
 use super::window::Window;
 use crate::decimal::Decimal;
@@ -94,6 +95,10 @@ impl StoredFeature for TextsByArrival {
     fn forget_text(&mut self, text: &str) -> bool {
         self.0.retain(|known| **known != *text);
         !self.0.is_empty()
+    }
+
+    fn has_any_text(&self, texts: &SoughtTexts<'_>) -> bool {
+        self.texts().any(|known| texts.has(known))
     }
 
     fn heap_bytes(&self) -> usize {

@@ -2,6 +2,7 @@
 
 use super::clock::FeatureClock;
 use super::function::{AggregateFunction, FeatureInput};
+use super::sought_texts::SoughtTexts;
 use super::state::StoredFeature;
 use super::timed_value::TimedValue;
 use super::window::Window;
@@ -66,6 +67,10 @@ impl StoredFeature for EarliestValue {
 
     fn forget_text(&mut self, text: &str) -> bool {
         !self.0.is_text(text)
+    }
+
+    fn has_any_text(&self, texts: &SoughtTexts<'_>) -> bool {
+        self.0.is_any_text(texts)
     }
 
     fn heap_bytes(&self) -> usize {

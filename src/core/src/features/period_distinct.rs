@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::aggregates::EventCount;
 use super::clock::FeatureClock;
 use super::function::{AggregateFunction, FeatureInput};
+use super::sought_texts::SoughtTexts;
 use super::state::StoredFeature;
 use super::window::{CalendarWindow, PanePlace, Window};
 use super::window_distinct::{DISTINCT_VALUE_BYTES, DISTINCT_VALUES_MAX, EMPTY, value_hash};
@@ -113,6 +114,10 @@ impl StoredFeature for DistinctPeriods {
         self.periods.iter_mut().for_each(|(_, values)| values.retain(|hash| Some(*hash) != forgotten));
         self.periods.retain(|(_, values)| !values.is_empty());
         !self.periods.is_empty()
+    }
+
+    fn has_any_text(&self, texts: &SoughtTexts<'_>) -> bool {
+        self.periods.iter().any(|(_, values)| values.iter().any(|hash| texts.has_hash(*hash)))
     }
 
     fn empty() -> Self {

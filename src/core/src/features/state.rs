@@ -1,6 +1,7 @@
 //! What the state of a feature can do by itself, whatever function it belongs to.
 
 use super::clock::FeatureClock;
+use super::sought_texts::SoughtTexts;
 use super::window::Window;
 use crate::encoding::{StateReader, StateWriter};
 
@@ -17,6 +18,11 @@ pub(crate) trait StoredFeature: Sized {
     /// Forgets a text that an event had, wherever it is kept; false when nothing is left.
     fn forget_text(&mut self, _text: &str) -> bool {
         true
+    }
+
+    /// Whether it keeps one of these texts that an event had, or its hash.
+    fn has_any_text(&self, _texts: &SoughtTexts<'_>) -> bool {
+        false
     }
 
     /// Merges what another user has for the same feature, at the same instant.
@@ -43,6 +49,10 @@ impl<S: StoredFeature> StoredFeature for Box<S> {
 
     fn forget_text(&mut self, text: &str) -> bool {
         (**self).forget_text(text)
+    }
+
+    fn has_any_text(&self, texts: &SoughtTexts<'_>) -> bool {
+        (**self).has_any_text(texts)
     }
 
     fn merge(&mut self, other: Self) {

@@ -1,5 +1,6 @@
 //! A value of an event, with the time it is of.
 
+use super::sought_texts::SoughtTexts;
 use crate::encoding::{StateReader, StateWriter};
 use crate::event::Scalar;
 use crate::time::Timestamp;
@@ -14,8 +15,14 @@ pub(crate) struct TimedValue {
 }
 
 impl TimedValue {
+    /// Whether it is this text.
     pub(super) fn is_text(&self, text: &str) -> bool {
         matches!(&self.value, Scalar::Text(own) if *own == text)
+    }
+
+    /// Whether it is one of these texts.
+    pub(super) fn is_any_text(&self, texts: &SoughtTexts<'_>) -> bool {
+        matches!(&self.value, Scalar::Text(own) if texts.has(own))
     }
 
     pub(super) fn write<W: StateWriter>(&self, name: &'static str, writer: &mut W) {

@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::aggregates::EventCount;
 use super::clock::FeatureClock;
 use super::function::{AggregateFunction, FeatureInput};
+use super::sought_texts::SoughtTexts;
 use super::state::StoredFeature;
 use super::window::{PanePlace, Window};
 use super::window_result::WindowReading;
@@ -151,6 +152,10 @@ impl StoredFeature for DistinctPanes {
         let forgotten = value_hash(&Scalar::Text(text.into()));
         self.latest.retain(|hash, _| Some(*hash) != forgotten);
         !self.latest.is_empty()
+    }
+
+    fn has_any_text(&self, texts: &SoughtTexts<'_>) -> bool {
+        self.latest.keys().any(|hash| texts.has_hash(*hash))
     }
 
     fn empty() -> Self {

@@ -1,14 +1,18 @@
 //! All groups, and the matches that wait for the end of a beat.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
+use super::counters::GroupCounters;
 use super::group::without_text;
-use super::{Group, GroupCause, GroupChange, GroupMatch, ToldNotice};
+use super::{Group, GroupCause, GroupChange, GroupMatch, GroupTotals, ToldNotice};
 use crate::engine::dispatch::DispatchIndex;
 use crate::engine::membership::MembershipSet;
 use crate::engine::recomputed::RecomputedParts;
-use crate::rules::ruleset::{GroupId, Ruleset, TransitionKind};
+use crate::event::Scalar;
+use crate::features::SoughtTexts;
+use crate::rules::ruleset::{GroupId, NameId, Ruleset, SegmentId};
 use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp, beat_after, beat_through};
 
@@ -41,19 +45,6 @@ pub struct GroupOutcome {
     pub notices: Vec<ToldNotice>,
 }
 
-/// Counts of groups.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GroupTotals {
-    /// How many groups there are, by `[groups.G]`.
-    pub groups: Vec<u64>,
-    /// How many matches wait for the end of their beat.
-    pub waiting: u64,
-    /// By segment: how many groups are in it.
-    pub sizes: Vec<u64>,
-    /// By segment: how often one entered, and left.
-    pub transitions: Vec<[u64; 2]>,
-}
-
 /// Groups as they are stored, with the matches that wait for the end of their beat.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StoredGroups {
@@ -72,6 +63,15 @@ pub struct RecomputedGroups<'p> {
     pub parts: &'p RecomputedParts,
 }
 
+/// Keys of groups in a segment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupKeysPage {
+    /// The keys, ascending.
+    pub keys: Vec<Arc<str>>,
+    /// The key up to which was looked; `None`: there are no more groups.
+    pub next: Option<Arc<str>>,
+}
+
 /// All groups.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupBook {
@@ -81,10 +81,7 @@ pub struct GroupBook {
     due: BTreeSet<(Timestamp, GroupId, Arc<str>)>,
     /// The matches of beats that have not ended.
     waiting: Vec<GroupMatch>,
-    /// By segment: how many groups are in it.
-    sizes: Vec<u64>,
-    /// By segment: how often one entered, and left.
-    transitions: Vec<[u64; 2]>,
+    counts: GroupCounters,
 }
 
 impl GroupBook {
@@ -92,8 +89,7 @@ impl GroupBook {
     pub fn new(rules: &Ruleset) -> GroupBook {
         GroupBook {
             kinds: vec![BTreeMap::new(); rules.groups.len()],
-            sizes: vec![0; rules.segments.len()],
-            transitions: vec![[0; 2]; rules.segments.len()],
+            counts: GroupCounters::new(rules),
             ..GroupBook::default()
         }
     }
@@ -103,6 +99,14 @@ impl GroupBook {
         let mut book = GroupBook { waiting: stored.waiting, ..GroupBook::new(rules.rules) };
         stored.groups.into_iter().for_each(|(id, group)| book.put(rules, id, group));
         book.count_members();
+        book
+    }
+
+    /// These groups, as stored under other rules, with what was counted of them.
+    pub fn under(&self, before: &Ruleset, rules: &GroupRules<'_>, stored: StoredGroups) -> GroupBook {
+        let mut book = GroupBook::restored(rules, stored);
+        let sizes = std::mem::take(&mut book.counts.sizes);
+        book.counts = GroupCounters { sizes, ..self.counts.under(before, rules.rules) };
         book
     }
 
@@ -138,7 +142,7 @@ impl GroupBook {
                 self.put(rules, id, group);
             }
         }
-        self.count_changes(&out.changes);
+        self.counts.note_changes(&out.changes);
         self.count_members();
     }
 
@@ -186,7 +190,7 @@ impl GroupBook {
 
     /// Ends a beat: the matches come to their groups in the order of the log, then fires what is due.
     pub fn end_beat(&mut self, rules: &GroupRules<'_>, beat: GroupBeat, out: &mut GroupOutcome) {
-        let first = out.changes.len();
+        let (first, first_notice) = (out.changes.len(), out.notices.len());
         let mut ready: Vec<GroupMatch> = self.waiting.extract_if(.., |matched| matched.beat <= beat.end).collect();
         // Stable: the matches of one event are in the order of their names.
         ready.sort_by_key(|matched| matched.position);
@@ -204,22 +208,21 @@ impl GroupBook {
             }
         }
         self.fire_due(rules, beat.watermark, out);
-        self.count_changes(&out.changes[first..]);
+        self.counts.note_changes(&out.changes[first..]);
+        self.counts.note_told(&out.notices[first_notice..]);
     }
 
-    fn count_changes(&mut self, changes: &[GroupChange]) {
-        for GroupChange { segment, change, .. } in changes {
-            self.transitions[usize::from(segment.0)][*change as usize] += 1;
-            let size = &mut self.sizes[usize::from(segment.0)];
-            *size = if *change == TransitionKind::Enter { *size + 1 } else { size.saturating_sub(1) };
-        }
+    /// Counts that a user got what a group told.
+    pub fn count_delivered(&mut self, name: NameId) {
+        self.counts.note_delivered(name);
     }
 
     /// Counts how many groups are in each segment.
     fn count_members(&mut self) {
-        self.sizes.fill(0);
+        let sizes = &mut self.counts.sizes;
+        sizes.fill(0);
         for group in self.kinds.iter().flat_map(BTreeMap::values) {
-            group.profile.members.iter().for_each(|segment| self.sizes[usize::from(segment.0)] += 1);
+            group.profile.members.iter().for_each(|segment| sizes[usize::from(segment.0)] += 1);
         }
     }
 
@@ -229,7 +232,11 @@ impl GroupBook {
         let began = beat_before(*beat);
         let known = self.take_out(rules, *id, key).and_then(|mut group| {
             let now = group.profile.now.max(*ts).max(began);
-            group.fire_due(rules, *id, now, out).then_some((group, now))
+            let is_there = group.fire_due(rules, *id, now, out);
+            if !is_there {
+                self.counts.note_forgotten(*id);
+            }
+            is_there.then_some((group, now))
         });
         let (mut group, now) = match known {
             Some(known) => known,
@@ -238,6 +245,7 @@ impl GroupBook {
                 if *ts + rules.rules.groups[usize::from(id.0)].ttl <= now {
                     return;
                 }
+                self.counts.note_opened(*id);
                 (Group::new(Arc::clone(key), now), now)
             }
         };
@@ -251,6 +259,8 @@ impl GroupBook {
             let Some(mut group) = self.take_out(rules, id, &key) else { return };
             if group.fire_due(rules, id, watermark, out) {
                 self.put(rules, id, group);
+            } else {
+                self.counts.note_forgotten(id);
             }
         }
     }
@@ -280,6 +290,51 @@ impl GroupBook {
         self.kinds.get(usize::from(id.0))?.get(key)
     }
 
+    /// The keys above `after` of groups in a segment, ascending: at most `limit`, found among the next `scan_max` groups.
+    pub fn keys_in(
+        &self,
+        id: GroupId,
+        segment: SegmentId,
+        after: &str,
+        limit: usize,
+        scan_max: usize,
+    ) -> GroupKeysPage {
+        let mut page = GroupKeysPage::default();
+        let Some(kind) = self.kinds.get(usize::from(id.0)) else { return page };
+        let above = (Bound::Excluded(after), Bound::Unbounded);
+        let mut rest = kind.range::<str, _>(above);
+        for (key, group) in rest.by_ref().take(scan_max) {
+            if group.profile.members.contains(segment) {
+                page.keys.push(Arc::clone(key));
+            }
+            page.next = Some(Arc::clone(key));
+            if page.keys.len() >= limit {
+                break;
+            }
+        }
+        if rest.next().is_none() {
+            page.next = None;
+        }
+        page
+    }
+
+    /// The groups in which one of these ids is kept: those that count it, have it as a value, or may tell it something; also
+    /// those that will, at the end of the beat. By `[groups.G]`, then by key.
+    pub fn groups_with<'u>(
+        &self,
+        rules: &GroupRules<'_>,
+        users: impl IntoIterator<Item = &'u str>,
+    ) -> BTreeSet<(GroupId, Arc<str>)> {
+        let Some(field) = rules.dispatch.match_user_field() else { return BTreeSet::new() };
+        let users = SoughtTexts::new(users);
+        let has_it = |group: &Group| group.profile.has_any_text(rules.rules, field, &users);
+        let is_it = |value: &Scalar<'_>| matches!(value, Scalar::Text(text) if users.has(text));
+        let waiting = self.waiting.iter().filter(|of| of.values.iter().any(|(id, value)| *id == field && is_it(value)));
+        let waiting = waiting.map(|matched| (matched.group, &matched.key));
+        let there = self.groups().filter(|(_, group)| has_it(group)).map(|(id, group)| (id, &group.key));
+        there.chain(waiting).map(|(id, key)| (id, Arc::clone(key))).collect()
+    }
+
     /// All groups, by `[groups.G]`, then by key.
     pub fn groups(&self) -> impl Iterator<Item = (GroupId, &Group)> {
         (0..).map(GroupId).zip(&self.kinds).flat_map(|(id, kind)| kind.values().map(move |group| (id, group)))
@@ -290,14 +345,20 @@ impl GroupBook {
         &self.waiting
     }
 
-    /// How many there are.
+    /// What is counted of them.
     pub fn totals(&self) -> GroupTotals {
-        GroupTotals {
-            groups: self.kinds.iter().map(|kind| kind.len() as u64).collect(),
-            waiting: self.waiting.len() as u64,
-            sizes: self.sizes.clone(),
-            transitions: self.transitions.clone(),
-        }
+        let groups = self.kinds.iter().map(|kind| kind.len() as u64).collect();
+        GroupTotals { groups, ..self.counts.totals.clone() }
+    }
+
+    /// By segment: how many groups are in it.
+    pub fn sizes(&self) -> &[u64] {
+        &self.counts.sizes
+    }
+
+    /// By segment: how often a group entered, and left.
+    pub fn transitions(&self) -> &[[u64; 2]] {
+        &self.counts.transitions
     }
 }
 

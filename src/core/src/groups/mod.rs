@@ -8,9 +8,12 @@
 //! What a group keeps is bounded: a feature of it as one of a user, and the first 1,000 of those who are told.
 
 mod book;
+mod counters;
 mod group;
 
-pub use book::{GroupBeat, GroupBook, GroupOutcome, GroupRules, GroupTotals, RecomputedGroups, StoredGroups};
+pub use book::{GroupBeat, GroupBook, GroupKeysPage, GroupOutcome, GroupRules, RecomputedGroups, StoredGroups};
+pub use counters::GroupTotals;
+pub(crate) use counters::carry;
 pub use group::Group;
 
 use std::sync::Arc;

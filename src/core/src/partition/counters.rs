@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::points_counters::LedgerCounters;
 use crate::campaigns::Outcome;
+use crate::groups::carry;
 use crate::rules::ruleset::Ruleset;
 
 /// What a partition has counted since it was created.
@@ -136,14 +137,6 @@ impl PartitionCounters {
         }
         for (ours, theirs) in self.amounts.iter_mut().zip(&other.amounts) {
             add_each(ours, theirs);
-        }
-    }
-}
-
-fn carry<T: Copy>(ids: &[String], counts: &[T], next_ids: &[String], next: &mut [T]) {
-    for (id, place) in next_ids.iter().zip(next) {
-        if let Some(at) = ids.iter().position(|other| other == id) {
-            *place = counts[at];
         }
     }
 }

@@ -28,16 +28,16 @@ impl ExecutionPlan {
 }
 
 impl Partition {
-    /// Delivers to a user at the end of a beat, at that watermark: what is due by then fires first. Nothing happens where there
-    /// is no such user.
+    /// Delivers to a user at the end of a beat, at that watermark: what is due by then fires first. False, and nothing is
+    /// delivered: there is no such user, or not any more by then.
     pub fn deliver(
         &mut self,
         plan: &ExecutionPlan,
         delivery: &BeatDelivery<'_>,
         end: LogInstant,
         out: &mut Vec<Output>,
-    ) {
-        let Some(slot) = self.users.find(&delivery.user) else { return };
+    ) -> bool {
+        let Some(slot) = self.users.find(&delivery.user) else { return false };
         let Partition { users, timers, steps, snapshots, .. } = self;
         let expired = users.change(slot, |user| {
             snapshots.touch(slot, user);
@@ -53,9 +53,11 @@ impl Partition {
             arm(timers, slot, user, steps.state_ttl);
             None
         });
-        if let Some(id) = expired.flatten() {
-            self.remove(&id);
+        let expired = expired.flatten();
+        if let Some(id) = &expired {
+            self.remove(id);
         }
+        expired.is_none()
     }
 
     /// The matches for groups that came since this was last called, in the order of each user.

@@ -52,8 +52,8 @@ pub use points_counters::LedgerCounters;
 pub use recomputed::LiveAndRecomputed;
 pub use recorder::{EventRecording, RecordedEvent, RecordedMatch, RecordedMerge};
 pub use report::{
-    AskReport, DeferredDecisionReport, ExposureReport, FeatureReport, GoalExposureReport, KeyExposureReport,
-    KeyInstanceReport, LedgerReport, LotReport, ReservationReport, UserReport,
+    AskReport, DeferredDecisionReport, ExposureReport, FeatureReport, GoalExposureReport, GroupCondition, GroupMembers,
+    GroupReport, KeyExposureReport, KeyInstanceReport, LedgerReport, LotReport, ReservationReport, UserReport,
 };
 pub use search::{SearchBounds, UserMatch};
 pub use timer_mark::TimerMark;

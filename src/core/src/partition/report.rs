@@ -1,5 +1,7 @@
 //! The state of one user with computed values, for operators who look into a decision.
 
+mod groups;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -12,13 +14,15 @@ use crate::decimal::Decimal;
 use crate::engine::evaluate::EvaluationContext;
 use crate::engine::key_instance::KeyInstance;
 use crate::engine::membership::MembershipSet;
+use crate::features::FeatureKind;
 use crate::goals::GoalExposure;
 use crate::json::JsonText;
 use crate::points::{Points, PointsBalance, UserLedger, UserPoints};
 use crate::rules::notation;
-use crate::rules::ruleset::{Ledger, LedgerId, Ruleset, Term};
+use crate::rules::ruleset::{Feature, GroupId, Ledger, LedgerId, Ruleset, Term};
 use crate::time::Timestamp;
 use crate::value::Value;
+pub use groups::{GroupCondition, GroupMembers, GroupReport};
 
 /// The most values of features of instances in a report, and the most instances.
 const INSTANCE_VALUES_MAX: usize = 5_000;
@@ -222,7 +226,7 @@ impl UserReport {
             first_event: profile.first,
             latest_event: profile.latest,
             segments: segments(&profile.members, rules),
-            features: features(&scope, rules),
+            features: features(&scope, None, rules),
             keys_left_off: profile.keys.len() - keys.len(),
             keys,
             ledgers: ledgers(&profile.points, rules),
@@ -329,11 +333,14 @@ fn ledgers(points: &UserPoints, rules: &Ruleset) -> Vec<LedgerReport> {
     (0..).map(LedgerId).zip(&rules.ledgers).map(report).collect()
 }
 
-/// The features of the user, or of the instance that is asked about.
-fn features(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<FeatureReport> {
+/// The features of the user, or of the instance or the group that is asked about.
+fn features(scope: &EvaluationContext<'_>, group: Option<GroupId>, rules: &Ruleset) -> Vec<FeatureReport> {
     let per = scope.instance.map(|instance| instance.per);
+    // Whom a group tells is no function of the language.
+    let is_function = |feature: &Feature| !matches!(feature.kind, FeatureKind::FirstTexts(_));
     let mut reports: Vec<FeatureReport> = rules
-        .features_of(per, None)
+        .features_of(per, group)
+        .filter(|(_, feature)| is_function(feature))
         .map(|(id, _)| {
             let value = scope.value(&Term::Feature(id)).to_json();
             FeatureReport { feature: notation::feature(rules, id), value }
@@ -369,7 +376,7 @@ fn keys(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<KeyInstanceReport
         latest_match: instance.latest,
         forgotten_at: instance.forgotten_at(rules),
         segments: segments(&instance.members, rules),
-        features: features(&EvaluationContext { instance: Some(instance), ..*scope }, rules),
+        features: features(&EvaluationContext { instance: Some(instance), ..*scope }, None, rules),
         fired: instance
             .exposures()
             .map(|(id, count)| KeyExposureReport { campaign: rules.campaigns[usize::from(id.0)].id.clone(), count })

@@ -3,7 +3,16 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::params::PageRequest;
+use super::problem::ProblemDocument;
 use rekindle_runtime::live::membership_view::MembershipCursor;
+
+/// Where the requested page begins.
+pub(super) fn of_page(paging: &PageRequest) -> Result<MembershipCursor, ProblemDocument> {
+    let Some(text) = &paging.cursor else { return Ok(MembershipCursor { part: 0, after: String::new() }) };
+    let wrong = "`cursor` must be what `next` of the page before was, or left out";
+    decode(text).ok_or_else(|| ProblemDocument::bad_request(wrong))
+}
 
 /// The cursor as text.
 pub(super) fn encode(cursor: &MembershipCursor) -> String {
@@ -11,7 +20,7 @@ pub(super) fn encode(cursor: &MembershipCursor) -> String {
 }
 
 /// Reads the text of a cursor; `None`: [`encode`] did not write it.
-pub(super) fn decode(text: &str) -> Option<MembershipCursor> {
+fn decode(text: &str) -> Option<MembershipCursor> {
     let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
     let (part, after) = decoded.split_once(':')?;
     let cursor = MembershipCursor { part: part.parse().ok()?, after: after.to_owned() };

@@ -36,6 +36,7 @@ use rekindle_runtime::pipeline::UserExport;
         }
     },
     "links": {"user": null, "visitors": ["anon-7"]},
+    "groups": [{"of": "team", "key": "t-17"}],
     "decisions": [{
         "kind": "decision", "user": "u42", "campaign": "cart_reminder", "outcome": "cooldown",
         "at": "2026-03-05T09:30:00.000Z", "cause": "time"
@@ -51,6 +52,9 @@ pub(super) struct UserExportResponse {
     state: Option<ExportedState>,
     /// Links between anonymous visitors and users.
     links: ExportedLinks,
+    /// The groups that keep the id, or that of a visitor who became the user: they count it, have it as a value, or may tell it
+    /// something.
+    groups: Vec<ExportedGroup>,
     /// The latest decisions about the user and the visitors who became it, oldest first, as the journal writes them.
     #[schema(value_type = Vec<Object>)]
     decisions: Vec<Value>,
@@ -82,6 +86,16 @@ pub(super) struct ExportedLinks {
     visitors: Vec<String>,
 }
 
+/// A group that keeps the id.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExportedGroup)]
+pub(super) struct ExportedGroup {
+    /// The `[groups.G]` of the rules.
+    of: String,
+    /// The key.
+    key: String,
+}
+
 impl UserExportResponse {
     pub(super) fn new(user: String, held: UserExport, decisions: Vec<Value>) -> UserExportResponse {
         let state = held.state.map(|state| ExportedState {
@@ -97,6 +111,7 @@ impl UserExportResponse {
                 user: held.linked_to.map(|user| user.to_string()),
                 visitors: held.visitors.iter().map(|visitor| visitor.to_string()).collect(),
             },
+            groups: held.groups.into_iter().map(|(of, key)| ExportedGroup { of, key: key.to_string() }).collect(),
             decisions,
         }
     }

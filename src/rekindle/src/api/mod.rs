@@ -25,6 +25,7 @@ mod explain;
 mod export;
 mod forget;
 mod from_log;
+mod groups;
 mod growth;
 mod history;
 mod keys;

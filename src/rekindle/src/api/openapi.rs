@@ -11,7 +11,8 @@ use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
 use super::access::{self, ApiAccess};
 use super::{
-    audit, backtest, budgets, campaigns, explain, forget, from_log, growth, live, observe, problem, rules, rules_check,
+    audit, backtest, budgets, campaigns, explain, forget, from_log, groups, growth, live, observe, problem, rules,
+    rules_check,
 };
 use super::{rules_update, rules_versions, search, segment_history, segments, session, stats, timeline, uplift, users};
 
@@ -51,7 +52,9 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         timeline::timeline,
         segments::segments,
         segments::segment_users,
+        groups::segment_groups,
         segment_history::history,
+        groups::group,
         campaigns::campaigns,
         uplift::uplift,
         budgets::budgets,

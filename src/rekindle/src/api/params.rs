@@ -32,6 +32,24 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
+/// The group in a path, percent-decoded: any texts at all.
+pub(super) struct PathGroup {
+    /// The `[groups.G]`.
+    pub(super) of: String,
+    /// Its key.
+    pub(super) key: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PathGroup {
+    type Rejection = ProblemDocument;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathGroup, ProblemDocument> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        path.map(|Path((of, key))| PathGroup { of, key })
+            .map_err(|_| ProblemDocument::bad_request("kind and key in the path must be percent-encoded UTF-8"))
+    }
+}
+
 /// A body of JSON, which says that it is that: a form of another site can't.
 pub(super) struct JsonBody<T>(pub(super) T);
 

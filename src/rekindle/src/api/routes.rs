@@ -19,8 +19,8 @@ use super::observe::{self, MetricsCache};
 use super::problem::ProblemDocument;
 use super::rules::{self, RulesProvider};
 use super::{
-    backtest, budgets, campaigns, console, explain, from_log, growth, live, openapi, problem, roles, rules_check,
-    search,
+    backtest, budgets, campaigns, console, explain, from_log, groups, growth, live, openapi, problem, roles,
+    rules_check, search,
 };
 use super::{rules_update, rules_versions, segment_history, segments, session, stats, timeline, uplift, users};
 use crate::backtests::Backtests;
@@ -152,7 +152,7 @@ impl fmt::Debug for Routes {
 }
 
 /// The routes of the API, which are answered within limits.
-pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 24] {
+pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 26] {
     [
         ("/v1/users", get(search::search)),
         ("/v1/users/{id}", get(users::user).delete(forget::forget)),
@@ -161,7 +161,9 @@ pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 24] {
         ("/v1/users/{id}/timeline", get(timeline::timeline)),
         ("/v1/segments", get(segments::segments)),
         ("/v1/segments/{id}/users", get(segments::segment_users)),
+        ("/v1/segments/{id}/groups", get(groups::segment_groups)),
         ("/v1/segments/{id}/history", get(segment_history::history)),
+        ("/v1/groups/{kind}/{key}", get(groups::group)),
         ("/v1/campaigns", get(campaigns::campaigns)),
         ("/v1/campaigns/{id}/uplift", get(uplift::uplift)),
         ("/v1/budgets", get(budgets::budgets)),

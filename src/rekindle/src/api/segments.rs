@@ -13,7 +13,8 @@ use super::keys::texts;
 use super::params::{PageRequest, PathId};
 use super::problem::ProblemDocument;
 use super::routes::ApiServices;
-use rekindle_runtime::live::membership_view::{MembershipCursor, SegmentMember};
+use rekindle_core::rules::ruleset::Segment;
+use rekindle_runtime::live::membership_view::SegmentMember;
 
 /// All segments, as the rules order them.
 #[derive(Debug, Serialize, ToSchema)]
@@ -37,7 +38,10 @@ pub(super) struct SegmentEntry {
     /// The `[per.K]` whose keys are its members; left out: users are.
     #[serde(skip_serializing_if = "Option::is_none")]
     per: Option<String>,
-    /// How many users (with `per`: keys of users) are in, as of a moment ago.
+    /// The `[groups.G]` whose groups are its members; left out: users are, or their keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<String>,
+    /// How many users (with `per`: keys of users; with `of`: groups) are in, as of a moment ago.
     users: u64,
 }
 
@@ -96,6 +100,7 @@ pub(super) async fn segments(State(services): State<Arc<ApiServices>>) -> Json<S
     let segments = stats.plan.rules.segments.iter().zip(sizes).map(|(segment, users)| SegmentEntry {
         id: segment.id.clone(),
         description: segment.description.clone(),
+        of: segment.group.map(|group| stats.plan.rules.groups[usize::from(group.0)].id.clone()),
         per: segment.per.map(|per| stats.plan.rules.pers[usize::from(per.0)].id.clone()),
         users,
     });
@@ -118,19 +123,19 @@ pub(super) async fn segments(State(services): State<Arc<ApiServices>>) -> Json<S
     responses(
         (status = 200, description = "A page", body = SegmentUsersResponse),
         (status = 400, description = "The id, `limit` or `cursor` can't be read", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such segment", body = ProblemDocument, content_type = "application/problem+json")
+        (status = 404, description = "There is no such segment, or its members are groups", body = ProblemDocument, content_type = "application/problem+json")
     ))]
 pub(super) async fn segment_users(
     State(services): State<Arc<ApiServices>>,
     PathId(segment): PathId,
     paging: PageRequest,
 ) -> Result<Json<SegmentUsersResponse>, ProblemDocument> {
-    let from = match &paging.cursor {
-        None => MembershipCursor { part: 0, after: String::new() },
-        Some(text) => cursor::decode(text).ok_or_else(|| {
-            ProblemDocument::bad_request("`cursor` must be what `next` of the page before was, or left out")
-        })?,
-    };
+    let from = cursor::of_page(&paging)?;
+    let is_of_groups = |other: &Segment| other.id == segment && other.group.is_some();
+    if services.live.stats().plan.rules.segments.iter().any(is_of_groups) {
+        let detail = "the members of this segment are groups: /v1/segments/{id}/groups lists them";
+        return Err(ProblemDocument::not_found(detail));
+    }
     let view = services.live.view();
     // A page may read the whole view: on a blocking thread.
     let found = tokio::task::spawn_blocking(move || {

@@ -14,7 +14,7 @@ pub(super) use rekindle_core::decimal::grouped;
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
 use rekindle_core::partition::PointsChange;
-use rekindle_core::rules::ruleset::{Budget, PerKey, Ruleset, TransitionKind};
+use rekindle_core::rules::ruleset::{Budget, EventName, GroupKind, PerKey, Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_core::value::Value::Number;
 use rekindle_runtime::pipeline::{BudgetTotals, PipelineTotals, missing_names};
@@ -115,6 +115,16 @@ impl<'a> Summary<'a> {
             });
             summary["keys"] = keys.collect::<Map<_, _>>().into();
         }
+        if !self.rules.groups.is_empty() {
+            let groups = self.groups().map(|(group, [now, opened, forgotten])| {
+                (group.id.clone(), json!({"now": now, "opened": opened, "forgotten": forgotten}))
+            });
+            summary["groups"] = groups.collect::<Map<_, _>>().into();
+            let notices = self
+                .notices()
+                .map(|(name, [told, delivered])| (name.id.clone(), json!({"told": told, "delivered": delivered})));
+            summary["notices"] = notices.collect::<Map<_, _>>().into();
+        }
         if !self.rules.ledgers.is_empty() {
             let ledgers = self.rules.ledgers.iter().zip(&counts.points).map(|(ledger, points)| {
                 let changes =
@@ -146,6 +156,21 @@ impl<'a> Summary<'a> {
     /// The budgets with what became of them.
     fn budgets(&self) -> impl Iterator<Item = (&Budget, &BudgetTotals)> {
         self.rules.budgets.iter().zip(&self.totals.budgets)
+    }
+
+    /// How many groups there are now, how many began, and how many were forgotten.
+    fn groups(&self) -> impl Iterator<Item = (&GroupKind, [u64; 3])> {
+        let totals = &self.totals.groups;
+        let changes = totals.opened.iter().zip(&totals.forgotten);
+        let counts = totals.groups.iter().zip(changes).map(|(now, (opened, forgotten))| [*now, *opened, *forgotten]);
+        self.rules.groups.iter().zip(counts)
+    }
+
+    /// How often groups told something by each name, and how many users got it.
+    fn notices(&self) -> impl Iterator<Item = (&EventName, [u64; 2])> {
+        let totals = &self.totals.groups;
+        let counts = totals.told.iter().zip(&totals.delivered).map(|(told, delivered)| [*told, *delivered]);
+        self.rules.names.iter().zip(counts).filter(|(name, _)| name.notice.is_some())
     }
 
     /// How many keys there are now, and how many were forgotten because of `ttl` and `max`.
@@ -206,6 +231,14 @@ impl fmt::Display for Summary<'_> {
         for (per, [now, ttl, max]) in self.keys() {
             let (now, ttl, max) = (grouped(now), grouped(ttl), grouped(max));
             writeln!(f, "keys         {:<28} {now} now, forgotten: {ttl} by ttl, {max} by max", per.id)?;
+        }
+        for (group, counts) in self.groups() {
+            let [now, opened, forgotten] = counts.map(grouped);
+            writeln!(f, "groups       {:<28} {now} now, {opened} opened, {forgotten} forgotten", group.id)?;
+        }
+        for (name, [told, delivered]) in self.notices() {
+            let (told, delivered) = (counted(told, "time"), counted(delivered, "user"));
+            writeln!(f, "notices      {:<28} told {told}, to {delivered}", name.id)?;
         }
         self.fmt_segments(f)?;
         self.fmt_campaigns(f)?;

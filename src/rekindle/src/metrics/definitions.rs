@@ -70,10 +70,17 @@ metrics! {
     OVERSIZED_VALUES: Counter "rekindle_values_oversized_total" []
         "Values of properties, traits and context that the rules read and that had more than 8 KiB of JSON: they count as missing.";
     TRANSITIONS: Counter "rekindle_transitions_total" ["segment", "change"] "Segment changes, by segment and change.";
-    SEGMENT_USERS: Gauge "rekindle_segment_users" ["segment"] "Users in a segment now; keys of users, where the segment has `per`.";
+    SEGMENT_USERS: Gauge "rekindle_segment_users" ["segment"] "Users in a segment now; keys of users, where the segment has `per`; groups, where it has `of`.";
     KEYS: Gauge "rekindle_keys" ["per"] "Instances of keys now, by `[per.K]`.";
     KEYS_FORGOTTEN: Counter "rekindle_keys_forgotten_total" ["per", "reason"]
         "Instances of keys forgotten, by `[per.K]` and reason: ttl, or max where the user had as many as it may have.";
+    GROUPS: Gauge "rekindle_groups" ["of"] "Groups now, by `[groups.G]`.";
+    GROUPS_OPENED: Counter "rekindle_groups_opened_total" ["of"] "Groups that began with a first match, by `[groups.G]`.";
+    GROUPS_FORGOTTEN: Counter "rekindle_groups_forgotten_total" ["of"] "Groups forgotten, `ttl` after their latest match, by `[groups.G]`.";
+    NOTICES: Counter "rekindle_notices_total" ["event"]
+        "Notices by name of `[events]` with `of`: how often groups told something, each time once, however many users it is for.";
+    NOTICES_DELIVERED: Counter "rekindle_notices_delivered_total" ["event"]
+        "Users who got such a notice, each as often as they did; who is not there does not count.";
     POINTS: Counter "rekindle_points_total" ["ledger", "change"]
         "Points by ledger and change: earned, spent, refused (asked for), expired. Read as a sum of points, not of changes.";
     POINTS_CHANGES: Counter "rekindle_points_changes_total" ["ledger", "change"]

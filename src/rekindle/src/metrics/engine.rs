@@ -9,6 +9,7 @@ use super::seconds;
 use rekindle_core::campaigns::Outcome;
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
+use rekindle_core::groups::GroupTotals;
 use rekindle_core::partition::PointsChange;
 use rekindle_core::rules::ruleset::{Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
@@ -68,6 +69,7 @@ impl MetricsPage {
             self.count(&KEYS_FORGOTTEN, &[&per.id, "ttl"], *ttl);
             self.count(&KEYS_FORGOTTEN, &[&per.id, "max"], *max);
         }
+        self.groups(rules, &totals.groups);
         for (ledger, points) in rules.ledgers.iter().zip(&totals.counts.points) {
             for change in PointsChange::ALL {
                 self.count(&POINTS, &[&ledger.id, change.name()], points.points[change as usize]);
@@ -81,6 +83,20 @@ impl MetricsPage {
             }
         }
         self.add(&RULES_INFO, &[&rules.version], 1.0);
+    }
+
+    fn groups(&mut self, rules: &Ruleset, totals: &GroupTotals) {
+        let changes = totals.opened.iter().zip(&totals.forgotten);
+        for (group, (now, (opened, forgotten))) in rules.groups.iter().zip(totals.groups.iter().zip(changes)) {
+            self.add(&GROUPS, &[&group.id], *now as f64);
+            self.count(&GROUPS_OPENED, &[&group.id], *opened);
+            self.count(&GROUPS_FORGOTTEN, &[&group.id], *forgotten);
+        }
+        let notices = totals.told.iter().zip(&totals.delivered);
+        for (name, (told, delivered)) in rules.names.iter().zip(notices).filter(|(name, _)| name.notice.is_some()) {
+            self.count(&NOTICES, &[&name.id], *told);
+            self.count(&NOTICES_DELIVERED, &[&name.id], *delivered);
+        }
     }
 
     /// What the live engine reports; `now` is the wall clock.

@@ -18,13 +18,15 @@ use rekindle_nats::source::SourceStatus;
 use rekindle_runtime::live::EngineStats;
 use rekindle_runtime::pipeline::{Pipeline, PipelineOptions};
 
-const RULES: &str = "[events]\nview = 'View'\n[per.item]\nkey = 'sku'\nttl = '1h'\nmax = 1\n
+const RULES: &str = "[events]\nview = 'View'\nliked_by = { of = 'fans', on = 'enter:liked', to = 'view' }\n[per.item]\nkey = 'sku'\nttl = '1h'\nmax = 1\n
     [[ledgers]]\nid = 'stars'\nearn = [{ on = 'view', amount = '5' }]\nspend = [{ on = 'view', amount = 'event.stars' }]\n
     [[segments]]\nid = 'seen'\nwhen = 'total(view) >= 1 || total(view.price) > 1e9'\n
     [[segments]]\nid = 'keen'\nwhen = 'total(view) >= 2'\n
     [[ledgers]]\nid = 'points'\nearn = [{ on = 'view', amount = '1' }]\n
     [[goals]]\nid = 'look'\non = 'view'\nvalue = 'price'\nwithin = '7d'\n
     [[budgets]]\nid = 'summer'\nlimit = 10\n
+    [groups.fans]\nkey = 'team'\nttl = '1h'\n
+    [[segments]]\nid = 'liked'\nof = 'fans'\nwhen = 'total(view) >= 2'\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\nspends = [{ budget = 'summer', cost = '1' }]\n";
 
 fn pipeline(rules: &str) -> Pipeline {
@@ -238,6 +240,35 @@ fn keys_are_counted_by_what_they_are_keys_of() {
     let empty = page(&pipeline, Timestamp(0));
     assert_eq!(value(&empty, r#"rekindle_keys{per="item"}"#), Some(0.0));
     assert_eq!((forgotten(&empty, "ttl"), forgotten(&empty, "max")), (Some(2.0), Some(2.0)));
+}
+
+#[test]
+fn groups_and_what_they_tell_are_counted() {
+    let mut pipeline = pipeline(RULES);
+    for (minute, user, team) in [(0, "u", "a"), (1, "v", "a"), (2, "u", "b"), (3, "u", "c")] {
+        let at = format!("\"timestamp\":\"2026-03-05T09:0{minute}:00Z\",\"properties\":{{\"team\":\"{team}\"}}");
+        feed(&mut pipeline, &format!(r#"{{"type":"track","event":"View","userId":"{user}",{at}}}"#));
+    }
+    let of = |page: &MetricsPage| {
+        let names = ["groups", "groups_opened_total", "groups_forgotten_total"];
+        let groups = names.map(|name| value(page, &format!(r#"rekindle_{name}{{of="fans"}}"#)));
+        let names = ["notices_total", "notices_delivered_total"];
+        let notices = names.map(|name| value(page, &format!(r#"rekindle_{name}{{event="liked_by"}}"#)));
+        (groups.map(Option::unwrap_or_default), notices.map(Option::unwrap_or_default))
+    };
+    let full = page(&pipeline, Timestamp(0));
+    assert_eq!(of(&full), ([3., 3., 0.], [1., 2.]));
+    assert_eq!(value(&full, r#"rekindle_notices_total{event="view"}"#), None);
+    assert_eq!(value(&full, r#"rekindle_segment_users{segment="liked"}"#), Some(1.0));
+    let later = "\"timestamp\":\"2026-03-05T11:00:00Z\"";
+    feed(&mut pipeline, &format!(r#"{{"type":"identify","userId":"u",{later}}}"#));
+    assert_eq!(of(&page(&pipeline, Timestamp(0))), ([0., 3., 3.], [1., 2.]));
+    let renamed = RULES.replace("'keen'", "'eager'");
+    let renamed = rules::compile(&renamed).unwrap_or_else(|problems| panic!("{problems:?}"));
+    pipeline.change_rules(Arc::new(ExecutionPlan::new(renamed)), &mut Vec::new());
+    let reloaded = page(&pipeline, Timestamp(0));
+    assert_eq!(of(&reloaded), ([0., 3., 3.], [1., 2.]), "a reload counts on");
+    assert_eq!(value(&reloaded, r#"rekindle_transitions_total{segment="liked",change="exit"}"#), Some(1.0));
 }
 
 #[test]

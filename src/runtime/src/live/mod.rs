@@ -46,8 +46,9 @@ pub use recovery::{RecoveredRulesChange, Recovery};
 use rekindle_core::budgets::BudgetBook;
 pub use rekindle_core::checkpoint::SegmentHour;
 use rekindle_core::goals::UpliftCounts;
+use rekindle_core::groups::GroupKeysPage;
 use rekindle_core::growth::GrowthReport;
-use rekindle_core::partition::{ExecutionPlan, Output, UserReport};
+use rekindle_core::partition::{ExecutionPlan, GroupReport, Output, UserReport};
 use rekindle_core::time::Timestamp;
 use request::EngineRequest;
 pub use request::{AwaitedPast, EngineStart, PastBeginning, RulesChangeError, RulesChangeRecorder};
@@ -213,6 +214,28 @@ impl EngineHandle {
     /// The engine does not answer.
     pub async fn search(&self, text: &str, limit: usize) -> Result<FoundUsers, EngineBusy> {
         self.ask(|reply| EngineRequest::SearchUsers { text: text.to_owned(), limit, reply }).await
+    }
+
+    /// A group's report; `None`: there is no such group.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn describe_group(&self, of: &str, key: &str) -> Result<Option<GroupReport>, EngineBusy> {
+        self.ask(|reply| EngineRequest::DescribeGroup { of: of.to_owned(), key: key.to_owned(), reply }).await
+    }
+
+    /// At most `limit` keys above `after` of groups in a segment; `None`: there is no such segment of groups.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn group_keys(
+        &self,
+        segment: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Option<GroupKeysPage>, EngineBusy> {
+        let (segment, after) = (segment.to_owned(), after.to_owned());
+        self.ask(|reply| EngineRequest::GroupKeys { segment, after, limit, reply }).await
     }
 
     /// The users that forgetting an id would delete now: the one with this id, and the one that it is linked to as a visitor's.

@@ -12,8 +12,9 @@ use super::snapshot::{CompletedSnapshot, SnapshotError, SnapshotStart};
 use crate::output::batch::RulesActivation;
 use crate::pipeline::{FoundUsers, Pipeline, UserCopy, UserExport};
 use crate::store::StoreError;
+use rekindle_core::groups::GroupKeysPage;
 use rekindle_core::identity::LinksSnapshot;
-use rekindle_core::partition::{ExecutionPlan, UserReport};
+use rekindle_core::partition::{ExecutionPlan, GroupReport, UserReport};
 
 /// What a [handle](super::EngineHandle) asks of the engine. It is answered between two batches.
 pub(super) enum EngineRequest {
@@ -46,6 +47,26 @@ pub(super) enum EngineRequest {
         limit: usize,
         /// Receives the answer.
         reply: oneshot::Sender<FoundUsers>,
+    },
+    /// Reports a group.
+    DescribeGroup {
+        /// The id of the `[groups.G]`.
+        of: String,
+        /// The key.
+        key: String,
+        /// Receives the answer.
+        reply: oneshot::Sender<Option<GroupReport>>,
+    },
+    /// Lists groups in a segment.
+    GroupKeys {
+        /// The segment.
+        segment: String,
+        /// Only keys above this one.
+        after: String,
+        /// The most keys.
+        limit: usize,
+        /// Receives the answer; `None`: there is no such segment of groups.
+        reply: oneshot::Sender<Option<GroupKeysPage>>,
     },
     /// Finds the users that forgetting an id would delete.
     AffectedUsers {
@@ -102,6 +123,10 @@ impl EngineRequest {
             EngineRequest::CopyUser { user, reply } => drop(reply.send(pipeline.copy_of(&user))),
             EngineRequest::Export { user, reply } => drop(reply.send(pipeline.export(&user))),
             EngineRequest::SearchUsers { text, limit, reply } => drop(reply.send(pipeline.search(&text, limit))),
+            EngineRequest::DescribeGroup { of, key, reply } => drop(reply.send(pipeline.group_report(&of, &key))),
+            EngineRequest::GroupKeys { segment, after, limit, reply } => {
+                drop(reply.send(pipeline.group_keys(&segment, &after, limit)));
+            }
             EngineRequest::AffectedUsers { id, reply } => drop(reply.send(pipeline.affected_users(&id))),
             other => return Some(other),
         }

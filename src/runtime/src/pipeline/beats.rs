@@ -116,7 +116,7 @@ impl SharedState {
         shared.book = self.book.under(&plan.rules, &next.rules);
         let groups = translate_groups(plan, next, &self.groups.stored());
         let groups = groups.expect("what was just encoded can be read");
-        shared.groups = GroupBook::restored(&next.group_rules(secret), groups);
+        shared.groups = self.groups.under(&plan.rules, &next.group_rules(secret), groups);
         shared.next_crossing = shared.groups.next_end();
         Some(shared)
     }

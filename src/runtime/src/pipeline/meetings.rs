@@ -13,17 +13,12 @@ use std::sync::Arc;
 use super::partition_task::PartitionQueues;
 use super::{PARALLEL_OPERATIONS_MIN, Pipeline};
 use rekindle_core::event::Event;
-use rekindle_core::groups::{GroupBeat, GroupBook, GroupOutcome, RecomputedGroups, ToldNotice};
+use rekindle_core::groups::{GroupBeat, GroupOutcome, RecomputedGroups, ToldNotice};
 use rekindle_core::partition::{BeatDelivery, ExecutionPlan, LogInstant, Output, OutputKind, TimerMark};
 use rekindle_core::route::partition_of;
 use rekindle_core::time::{Timestamp, beat_after};
 
 impl Pipeline {
-    /// All groups, and what waits for them; `None`: the rules have none.
-    pub fn groups(&self) -> Option<&GroupBook> {
-        self.shared.as_ref().filter(|_| !self.plan.rules.groups.is_empty()).map(|shared| &shared.groups)
-    }
-
     /// Every output that is still to come is due at this instant or later, where the timers have fired up to `fired`: what
     /// waits for the end of a beat may become due from its beginning on.
     pub fn final_before(&self, fired: Timestamp) -> Timestamp {
@@ -103,11 +98,14 @@ impl Pipeline {
                 delivery.at = delivery.at.max(notice.at);
             }
         }
-        let count = self.partitions.len();
+        let (count, mut delivered) = (self.partitions.len(), Vec::new());
         for delivery in deliveries.values() {
-            self.partitions[partition_of(&delivery.user, count)].deliver(plan, delivery, end, out);
+            let is_there = self.partitions[partition_of(&delivery.user, count)].deliver(plan, delivery, end, out);
+            let got: &[&ToldNotice] = if is_there { &delivery.notices } else { &[] };
+            delivered.extend(got.iter().map(|notice| notice.name));
         }
         if let Some(shared) = &mut self.shared {
+            delivered.into_iter().for_each(|name| shared.groups.count_delivered(name));
             self.partitions.iter_mut().for_each(|partition| shared.collect(partition));
         }
         self.collect_expired();

@@ -36,6 +36,7 @@ mod decode;
 mod event_time;
 mod expiry;
 mod forget;
+mod group_queries;
 mod growth;
 mod input;
 mod meetings;

@@ -24,6 +24,8 @@ pub struct UserExport {
     pub linked_to: Option<Arc<str>>,
     /// The anonymous visitors linked to the id, sorted.
     pub visitors: Vec<Arc<str>>,
+    /// The groups that keep the id or that of such a visitor: the id of the `[groups.G]`, and the key.
+    pub groups: Vec<(String, Arc<str>)>,
 }
 
 /// A user's state, to be looked at outside of the engine.
@@ -143,7 +145,8 @@ impl Pipeline {
         let linked_to = self.links.user_of(user).cloned();
         let mut visitors = self.links.visitors_of(user).to_vec();
         visitors.sort_unstable();
-        let is_known = state.is_some() || linked_to.is_some() || !visitors.is_empty();
-        is_known.then(|| UserExport { watermark: self.watermark(), state, linked_to, visitors })
+        let groups = self.groups_with(std::iter::once(user).chain(visitors.iter().map(|visitor| &**visitor)));
+        let is_known = state.is_some() || linked_to.is_some() || !visitors.is_empty() || !groups.is_empty();
+        is_known.then(|| UserExport { watermark: self.watermark(), state, linked_to, visitors, groups })
     }
 }

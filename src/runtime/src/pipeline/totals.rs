@@ -9,7 +9,7 @@ use super::{ObservedNames, Pipeline};
 use rekindle_core::budgets::{BudgetPeriod, period_of};
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
-use rekindle_core::groups::GroupBook;
+use rekindle_core::groups::{GroupBook, GroupTotals};
 use rekindle_core::partition::PartitionCounters;
 use rekindle_core::rules::ruleset::BudgetId;
 
@@ -43,6 +43,9 @@ pub struct PipelineTotals {
     /// The budgets, in file order.
     #[serde(default)]
     pub budgets: Vec<BudgetTotals>,
+    /// What groups are there, and what they told.
+    #[serde(default)]
+    pub groups: GroupTotals,
 }
 
 /// What is spent and reserved of a budget in the period that the watermark is in, and what was granted and refused in all.
@@ -60,8 +63,8 @@ pub struct BudgetTotals {
 }
 
 impl PipelineTotals {
-    /// Adds what was counted before the pipeline was restored. Users, links, segment sizes, keys and balances are current values and
-    /// stay as they are, and so do budgets and the number of forgotten users, which a checkpoint contains.
+    /// Adds what was counted before the pipeline was restored. Users, links, segment sizes, keys, groups and balances are current
+    /// values and stay as they are, and so do budgets and the number of forgotten users, which a checkpoint contains.
     pub fn add_before(&mut self, before: &PipelineTotals) {
         self.events += before.events;
         self.from_future += before.from_future;
@@ -79,6 +82,7 @@ impl PipelineTotals {
             points.balance = balance;
         }
         self.seen.add_before(&before.seen);
+        self.groups.add_before(&before.groups);
     }
 }
 
@@ -89,9 +93,9 @@ impl Pipeline {
         for partition in &self.partitions {
             counts.add(partition.counts());
         }
-        if let Some(groups) = self.groups().map(GroupBook::totals) {
-            counts.sizes.iter_mut().zip(groups.sizes).for_each(|(size, more)| *size += more);
-            for (ours, theirs) in counts.transitions.iter_mut().zip(groups.transitions) {
+        if let Some(groups) = self.groups() {
+            counts.sizes.iter_mut().zip(groups.sizes()).for_each(|(size, more)| *size += more);
+            for (ours, theirs) in counts.transitions.iter_mut().zip(groups.transitions()) {
                 ours.iter_mut().zip(theirs).for_each(|(count, more)| *count += more);
             }
         }
@@ -108,6 +112,7 @@ impl Pipeline {
             forgotten: self.forgotten_count,
             seen: self.seen.clone(),
             budgets: self.budget_totals(),
+            groups: self.groups().map(GroupBook::totals).unwrap_or_default(),
         }
     }
 

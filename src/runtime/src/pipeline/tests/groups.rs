@@ -1,6 +1,9 @@
 //! What groups do with bad input, and what waits for the end of a beat.
 
 use super::*;
+use rekindle_core::event::Scalar;
+use rekindle_core::groups::{GroupBeat, GroupBook, GroupMatch, GroupOutcome};
+use rekindle_core::partition::GroupReport;
 use rekindle_core::rules::ruleset::GroupId;
 use rekindle_core::time::Span;
 
@@ -143,6 +146,102 @@ fn what_a_group_tells_does_not_come_to_groups() {
     let mut fixture = fixture(&rules);
     fixture.joined(&["ana", "bob", "cid"].map(|user| join(user, "10:00:00")), "10:00:09");
     assert_eq!(fixture.lines_with("is_full").len(), 1, "{:?}", fixture.journal);
+}
+
+/// Each notice sets off a campaign that gives points, and points a second campaign: all of it ends with the user, since neither
+/// outputs nor notices come to groups, and no user reaches another but through a group.
+#[test]
+fn what_a_notice_sets_off_ends_with_the_user() {
+    let rules = TEAM.replace(
+        "[groups.team]",
+        "full_again = { of = \"team\", on = \"exit:is_full\", to = \"full\" }\n[groups.team]",
+    );
+    let points = r#"
+[[ledgers]]
+id = "stars"
+earn = [{ on = "full", amount = "5" }]
+[[segments]]
+id = "starred"
+when = "balance('stars') >= 5"
+[[campaigns]]
+id = "thanks"
+on = "enter:starred"
+channel = "push"
+price = { ledger = "stars", amount = "5" }
+[[campaigns]]
+id = "again"
+on = "exit:starred"
+channel = "push"
+"#;
+    let problems =
+        rekindle_core::rules::compile(&rules).expect_err("a notice is for those who have a match of a name of events");
+    assert!(format!("{problems:?}").contains("full"), "{problems:?}");
+    let mut fixture = fixture(&format!("{TEAM}{points}"));
+    fixture.joined(&["ana", "bob", "cid"].map(|user| join(user, "10:00:00")), "10:00:01");
+    let lines = fixture.journal.clone();
+    for campaign in ["team_price", "thanks", "again"] {
+        assert_eq!(fixture.lines_with(campaign).len(), 3, "{campaign}: {lines:?}");
+    }
+    fixture.joined(&[], "10:30:00");
+    assert_eq!(fixture.journal, lines, "nothing more comes of it");
+}
+
+#[test]
+fn a_million_members_of_one_group_keep_no_more_than_it_may() {
+    let rules = TEAM.replace("distinct(join.user, '1d') >= 3", "total(join) >= 1000000");
+    let rules = rules.replace("distinct(join.user, '1d')", "total(join)");
+    let plan = plan(&rules);
+    let secret = rekindle_core::secret::DrawSecret::default();
+    let group_rules = plan.group_rules(&secret);
+    let join = plan.rules.names.iter().position(|name| name.id == "join").expect("a name");
+    let join = rekindle_core::rules::ruleset::NameId(u16::try_from(join).expect("few names"));
+    let user = plan.rules.match_user_field().expect("it is read");
+    let mut book = GroupBook::new(&plan.rules);
+    let (mut told, mut most) = (0, 0);
+    for beat in 0..1_000_u64 {
+        let end = Timestamp((i64::try_from(beat).expect("small") + 1) * 1_000);
+        book.hand_in((0..1_000).map(|n| GroupMatch {
+            beat: end,
+            position: beat * 1_000 + n,
+            group: GroupId(0),
+            key: "g".into(),
+            name: join,
+            ts: Timestamp(end.0 - 500),
+            values: vec![(user, Scalar::Text(format!("u{}", beat * 1_000 + n).into()))],
+        }));
+        let mut outcome = GroupOutcome::default();
+        book.end_beat(&group_rules, GroupBeat { end, watermark: end }, &mut outcome);
+        told += outcome.notices.len();
+        most = outcome.notices.iter().map(|notice| notice.to.len()).max().unwrap_or(most);
+    }
+    assert_eq!((told, most), (1, 1_000), "the group filled once, at its millionth member; the first thousand are told");
+    let group = book.group(GroupId(0), "g").expect("it is there");
+    assert!(group.profile.heap_bytes() < 50_000, "{} bytes", group.profile.heap_bytes());
+    let report = GroupReport::new(&group_rules, GroupId(0), group, Timestamp(1_000_000));
+    assert_eq!(report.members[0].ids.len(), 1_000);
+    assert_eq!((&*report.members[0].ids[0], report.segments.as_slice()), ("u0", &["is_full".to_owned()][..]));
+    assert_eq!(report.features[0].value.as_str(), "1000000");
+}
+
+#[test]
+fn a_group_is_reported_as_of_the_last_end_of_a_beat() {
+    let mut fixture = fixture(TEAM);
+    fixture.joined(&["ana", "bob"].map(|user| join(user, "10:00:00.100")), "10:00:00.900");
+    assert!(fixture.pipeline.group_report("team", "g").is_none(), "its matches wait for the end of the beat");
+    let export = fixture.pipeline.export("ana").expect("she is there");
+    assert_eq!(export.groups, [("team".to_owned(), "g".into())], "they are held all the same");
+    fixture.joined(&[], "10:00:05.700");
+    let report = fixture.pipeline.group_report("team", "g").expect("it is there");
+    assert_eq!(report.at.to_string(), "2026-03-02T10:00:05.000Z");
+    assert_eq!((report.segments.len(), report.conditions[0].is_in), (0, false));
+    assert_eq!(report.next_wake_up.to_string(), "2026-03-03T10:00:00.100Z", "its ttl");
+    assert_eq!(fixture.pipeline.group_keys("is_full", "", 10).expect("a segment of groups").keys.len(), 0);
+    assert!(fixture.pipeline.group_keys("told", "", 10).is_none(), "one of users");
+    fixture.joined(&[join("cid", "10:00:06")], "10:00:07");
+    let page = fixture.pipeline.group_keys("is_full", "", 10).expect("a segment of groups");
+    assert_eq!((page.keys.as_slice(), page.next), (&["g".into()][..], None));
+    let totals = fixture.pipeline.totals().groups;
+    assert_eq!((totals.groups, totals.opened, totals.told[1], totals.delivered[1]), (vec![1], vec![1], 1, 3));
 }
 
 #[test]
