@@ -305,7 +305,7 @@ fn of_each_feature_the_state_that_reaches_further_back_is_taken() {
 const TEAMS: &str = "[events]\njoin = 'Join'\n[groups.team]\nkey = 'team'\nttl = '30d'\n\
                      [[segments]]\nid = 'full'\nof = 'team'\nwhen = \"distinct(join.user, '24h') >= 2\"\n";
 
-/// What the rules ask anew of groups is known from the log; what that changes is told once.
+/// What the rules ask of groups for the first time is known from the log; what that changes is told once.
 #[test]
 fn groups_are_recomputed_from_the_log() {
     let join = |user: &str, team: &str| {
