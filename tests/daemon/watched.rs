@@ -18,14 +18,20 @@ const DELIVER: &str = "[[deliver]]\nname = 'hook'\nurl = 'http://127.0.0.1:9/'\n
 const COLLECT: &str = "[collect]\nenabled = true\nlisten = '127.0.0.1:0'\n[collect.keys.web]\n\
     sha256 = ['e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855']\n";
 
+/// What viewers of a product are told, once there are two of them.
+const NOTICE: &str = "wanted = { of = 'product', on = 'enter:wanted_product', to = 'view' }\n";
+const GROUPS: &str = "\n[groups.product]\nkey = 'product_id'\nttl = '1d'\n\
+    [[segments]]\nid = 'wanted_product'\nof = 'product'\nwhen = \"distinct(view.user, '24h') >= 2\"\n";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prometheus_finds_every_metric_of_the_documents_while_events_flow() {
     let server = NatsServer::start();
-    // One event never comes, and the promotion is over by the middle of the month.
+    // One event never comes, the promotion is over by the middle of the month, and users share something.
     let rules = starter_pack()
-        .replace("[events]\n", "[events]\nnever = 'Never Sent'\n")
+        .replace("[events]\n", &format!("[events]\nnever = 'Never Sent'\n{NOTICE}"))
         .replace("\"2026-03-16\"", "\"2026-01-10\"")
         .replace("\"2026-03-19\"", "\"2026-01-12\"");
+    let rules = format!("{rules}{GROUPS}");
     let daemon =
         TestDaemonSetup::new(&server.url(), &rules).set("ENGINE_UNSEEN_AFTER", "1s").and(COLLECT).and(DELIVER).start();
     daemon.wait_until_ready();

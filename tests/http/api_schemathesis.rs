@@ -28,6 +28,8 @@ fn run(settings: &HttpSettings, more: &[&str]) {
         .current_dir(folder.path())
         .args(["run", &format!("http://{}/v1/openapi.json", api.address), "--no-color", "--checks", "all"])
         .args(["--max-examples", "25", "--seed", "1", "--generation-database", "none"])
+        // A backtest that was cancelled can still be read.
+        .args(["--exclude-checks", "use_after_free"])
         // Its answer has no end.
         .args(["--exclude-path", "/v1/live"])
         .args(["--continue-on-failure", "--max-response-time", "5"])
