@@ -15,7 +15,8 @@ use super::error::CodecError;
 /// - 5 to 7: never written: of 8 no flipped bit makes a version that is read.
 /// - 8: there are keys of budgets and goals, exposures to goals, and what was counted of them.
 /// - 9 to 15: never written: of 16 no flipped bit makes a version that is read.
-/// - 16: there may be the latest decisions, the hours of segments, keys of groups, groups, and what waits for the end of a beat.
+/// - 16: there may be the latest decisions, the hours of segments, keys of groups, groups, rows of tables, and what waits for the end
+///   of a beat.
 pub const FORMAT_VERSION: u16 = 16;
 
 /// What a file begins with, with its version.
@@ -61,15 +62,20 @@ pub(super) enum CheckpointBlockKind {
     SegmentHours = 13,
     Groups = 14,
     GroupMatches = 15,
+    Rows = 16,
+    RemovedRows = 17,
+    RowUpdates = 18,
 }
 
 impl CheckpointBlockKind {
     fn of(code: u8) -> Option<CheckpointBlockKind> {
         use CheckpointBlockKind::{Budgets, End, Growth, Header, Keys, Links, Removed, Unlinked, Uplift, Users};
         use CheckpointBlockKind::{Decisions, ForgottenDecisions, GroupMatches, Groups, SegmentHours};
+        use CheckpointBlockKind::{RemovedRows, RowUpdates, Rows};
         let state = [Header, Keys, Users, Removed, Links, Unlinked, End, Growth, Uplift, Budgets];
         let recent = [ForgottenDecisions, Decisions, SegmentHours, Groups, GroupMatches];
-        state.into_iter().chain(recent).find(|kind| *kind as u8 == code)
+        let rows = [Rows, RemovedRows, RowUpdates];
+        state.into_iter().chain(recent).chain(rows).find(|kind| *kind as u8 == code)
     }
 }
 

@@ -11,6 +11,7 @@ use super::error::CodecError;
 use super::groups;
 use super::growth;
 use super::header::{CheckpointHeader, CheckpointTotals};
+use super::rows;
 use super::segment_hours::{self, SegmentHours};
 use super::shared::StoredShared;
 use super::uplift;
@@ -22,6 +23,7 @@ use crate::groups::StoredGroups;
 use crate::growth::StoredRollup;
 use crate::identity::LinksSnapshot;
 use crate::partition::{ExecutionPlan, Output, SnapshotUsers, User};
+use crate::rows::StoredRows;
 use crate::rules::ruleset::Ruleset;
 
 /// A block is closed once its content has this many bytes: large enough to be packed well, small enough to be worked on
@@ -178,11 +180,43 @@ impl CheckpointEncoder {
     ///
     /// # Errors
     /// Part of it is larger than a block can be.
-    pub fn shared(&mut self, shared: &StoredShared) -> Result<(), CodecError> {
+    pub fn shared(&mut self, rules: &Ruleset, shared: &StoredShared) -> Result<(), CodecError> {
         if let Some(book) = &shared.budgets {
             self.budgets(book)?;
         }
-        self.groups(&shared.groups)
+        self.groups(&shared.groups)?;
+        self.rows(rules, &shared.rows)
+    }
+
+    /// Adds rows of tables, or those that changed, and the calls that wait for the end of their beat.
+    ///
+    /// # Errors
+    /// A row is larger than a block can be.
+    pub fn rows(&mut self, rules: &Ruleset, stored: &StoredRows) -> Result<(), CodecError> {
+        let all = || {
+            let mut all: Vec<_> = stored.rows.iter().map(|(table, key, _)| (table, Arc::clone(key))).collect();
+            all.sort_unstable();
+            all
+        };
+        for (table, key) in stored.changed.clone().unwrap_or_else(all) {
+            match stored.rows.row(table, &key) {
+                Some(row) => {
+                    self.turn_to(CheckpointBlockKind::Rows, 0)?;
+                    rows::write(rules, (table, &key, row), &mut self.content);
+                }
+                None => {
+                    self.turn_to(CheckpointBlockKind::RemovedRows, 0)?;
+                    rows::write_removed((table, &key), &mut self.content);
+                }
+            }
+            self.open.items += 1;
+        }
+        for update in &stored.waiting {
+            self.turn_to(CheckpointBlockKind::RowUpdates, 0)?;
+            rows::write_update(rules, update, &mut self.content);
+            self.open.items += 1;
+        }
+        Ok(())
     }
 
     /// Adds groups, and the matches that wait for them.

@@ -11,6 +11,7 @@ use super::error::CodecError;
 use super::groups;
 use super::growth;
 use super::header::{CheckpointHeader, CheckpointKind, CheckpointTotals};
+use super::rows;
 use super::segment_hours::{self, SegmentHours};
 use super::uplift;
 use super::user;
@@ -20,7 +21,8 @@ use crate::goals::UpliftCounts;
 use crate::groups::{Group, GroupMatch};
 use crate::growth::Rollup;
 use crate::partition::{ExecutionPlan, Output, PackedUser};
-use crate::rules::ruleset::GroupId;
+use crate::rows::{Row, RowUpdate};
+use crate::rules::ruleset::{GroupId, TableId};
 
 /// A file all of whose checksums are right.
 #[derive(Debug)]
@@ -70,6 +72,12 @@ pub enum PartContent {
     Groups(Vec<(GroupId, Group)>),
     /// Matches that wait for groups, as they came.
     GroupMatches(Vec<GroupMatch>),
+    /// Rows of tables.
+    Rows(Vec<(TableId, Arc<str>, Row)>),
+    /// Rows that are gone, of those of the files before.
+    RemovedRows(Vec<(TableId, Arc<str>)>),
+    /// Calls that wait for rows, in the order of the log.
+    RowUpdates(Vec<RowUpdate>),
 }
 
 impl<'b> CheckpointFile<'b> {
@@ -101,6 +109,8 @@ impl<'b> CheckpointFile<'b> {
                 CheckpointBlockKind::Links => (&mut counted.links, false),
                 CheckpointBlockKind::Unlinked => (&mut counted.unlinked, true),
                 CheckpointBlockKind::Groups | CheckpointBlockKind::GroupMatches => continue,
+                CheckpointBlockKind::Rows | CheckpointBlockKind::RowUpdates => continue,
+                CheckpointBlockKind::RemovedRows if head.kind == CheckpointKind::Delta => continue,
                 CheckpointBlockKind::Growth if !has_growth => {
                     has_growth = true;
                     continue;
@@ -119,6 +129,7 @@ impl<'b> CheckpointFile<'b> {
                 | CheckpointBlockKind::Uplift
                 | CheckpointBlockKind::Budgets
                 | CheckpointBlockKind::ForgottenDecisions
+                | CheckpointBlockKind::RemovedRows
                 | CheckpointBlockKind::Header
                 | CheckpointBlockKind::Keys
                 | CheckpointBlockKind::End => {
@@ -207,6 +218,18 @@ impl CheckpointPart<'_> {
             CheckpointBlockKind::GroupMatches => {
                 let read = items(block.items, || groups::read_match(&reading.known, &mut reader))?;
                 PartContent::GroupMatches(read.into_iter().flatten().collect())
+            }
+            CheckpointBlockKind::Rows => {
+                let read = items(block.items, || rows::read(&reading.plan.rules, &reading.known, &mut reader))?;
+                PartContent::Rows(read.into_iter().flatten().collect())
+            }
+            CheckpointBlockKind::RemovedRows => {
+                let read = items(block.items, || rows::read_removed(&reading.known, &mut reader))?;
+                PartContent::RemovedRows(read.into_iter().flatten().collect())
+            }
+            CheckpointBlockKind::RowUpdates => {
+                let read = items(block.items, || rows::read_update(&reading.plan.rules, &reading.known, &mut reader))?;
+                PartContent::RowUpdates(read.into_iter().flatten().collect())
             }
             CheckpointBlockKind::Unlinked => {
                 PartContent::Unlinked(items(block.items, || id(&mut reader, "a visitor"))?)

@@ -1,7 +1,8 @@
-//! What users share, as it is stored: each file has all of it.
+//! What users share, as it is stored: each file has all of it, but of rows a delta has those that changed.
 
 use crate::budgets::StoredBook;
 use crate::groups::StoredGroups;
+use crate::rows::StoredRows;
 
 /// What users share.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -10,4 +11,6 @@ pub struct StoredShared {
     pub budgets: Option<StoredBook>,
     /// All groups, and the matches that wait for them.
     pub groups: StoredGroups,
+    /// The rows of tables, and the calls that wait for them.
+    pub rows: StoredRows,
 }

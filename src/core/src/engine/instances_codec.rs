@@ -2,7 +2,8 @@
 
 use super::feature_set::{FeatureLookup, FeatureSet};
 use super::instances::KeyInstances;
-use super::key_instance::{KeyInstance, MAX_KEY_BYTES};
+use super::key_instance::KeyInstance;
+use crate::event::MAX_KEY_BYTES;
 use super::membership::MembershipSet;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
 use crate::rules::ruleset::{CampaignId, PerId};

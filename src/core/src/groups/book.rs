@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::group::without_text;
 use super::{Group, GroupCause, GroupChange, GroupMatch, ToldNotice};
 use crate::engine::dispatch::DispatchIndex;
+use crate::rows::TableRows;
 use crate::rules::ruleset::{GroupId, Ruleset, TransitionKind};
 use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp, beat_through};
@@ -19,6 +20,8 @@ pub struct GroupRules<'r> {
     pub dispatch: &'r DispatchIndex,
     /// What the parts of a total depend on.
     pub secret: &'r DrawSecret,
+    /// The rows of tables.
+    pub rows: &'r TableRows,
 }
 
 /// The end of a beat.

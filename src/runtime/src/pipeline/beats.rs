@@ -12,6 +12,7 @@
 //! precedes the end has been.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -24,6 +25,7 @@ use rekindle_core::partition::{
     AskTicket, BeatEnd, ExecutionPlan, LogInstant, Output, Partition, PartitionInput, TimerMark,
 };
 use rekindle_core::route::partition_of;
+use rekindle_core::rows::RowBook;
 use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::Timestamp;
@@ -41,6 +43,8 @@ pub(super) struct SharedState {
     has_budgets: bool,
     /// The groups, and what waits for them.
     pub(super) groups: GroupBook,
+    /// The rows of tables, and what waits for them.
+    pub(super) rows: RowBook,
     /// The first end of a beat at which anything but asks crosses.
     pub(super) next_crossing: Timestamp,
 }
@@ -67,13 +71,14 @@ impl SharedState {
     /// Nothing spent. `None`: users share nothing.
     pub(super) fn new(rules: &Ruleset) -> Option<Box<SharedState>> {
         let has_budgets = !rules.budgets.is_empty();
-        (has_budgets || !rules.groups.is_empty()).then(|| {
+        (has_budgets || !rules.groups.is_empty() || !rules.tables.is_empty()).then(|| {
             Box::new(SharedState {
                 book: BudgetBook::new(rules),
                 changes: Vec::new(),
                 asks: BTreeMap::new(),
                 has_budgets,
                 groups: GroupBook::new(rules),
+                rows: RowBook::new(rules),
                 next_crossing: Timestamp::NEVER,
             })
         })
@@ -91,8 +96,10 @@ impl SharedState {
         stored: StoredShared,
     ) -> Option<Box<SharedState>> {
         let mut shared = SharedState::new(&plan.rules)?;
-        shared.groups = GroupBook::restored(&plan.group_rules(secret), stored.groups);
-        shared.next_crossing = shared.groups.next_end();
+        shared.rows = RowBook::restored(&plan.rules, stored.rows);
+        let rows = Arc::clone(shared.rows.rows());
+        shared.groups = GroupBook::restored(&plan.group_rules(secret, &rows), stored.groups);
+        shared.note_next_crossing();
         if let Some(StoredBook { budgets, changes }) = stored.budgets {
             shared.book = BudgetBook::restored(&plan.rules, budgets);
             // The users' reservations are those after these changes; the book has them at the end of the beat.
@@ -116,15 +123,31 @@ impl SharedState {
         shared.book = self.book.under(&plan.rules, &next.rules);
         let groups = translate_groups(plan, next, &self.groups.stored());
         let groups = groups.expect("what was just encoded can be read");
-        shared.groups = GroupBook::restored(&next.group_rules(secret), groups);
-        shared.next_crossing = shared.groups.next_end();
+        shared.rows = self.rows.under(&plan.rules, &next.rules);
+        let rows = Arc::clone(shared.rows.rows());
+        shared.groups = GroupBook::restored(&next.group_rules(secret, &rows), groups);
+        shared.note_next_crossing();
         Some(shared)
     }
 
     /// What is to be stored.
     pub(super) fn stored(&self) -> StoredShared {
+        StoredShared { rows: self.rows.stored(), ..self.stored_beside_rows() }
+    }
+
+    /// What is to be stored in a snapshot: all of it, or of the rows those that changed since the last one.
+    pub(super) fn begin_snapshot(&mut self, full: bool) -> StoredShared {
+        StoredShared { rows: self.rows.begin_snapshot(full), ..self.stored_beside_rows() }
+    }
+
+    fn stored_beside_rows(&self) -> StoredShared {
         let budgets = self.has_budgets.then(|| self.stored_book());
-        StoredShared { budgets, groups: self.groups.stored() }
+        StoredShared { budgets, groups: self.groups.stored(), ..StoredShared::default() }
+    }
+
+    /// Works out at which end of a beat anything but asks crosses next.
+    pub(super) fn note_next_crossing(&mut self) {
+        self.next_crossing = self.groups.next_end().min(self.rows.next_end());
     }
 
     fn stored_book(&self) -> StoredBook {

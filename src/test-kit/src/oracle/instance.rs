@@ -16,6 +16,8 @@ const KEY_BYTES_MAX: usize = 256;
 /// What a user has for one value of a key.
 #[derive(Clone)]
 pub(crate) struct OracleInstance {
+    /// Index of the entry of `[per]`.
+    pub(crate) per: usize,
     pub(crate) history: OracleHistory,
     /// By segment.
     pub(crate) member_of: Vec<bool>,
@@ -24,8 +26,9 @@ pub(crate) struct OracleInstance {
 }
 
 impl OracleInstance {
-    fn new(rules: &OracleRules) -> OracleInstance {
+    fn new(per: usize, rules: &OracleRules) -> OracleInstance {
         OracleInstance {
+            per,
             history: OracleHistory::default(),
             member_of: vec![false; rules.segments.len()],
             fired: BTreeMap::new(),
@@ -83,7 +86,7 @@ impl OracleUser {
                 }
                 self.make_room(index, 1, rules, journal);
             }
-            let instance = self.instances.entry(place).or_insert_with(|| OracleInstance::new(rules));
+            let instance = self.instances.entry(place).or_insert_with(|| OracleInstance::new(index, rules));
             instance.history.times.push(one.at);
             instance.history.add(one.clone());
         }
@@ -92,7 +95,8 @@ impl OracleUser {
     /// Unites the instances with those of a visitor, whose memberships vanish.
     pub(crate) fn merge_keys(&mut self, visitor: BTreeMap<(usize, String), OracleInstance>, rules: &OracleRules) {
         for (place, theirs) in visitor {
-            let own = self.instances.entry(place).or_insert_with(|| OracleInstance::new(rules));
+            let per = place.0;
+            let own = self.instances.entry(place).or_insert_with(|| OracleInstance::new(per, rules));
             own.history.merge(theirs.history);
             for (campaign, count) in theirs.fired {
                 *own.fired.entry(campaign).or_default() += count;
