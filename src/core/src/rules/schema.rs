@@ -9,6 +9,7 @@ mod budgets;
 mod groups;
 mod partners;
 mod points;
+mod tables;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use super::growth::{FunnelSchema, GrowthSchema, PromotionSchema, TargetSchema};
 use budgets::{BudgetSchema, CouponSchema, SettleSchema, SpendSchema};
 use groups::GroupSchema;
 use partners::PartnerSchema;
+use tables::TableSchema;
 use points::{LedgerSchema, PriceSchema};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
@@ -116,6 +118,9 @@ struct RulesSchema {
     /// What several users do together: what segments with `of` are about.
     #[schemars(with = "Option<BTreeMap<IdText, GroupSchema>>")]
     groups: Option<()>,
+    /// Rows that conditions of all users read, such as products: from calls that are no user's events.
+    #[schemars(with = "Option<BTreeMap<IdText, TableSchema>>")]
+    tables: Option<()>,
     /// Models of repeat purchase: how probable it is that a user is still a customer. `rekindle fit` prints them.
     models: Option<Vec<ModelSchema>>,
     /// Segments of users, or of keys.
@@ -217,6 +222,9 @@ struct PerSchema {
     /// How many keys of a user are kept at a time. Default: 20.
     #[schemars(range(min = 1, max = 1000))]
     max: Option<u16>,
+    /// The [tables.…] whose rows have these keys.
+    #[schemars(with = "Option<IdText>")]
+    table: Option<()>,
 }
 
 #[derive(JsonSchema)]

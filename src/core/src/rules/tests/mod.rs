@@ -13,6 +13,7 @@ mod mistakes_in_history;
 mod mistakes_in_models;
 mod mistakes_in_moments;
 mod mistakes_in_points;
+mod mistakes_in_tables;
 mod plans;
 mod schema;
 
