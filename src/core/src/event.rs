@@ -300,7 +300,9 @@ impl Scalar<'_> {
     /// decimal text.
     pub fn as_key(&self) -> Option<Cow<'_, str>> {
         match self {
-            Scalar::Text(text) => Some(Cow::Borrowed(text.as_ref())).filter(|text| (1..=MAX_KEY_BYTES).contains(&text.len())),
+            Scalar::Text(text) => {
+                Some(Cow::Borrowed(text.as_ref())).filter(|text| (1..=MAX_KEY_BYTES).contains(&text.len()))
+            }
             Scalar::Number(number) => number.whole_within_64_bits().map(|whole| Cow::Owned(whole.to_string())),
             Scalar::Bool(_) | Scalar::Json(_) => None,
         }

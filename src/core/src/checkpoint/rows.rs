@@ -81,7 +81,12 @@ pub(super) fn read_update(
     Ok(table.map(|table| RowUpdate { beat, position, table, key, ts, is_gone, values }))
 }
 
-fn write_values(rules: &Ruleset, table: TableId, values: &[(ColumnId, Option<Scalar<'static>>)], writer: &mut CborWriter) {
+fn write_values(
+    rules: &Ruleset,
+    table: TableId,
+    values: &[(ColumnId, Option<Scalar<'static>>)],
+    writer: &mut CborWriter,
+) {
     let columns = &rules.tables[usize::from(table.0)].columns;
     writer.array(2 * values.len() as u64);
     for (column, value) in values {

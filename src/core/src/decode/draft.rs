@@ -148,7 +148,9 @@ impl<'a> CallDraft<'a> {
                     oversized = oversized.saturating_add(items.oversized);
                     arrays.push(items);
                 }
-                (FieldRole::Field(id), RetainedValue::Absent | RetainedValue::TooLarge) if is_row => nulls.push(FieldId(id)),
+                (FieldRole::Field(id), RetainedValue::Absent | RetainedValue::TooLarge) if is_row => {
+                    nulls.push(FieldId(id))
+                }
                 _ => {}
             }
         }

@@ -69,8 +69,7 @@ impl Partition {
         // Stable: the changes of one user are in the order of tables and keys.
         concerned.sort_by_key(|(slot, ..)| *slot);
         let mut of_rows = concerned.as_slice();
-        let slots: BTreeSet<u32> =
-            told.keys().copied().chain(concerned.iter().map(|(slot, ..)| *slot)).collect();
+        let slots: BTreeSet<u32> = told.keys().copied().chain(concerned.iter().map(|(slot, ..)| *slot)).collect();
         let slots: Vec<u32> = slots.into_iter().collect();
         for block in slots.chunks(BLOCK) {
             if self.users.len() >= WARM_FROM {
@@ -101,6 +100,14 @@ impl Partition {
             let at = notices.iter().map(|notice| notice.at).chain(of_rows).max()?;
             snapshots.touch(slot, user);
             let now = at.max(user.profile.now).max(end.at);
+            if of_rows.is_some() {
+                // What is due before that instant sees the rows as they are now.
+                rows.iter().for_each(|(_, per, change)| user.profile.keys.mark(*per, &change.key));
+                let first = steps.next_instant(plan, user, end.at);
+                if first <= now {
+                    user.segments_due = user.segments_due.min(first);
+                }
+            }
             steps.enter_beat(end.at);
             let expired = steps.fire_due(plan, user, LogInstant { at: now, position: end.position }, out);
             keys.follow(slot, &mut steps.key_changes);

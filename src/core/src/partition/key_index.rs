@@ -85,7 +85,8 @@ impl KeyIndex {
 }
 
 fn hashes<'u>(is_indexed: &[bool], user: &'u User) -> impl Iterator<Item = u64> + use<'u> {
-    let indexed: Vec<PerId> = (0..).map(PerId).zip(is_indexed).filter(|(_, indexed)| **indexed).map(|(per, _)| per).collect();
+    let indexed: Vec<PerId> =
+        (0..).map(PerId).zip(is_indexed).filter(|(_, indexed)| **indexed).map(|(per, _)| per).collect();
     indexed.into_iter().flat_map(|per| user.profile.keys.keys_of(per).map(move |key| hash_of(per, key)))
 }
 

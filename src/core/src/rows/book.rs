@@ -92,7 +92,8 @@ impl RowBook {
     /// The same under other rules: a table with the same id, event and key keeps of its rows what is still kept.
     pub fn under(&self, rules: &Ruleset, next: &Ruleset) -> RowBook {
         let mut book = RowBook::new(next);
-        let is_same = |one: &RowTable, other: &RowTable| (&one.id, &one.event, &one.key) == (&other.id, &other.event, &other.key);
+        let is_same =
+            |one: &RowTable, other: &RowTable| (&one.id, &one.event, &one.key) == (&other.id, &other.event, &other.key);
         let known: Vec<Option<(TableId, Vec<Option<ColumnId>>)>> = rules
             .tables
             .iter()
@@ -127,7 +128,8 @@ impl RowBook {
     /// Takes the rows of tables that have none here from another book, of the same rules.
     pub fn take_unknown(&mut self, other: &RowBook) {
         let rows = Arc::make_mut(&mut self.rows);
-        let is_unknown: Vec<bool> = (0..self.ignored.len() as u16).map(|table| rows.len_of(TableId(table)) == 0).collect();
+        let is_unknown: Vec<bool> =
+            (0..self.ignored.len() as u16).map(|table| rows.len_of(TableId(table)) == 0).collect();
         for (table, key, row) in other.rows.iter().filter(|(table, ..)| is_unknown[usize::from(table.0)]) {
             rows.put(table, Arc::clone(key), row.clone());
         }
@@ -141,6 +143,11 @@ impl RowBook {
     /// The first end of a beat at which a row may change.
     pub fn next_end(&self) -> Timestamp {
         self.waiting.iter().map(|update| update.beat).min().unwrap_or(Timestamp::NEVER)
+    }
+
+    /// Whether a call waits for the end of a beat.
+    pub fn has_work(&self, end: Timestamp) -> bool {
+        self.waiting.iter().any(|update| update.beat <= end)
     }
 
     /// Ends a beat: the calls are merged into their rows in the order of the log. Returns of which rows other things can be read

@@ -9,8 +9,8 @@ use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Row;
-use crate::rules::ruleset::{ColumnId, Ruleset, TableId};
 use crate::event::Scalar;
+use crate::rules::ruleset::{ColumnId, Ruleset, TableId};
 
 /// How many parts a table's rows lie in; with a million rows, a thousand are in each.
 const PARTS: usize = 1_024;

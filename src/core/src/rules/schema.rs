@@ -17,12 +17,12 @@ use super::growth::{FunnelSchema, GrowthSchema, PromotionSchema, TargetSchema};
 use budgets::{BudgetSchema, CouponSchema, SettleSchema, SpendSchema};
 use groups::GroupSchema;
 use partners::PartnerSchema;
-use tables::TableSchema;
 use points::{LedgerSchema, PriceSchema};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
+use tables::TableSchema;
 
 /// The JSON Schema of rules files.
 pub fn schema() -> Value {

@@ -114,7 +114,7 @@ impl Pipeline {
     ) -> bool {
         let Some(shared) = &mut self.shared else { return false };
         self.partitions.iter_mut().for_each(|partition| shared.collect(partition));
-        let has_rows = shared.rows.next_end() <= beat_end;
+        let has_rows = shared.rows.has_work(beat_end);
         let changed = if has_rows { self.take_rows(plan, beat_end) } else { Vec::new() };
         let Some(shared) = &mut self.shared else { return false };
         let beat = GroupBeat { end: beat_end, watermark: end.at };

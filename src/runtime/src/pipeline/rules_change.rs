@@ -12,8 +12,8 @@ use super::beats::SharedState;
 use rekindle_core::checkpoint::translate;
 use rekindle_core::engine::recomputed::RecomputedParts;
 use rekindle_core::growth::{GrowthMigration, Rollup};
-use rekindle_core::rows::TableRows;
 use rekindle_core::partition::{ExecutionPlan, LiveAndRecomputed, Output, Partition, RulesChange};
+use rekindle_core::rows::TableRows;
 
 /// What a rules change does, for all partitions.
 struct ChangedRules<'c> {

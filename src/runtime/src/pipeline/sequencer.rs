@@ -161,10 +161,7 @@ impl Pipeline {
 }
 
 /// The table and the key of a row; `None`: it is a user's event.
-fn row_of<'e>(
-    plan: &ExecutionPlan,
-    event: &'e Event<'_>,
-) -> Result<Option<(TableId, Cow<'e, str>)>, RejectionReason> {
+fn row_of<'e>(plan: &ExecutionPlan, event: &'e Event<'_>) -> Result<Option<(TableId, Cow<'e, str>)>, RejectionReason> {
     let Some(table) = plan.dispatch.table_of(event) else {
         // Other rules that read the same log may take it for a row.
         let is_nobodys = event.user_id.is_none() && event.anonymous_id.is_none();

@@ -337,7 +337,5 @@ pub(crate) const TABLE_TEMPLATES: &[&str] = &[
 ];
 
 /// What a campaign on an event asks besides.
-pub(crate) const EVENT_TABLE_TEMPLATES: &[&str] = &[
-    "row('t0', event.product_id).price < event.price",
-    "row('t0', event.category).category == event.category",
-];
+pub(crate) const EVENT_TABLE_TEMPLATES: &[&str] =
+    &["row('t0', event.product_id).price < event.price", "row('t0', event.category).category == event.category"];

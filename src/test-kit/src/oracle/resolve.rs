@@ -83,9 +83,7 @@ impl NameResolver<'_> {
         let argument = |index: usize| &arguments[index];
         match function {
             "number" => OracleExpression::ToNumber(Box::new(self.lower(argument(0)))),
-            "has" if self.row(argument(0)).is_some() => {
-                OracleExpression::IsThere(Box::new(self.lower(argument(0))))
-            }
+            "has" if self.row(argument(0)).is_some() => OracleExpression::IsThere(Box::new(self.lower(argument(0)))),
             "has" => {
                 let (root, path) = self.field(argument(0));
                 OracleExpression::Has(root, path)

@@ -8,8 +8,8 @@ use crate::engine::instances::KeyedMatch;
 use crate::engine::key_instance::{KeyInstance, key_of};
 use crate::event::{FieldId, Scalar, field_value};
 use crate::features::FeatureInput;
-use crate::partition::key_index::KeyEntryChange;
 use crate::partition::io::{Cause, Output, OutputKind};
+use crate::partition::key_index::KeyEntryChange;
 use crate::partition::{ExecutionPlan, User};
 use crate::rules::ruleset::{PerId, TransitionKind};
 

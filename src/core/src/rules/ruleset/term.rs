@@ -1,8 +1,6 @@
 //! Terms: expressions that have a value.
 
-use super::{
-    ColumnId, Condition, FeatureId, LedgerId, ModelQuestion, MovingTerm, PurposeId, SegmentId, TableId,
-};
+use super::{ColumnId, Condition, FeatureId, LedgerId, ModelQuestion, MovingTerm, PurposeId, SegmentId, TableId};
 use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 use crate::time::Span;
 use crate::value::Arithmetic;

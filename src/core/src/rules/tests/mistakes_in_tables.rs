@@ -109,7 +109,10 @@ fn a_mistake_about_rows_in_a_segment_is_reported_at_its_place(
 #[case::no_key("if = \"row.price > 1\"", "`row` is the row of a key, and there is no key here")]
 #[case::no_table("if = \"row('prodcts', 'p').price > 1\"", "there is no table `prodcts`")]
 #[case::no_column("if = \"row('products', 'p') == 1\"", "row(…) is a row, not a value")]
-#[case::a_duration("if = \"row('products', since(view)).price > 1\"", "a key is a text or a whole number, but this is a duration")]
+#[case::a_duration(
+    "if = \"row('products', since(view)).price > 1\"",
+    "a key is a text or a whole number, but this is a duration"
+)]
 #[case::no_id("if = \"row(event.table, 'p').price > 1\"", "the first argument must be the id of a table in quotes")]
 #[case::one_argument("if = \"row('products').price > 1\"", "row is not used like this")]
 fn a_mistake_about_rows_in_a_campaign_is_reported(#[case] terms: &str, #[case] message: &str) {

@@ -34,7 +34,9 @@ payload_from = { price = "row.price" }
 "#;
 
 fn call(event: &str, who: &str, time: &str, properties: &str) -> String {
-    format!(r#"{{"type":"track","event":"{event}"{who},"timestamp":"2026-03-02T{time}Z","properties":{{{properties}}}}}"#)
+    format!(
+        r#"{{"type":"track","event":"{event}"{who},"timestamp":"2026-03-02T{time}Z","properties":{{{properties}}}}}"#
+    )
 }
 
 fn row(time: &str, key: &str, values: &str) -> String {
@@ -152,7 +154,10 @@ fn a_row_with_a_megabyte_of_text_keeps_none_of_it() {
     assert_eq!(fixture.news().len(), 2);
     let text = "x".repeat(1_000_000);
     let large = format!(r#","price":"{text}","title":"{text}""#);
-    let lines = [row("10:00:02", "\"p1\"", &large.replace(&text, &text[..400_000])), row("10:00:02", &format!("\"{text}\""), "")];
+    let lines = [
+        row("10:00:02", "\"p1\"", &large.replace(&text, &text[..400_000])),
+        row("10:00:02", &format!("\"{text}\""), ""),
+    ];
     fixture.taken(&lines, "10:00:03");
     assert_eq!(fixture.news(), ["10:00:03 ana exit cheaper"], "a value that is too large is missing");
     assert!(fixture.book().rows().heap_bytes() < 100_000);
@@ -170,7 +175,9 @@ fn rows_beyond_the_most_are_ignored_and_counted() {
     let gone = row("10:00:02", "7", r#","status":"deleted""#);
     fixture.taken(&[gone, row("10:00:02", "\"new\"", r#","price":2"#)], "10:00:03");
     assert_eq!(fixture.number_of_rows(), 1_000);
-    assert!(fixture.book().rows().row(TableId(0), "new").is_some() && fixture.book().rows().row(TableId(0), "7").is_none());
+    assert!(
+        fixture.book().rows().row(TableId(0), "new").is_some() && fixture.book().rows().row(TableId(0), "7").is_none()
+    );
 }
 
 #[test]
@@ -195,7 +202,10 @@ fn what_waits_for_the_end_of_a_beat_and_the_rows_outlive_a_restart() {
 #[test]
 fn rules_that_keep_more_of_a_table_keep_its_rows() {
     let mut fixture = fixture();
-    fixture.taken(&[view("ana", "10:00:00", "\"p1\""), row("10:00:00", "\"p1\"", r#","price":80,"pieces":2"#)], "10:00:01");
+    fixture.taken(
+        &[view("ana", "10:00:00", "\"p1\""), row("10:00:00", "\"p1\"", r#","price":80,"pieces":2"#)],
+        "10:00:01",
+    );
     assert_eq!(fixture.news().len(), 2);
     let more = SHOP.replace("keep = [", "keep = [\"pieces\", ").replace("row.in_stock\"", "row.pieces < 3\"");
     fixture.change_rules(&more);
