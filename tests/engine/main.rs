@@ -13,5 +13,6 @@ mod metamorphic;
 mod oracle_agreement;
 mod oracle_by_hand;
 mod oracle_conformance;
+mod picks;
 mod recomputed;
 mod snapshots;

@@ -42,11 +42,12 @@ pub(crate) enum KeySpace {
     Purposes = 11,
     Partners = 12,
     Groups = 13,
+    Picks = 14,
 }
 
 impl KeySpace {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [KeySpace; 14] = [
+    pub(crate) const ALL: [KeySpace; 15] = [
         KeySpace::Features,
         KeySpace::Traits,
         KeySpace::Segments,
@@ -61,6 +62,7 @@ impl KeySpace {
         KeySpace::Purposes,
         KeySpace::Partners,
         KeySpace::Groups,
+        KeySpace::Picks,
     ];
 }
 

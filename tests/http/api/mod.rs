@@ -12,6 +12,7 @@ mod groups;
 mod keys;
 mod limits;
 mod live;
+mod picks;
 mod points;
 mod rules_editor;
 mod rules_update;

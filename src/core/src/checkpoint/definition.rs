@@ -9,7 +9,7 @@ use crate::event::{FieldId, Scalar};
 use crate::rules::notation;
 use crate::rules::ruleset::{
     Arithmetic, Budget, Cap, Comparison, Condition, Feature, FeatureSource, GroupId, LedgerId, MatchValueSource,
-    NameId, PerId, Ruleset, Term, TextTest,
+    NameId, PerId, PickList, Ruleset, Term, TextTest,
 };
 
 /// `sum properties.total 604800000 of track "Order Completed"`: what is kept, and of which events. The event's name in
@@ -38,6 +38,15 @@ pub(super) fn per(rules: &Ruleset, id: PerId) -> String {
 pub(super) fn group(rules: &Ruleset, id: GroupId) -> String {
     let group = &rules.groups[usize::from(id.0)];
     format!("{} {}", group.id, quoted(&group.key))
+}
+
+/// `for_you "product_id" on "view" without "order" gap 1800000`: what was touched for a list. With other sizes or kinds it is the same.
+pub(super) fn pick_list(rules: &Ruleset, list: &PickList) -> String {
+    let names = |names: &[NameId]| {
+        names.iter().map(|name| quoted(&rules.names[usize::from(name.0)].id)).collect::<Vec<_>>().join(" ")
+    };
+    let (item, on, without) = (quoted(&list.item), names(&list.on), names(&list.without));
+    format!("{} {item} on {on} without {without} gap {}", list.id, list.gap.0)
 }
 
 fn ledger(rules: &Ruleset, id: LedgerId) -> String {

@@ -65,6 +65,7 @@ fn keys_of(rules: &Ruleset, kind: KeySpace) -> Vec<String> {
         KeySpace::Ledgers => rules.ledgers.iter().map(|ledger| ledger.id.clone()).collect(),
         KeySpace::Purposes => rules.purposes.iter().map(|purpose| purpose.name.clone()).collect(),
         KeySpace::Partners => rules.partners.iter().map(|partner| partner.id.clone()).collect(),
+        KeySpace::Picks => rules.picks.iter().map(|list| definition::pick_list(rules, list)).collect(),
         KeySpace::Groups => {
             (0..).map(GroupId).take(rules.groups.len()).map(|id| definition::group(rules, id)).collect()
         }

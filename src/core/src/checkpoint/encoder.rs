@@ -11,6 +11,7 @@ use super::error::CodecError;
 use super::groups;
 use super::growth;
 use super::header::{CheckpointHeader, CheckpointTotals};
+use super::picks;
 use super::segment_hours::{self, SegmentHours};
 use super::shared::StoredShared;
 use super::uplift;
@@ -22,6 +23,7 @@ use crate::groups::StoredGroups;
 use crate::growth::StoredRollup;
 use crate::identity::LinksSnapshot;
 use crate::partition::{ExecutionPlan, Output, SnapshotUsers, User};
+use crate::picks::StoredPicks;
 use crate::rules::ruleset::Ruleset;
 
 /// A block is closed once its content has this many bytes: large enough to be packed well, small enough to be worked on
@@ -182,7 +184,21 @@ impl CheckpointEncoder {
         if let Some(book) = &shared.budgets {
             self.budgets(book)?;
         }
-        self.groups(&shared.groups)
+        self.groups(&shared.groups)?;
+        shared.picks.iter().try_for_each(|stored| self.picks(stored))
+    }
+
+    /// Adds what stands of picks, for one list.
+    ///
+    /// # Errors
+    /// An item is larger than a block can be.
+    pub fn picks(&mut self, stored: &StoredPicks) -> Result<(), CodecError> {
+        for record in stored.records() {
+            self.turn_to(CheckpointBlockKind::Picks, 0)?;
+            picks::write(stored.list, &record, &mut self.content);
+            self.open.items += 1;
+        }
+        Ok(())
     }
 
     /// Adds groups, and the matches that wait for them.

@@ -62,6 +62,9 @@ pub enum CodecError {
         /// The number of the file that does not continue it.
         found: u64,
     },
+    /// What stands of picks could not have been written.
+    #[error("the checkpoint is malformed: its picks are out of order, or name items that it does not have")]
+    Picks,
     /// It contains the same user twice.
     #[error("the checkpoint holds the same user twice")]
     UserTwice,

@@ -11,6 +11,7 @@ use super::error::CodecError;
 use super::groups;
 use super::growth;
 use super::header::{CheckpointHeader, CheckpointKind, CheckpointTotals};
+use super::picks;
 use super::segment_hours::{self, SegmentHours};
 use super::uplift;
 use super::user;
@@ -20,7 +21,8 @@ use crate::goals::UpliftCounts;
 use crate::groups::{Group, GroupMatch};
 use crate::growth::Rollup;
 use crate::partition::{ExecutionPlan, Output, PackedUser};
-use crate::rules::ruleset::GroupId;
+use crate::picks::PickRecord;
+use crate::rules::ruleset::{GroupId, PickListId};
 
 /// A file all of whose checksums are right.
 #[derive(Debug)]
@@ -70,6 +72,8 @@ pub enum PartContent {
     Groups(Vec<(GroupId, Group)>),
     /// Matches that wait for groups, as they came.
     GroupMatches(Vec<GroupMatch>),
+    /// What stands of picks, as it was stored.
+    Picks(Vec<(PickListId, PickRecord)>),
 }
 
 impl<'b> CheckpointFile<'b> {
@@ -100,7 +104,9 @@ impl<'b> CheckpointFile<'b> {
                 CheckpointBlockKind::Removed => (&mut counted.removed, true),
                 CheckpointBlockKind::Links => (&mut counted.links, false),
                 CheckpointBlockKind::Unlinked => (&mut counted.unlinked, true),
-                CheckpointBlockKind::Groups | CheckpointBlockKind::GroupMatches => continue,
+                CheckpointBlockKind::Groups | CheckpointBlockKind::GroupMatches | CheckpointBlockKind::Picks => {
+                    continue;
+                }
                 CheckpointBlockKind::Growth if !has_growth => {
                     has_growth = true;
                     continue;
@@ -207,6 +213,10 @@ impl CheckpointPart<'_> {
             CheckpointBlockKind::GroupMatches => {
                 let read = items(block.items, || groups::read_match(&reading.known, &mut reader))?;
                 PartContent::GroupMatches(read.into_iter().flatten().collect())
+            }
+            CheckpointBlockKind::Picks => {
+                let read = items(block.items, || picks::read(&reading.known, &mut reader))?;
+                PartContent::Picks(read.into_iter().flatten().collect())
             }
             CheckpointBlockKind::Unlinked => {
                 PartContent::Unlinked(items(block.items, || id(&mut reader, "a visitor"))?)

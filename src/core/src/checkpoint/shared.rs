@@ -2,6 +2,7 @@
 
 use crate::budgets::StoredBook;
 use crate::groups::StoredGroups;
+use crate::picks::StoredPicks;
 
 /// What users share.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -10,4 +11,6 @@ pub struct StoredShared {
     pub budgets: Option<StoredBook>,
     /// All groups, and the matches that wait for them.
     pub groups: StoredGroups,
+    /// What stands of picks, by list.
+    pub picks: Vec<StoredPicks>,
 }

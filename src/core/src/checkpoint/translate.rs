@@ -5,10 +5,12 @@ use std::borrow::Borrow;
 use super::dictionary::{self, KeyDictionary};
 use super::error::CodecError;
 use super::groups;
+use super::picks;
 use super::user;
 use super::wire::{CborReader, CborWriter};
 use crate::groups::StoredGroups;
 use crate::partition::{ExecutionPlan, User};
+use crate::picks::StoredPicks;
 
 /// These users under other rules, as if they had been stored under `plan` and read for `next`: unsettled, and due at
 /// their own clock, unless the rules are the same.
@@ -64,4 +66,28 @@ pub fn translate_groups(
         translated.waiting.extend(groups::read_match(&known, &mut CborReader::new(&writer.into_bytes()))?);
     }
     Ok(translated)
+}
+
+/// What stands of picks under other rules.
+///
+/// # Errors
+/// Never, but that the reader is made for bytes from anywhere.
+pub fn translate_picks(
+    plan: &ExecutionPlan,
+    next: &ExecutionPlan,
+    stored: &[StoredPicks],
+) -> Result<Vec<StoredPicks>, CodecError> {
+    let mut writer = CborWriter::new();
+    dictionary::write(plan, &mut writer);
+    let keys = writer.into_bytes();
+    let known = KeyDictionary::read(next, &mut CborReader::new(&keys))?;
+    let mut records = Vec::new();
+    for stored in stored {
+        for record in stored.records() {
+            let mut writer = CborWriter::new();
+            picks::write(stored.list, &record, &mut writer);
+            records.extend(picks::read(&known, &mut CborReader::new(&writer.into_bytes()))?);
+        }
+    }
+    StoredPicks::of_records(&next.rules, records).ok_or(CodecError::Picks)
 }

@@ -157,6 +157,7 @@ impl StateWriter for JsonStateWriter<'_> {
             KeySpace::Purposes => rules.purposes[index].name.clone(),
             KeySpace::Partners => rules.partners[index].id.clone(),
             KeySpace::Groups => rules.groups[index].id.clone(),
+            KeySpace::Picks => rules.picks[index].id.clone(),
         };
         self.insert(name, JsonText::of(&text));
     }
@@ -252,6 +253,7 @@ impl StateWriter for JsonStateWriter<'_> {
                 KeySpace::Purposes => entry.id("purpose", keys, key),
                 KeySpace::Partners => entry.id("partner", keys, key),
                 KeySpace::Groups => entry.id("of", keys, key),
+                KeySpace::Picks => entry.id("picks", keys, key),
                 KeySpace::Caps => {
                     let Some(cap) = rules.caps.get(index) else { continue };
                     entry.count("max", cap.max.into());

@@ -21,6 +21,8 @@ mod memory;
 mod model_report;
 mod packed;
 mod packed_users;
+mod pick_trial;
+mod picks;
 mod points_counters;
 mod recomputed;
 mod recorder;
@@ -33,7 +35,6 @@ mod steps;
 mod tests;
 mod timer_mark;
 mod timer_queue;
-mod touch_recorder;
 mod user;
 mod user_table;
 
@@ -48,6 +49,7 @@ pub use io::{
 };
 pub use model_report::ModelReport;
 pub use packed::PackedUser;
+pub use pick_trial::{PickTrial, TriedEvent, TriedEventKind};
 pub use points_counters::LedgerCounters;
 pub use recomputed::LiveAndRecomputed;
 pub use recorder::{EventRecording, RecordedEvent, RecordedMatch, RecordedMerge};
@@ -57,7 +59,6 @@ pub use report::{
 };
 pub use search::{SearchBounds, UserMatch};
 pub use timer_mark::TimerMark;
-pub use touch_recorder::{TouchRecord, TouchRecordKind, TouchedEvent};
 pub use user::User;
 
 use std::borrow::Cow;
@@ -209,7 +210,6 @@ impl Partition {
             user.profile.now = user.profile.now.max(now.at);
             self.steps.end_shares(plan, user, (now, ShareEnd::Request), out);
             self.steps.free_all(user);
-            self.steps.record_forgotten(&user.id, now);
             self.steps.note_gone(plan, user, user.profile.now);
         }
         self.remove(id);

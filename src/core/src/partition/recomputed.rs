@@ -8,6 +8,7 @@ use super::io::{Cause, Output, RulesChange};
 use super::{ExecutionPlan, Partition, User};
 use crate::engine::key_instance::KeyInstance;
 use crate::engine::recomputed::RecomputedParts;
+use crate::picks::UserPicks;
 use crate::time::Timestamp;
 
 impl Partition {
@@ -72,13 +73,17 @@ impl<'p> LiveAndRecomputed<'p> {
 impl User {
     /// Takes what was recomputed of this user. Returns the instances of keys that are gone.
     fn take_recomputed(&mut self, recomputed: Option<User>, parts: &RecomputedParts) -> Vec<KeyInstance> {
-        let (mut growth, mut gone) = (None, Vec::new());
+        let (mut growth, mut gone, mut picks) = (None, Vec::new(), UserPicks::default());
         if let Some(recomputed) = recomputed {
             gone = self.profile.take_recomputed(recomputed.profile, parts);
             growth = recomputed.growth;
+            picks = recomputed.picks;
         }
         if parts.growth {
             self.growth = growth;
+        }
+        if parts.profile {
+            self.picks = picks;
         }
         self.unsettled = true;
         self.segments_due = self.profile.now;

@@ -18,6 +18,7 @@ use crate::engine::traits::UserTraits;
 use crate::goals::GoalExposures;
 use crate::growth::UserGrowthState;
 use crate::partners::PartnerShares;
+use crate::picks::UserPicks;
 use crate::points::UserPoints;
 use crate::time::Timestamp;
 
@@ -59,12 +60,13 @@ pub(crate) enum UserSection {
     Reservations = 15,
     Consents = 16,
     Shares = 17,
+    Touches = 18,
 }
 
 impl UserSection {
     /// All sections in the order in which they are packed: the seven that most users have first, so that the flags that
     /// say which are there take one byte.
-    pub(crate) const ALL: [UserSection; 18] = [
+    pub(crate) const ALL: [UserSection; 19] = [
         UserSection::Members,
         UserSection::Traits,
         UserSection::Identified,
@@ -83,6 +85,7 @@ impl UserSection {
         UserSection::Reservations,
         UserSection::Consents,
         UserSection::Shares,
+        UserSection::Touches,
     ];
 
     /// The section with a key of the checkpoint format.
@@ -115,6 +118,7 @@ impl UserSection {
                 | UserSection::Reservations
                 | UserSection::Consents
                 | UserSection::Shares
+                | UserSection::Touches
         )
     }
 
@@ -140,6 +144,7 @@ impl UserSection {
             UserSection::Reservations => !user.reservations.is_empty(),
             UserSection::Consents => !profile.consents.is_empty(),
             UserSection::Shares => !user.shares.is_empty(),
+            UserSection::Touches => !user.picks.is_empty(),
         }
     }
 
@@ -169,6 +174,7 @@ impl UserSection {
             UserSection::Reservations => user.reservations.write(writer),
             UserSection::Consents => profile.consents.write(writer),
             UserSection::Shares => user.shares.write(writer),
+            UserSection::Touches => user.picks.write(writer),
         }
     }
 
@@ -196,6 +202,7 @@ impl UserSection {
             UserSection::Reservations => user.reservations = Reservations::read(reader)?,
             UserSection::Consents => profile.consents = UserConsents::read(reader)?,
             UserSection::Shares => user.shares = PartnerShares::read(reader)?,
+            UserSection::Touches => user.picks = UserPicks::read(reader)?,
         }
         Ok(())
     }

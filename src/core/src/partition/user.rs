@@ -9,6 +9,7 @@ use crate::engine::profile::UserProfile;
 use crate::goals::GoalExposures;
 use crate::growth;
 use crate::partners::PartnerShares;
+use crate::picks::UserPicks;
 use crate::rules::ruleset::SegmentId;
 use crate::time::{Span, Timestamp};
 
@@ -27,6 +28,8 @@ pub struct User {
     pub reservations: Reservations,
     /// With which partners it is shared.
     pub shares: PartnerShares,
+    /// What it touched, for each list of picks.
+    pub picks: UserPicks,
     /// The growth state; only if the rules ask for growth numbers.
     pub growth: Option<Box<growth::UserGrowthState>>,
     /// No segment changes before this instant by time alone.
@@ -49,6 +52,7 @@ impl User {
             goals: GoalExposures::default(),
             reservations: Reservations::default(),
             shares: PartnerShares::default(),
+            picks: UserPicks::default(),
             growth: None,
             segments_due: Timestamp::NEVER,
             armed: Timestamp::NEVER,
@@ -62,7 +66,7 @@ impl User {
         // An `Arc` has two counters before its text.
         let growth = self.growth.as_ref().map_or(0, |record| record.heap_bytes());
         let campaigns = self.campaigns.heap_bytes() + self.reservations.heap_bytes() + self.goals.heap_bytes();
-        let campaigns = campaigns + self.shares.heap_bytes();
+        let campaigns = campaigns + self.shares.heap_bytes() + self.picks.heap_bytes();
         self.id.len() + 2 * size_of::<usize>() + self.profile.heap_bytes() + campaigns + growth
     }
 

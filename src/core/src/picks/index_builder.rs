@@ -1,83 +1,164 @@
 //! A taking: the index of all that has arrived.
+//!
+//! Each partition goes through its users ([`TouchScan`]); what they found becomes one index, in which nothing depends on how the
+//! users were divided.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::DEPTH;
 use super::index::{IndexItem, PackedLists, PickIndex};
+use super::item_table::ItemTable;
 use super::scores::by_rank;
-use super::sessions::{SessionStore, is_in};
+use super::sessions::{SESSIONS_MAX, SessionNumber};
 use super::touches::UserTouches;
+use crate::features::SlidingWindow;
 use crate::rules::ruleset::PickList;
 use crate::time::Timestamp;
 
+/// What some users touched, as far as an index at an instant has it.
+#[derive(Clone, Debug)]
+pub struct TouchScan {
+    range: WindowRange,
+    items: ItemTable,
+    /// By item: how many users touched it last in the window, and how many of them keep several times of it.
+    users: Vec<[u32; 2]>,
+    sessions: Vec<ScannedSession>,
+    /// The items of all these sessions.
+    contents: Vec<u32>,
+}
+
+/// A session, and where its items are.
+#[derive(Clone, Copy, Debug)]
+struct ScannedSession {
+    number: SessionNumber,
+    began: Timestamp,
+    first: usize,
+    end: usize,
+}
+
+/// The times that a window holds at an instant: its panes are whole, so that this is one range.
+#[derive(Clone, Copy, Debug)]
+struct WindowRange {
+    from: i64,
+    before: i64,
+}
+
+impl WindowRange {
+    fn new(window: SlidingWindow, at: Timestamp) -> WindowRange {
+        let newest = i128::from(at.0.div_euclid(window.pane_ms));
+        let edge = |pane: i128| {
+            let ms = pane * i128::from(window.pane_ms);
+            i64::try_from(ms.clamp(i128::from(i64::MIN), i128::from(i64::MAX))).unwrap_or(i64::MAX)
+        };
+        WindowRange { from: edge(newest - i128::from(window.panes) + 1), before: edge(newest + 1) }
+    }
+
+    fn has(self, ts: Timestamp) -> bool {
+        (self.from..self.before).contains(&ts.0)
+    }
+}
+
+impl TouchScan {
+    /// Nobody's, for a taking at an instant.
+    pub fn new(list: &PickList, at: Timestamp) -> TouchScan {
+        TouchScan {
+            range: WindowRange::new(list.window, at),
+            items: ItemTable::default(),
+            users: Vec::new(),
+            sessions: Vec::new(),
+            contents: Vec::new(),
+        }
+    }
+
+    /// Adds a user.
+    pub fn add(&mut self, user: &UserTouches) {
+        for touched in user.own() {
+            if touched.times.last().is_some_and(|latest| self.range.has(*latest)) {
+                let number = self.number(&touched.item);
+                let [users, several] = &mut self.users[number as usize];
+                *users += 1;
+                *several += u32::from(touched.times.len() > 1);
+            }
+        }
+        for session in &user.sessions.0 {
+            if !self.range.has(session.began) {
+                continue;
+            }
+            let first = self.contents.len();
+            for item in &session.items {
+                let number = self.number(item);
+                self.contents.push(number);
+            }
+            let (number, began, end) = (session.number, session.began, self.contents.len());
+            self.sessions.push(ScannedSession { number, began, first, end });
+        }
+    }
+
+    fn number(&mut self, item: &Arc<str>) -> u32 {
+        let number = self.items.number(item);
+        if self.users.len() <= number as usize {
+            self.users.push([0, 0]);
+        }
+        number
+    }
+}
+
 impl PickIndex {
-    /// The index of the sessions and users that are there at an instant.
-    pub fn new<'u>(
-        list: &PickList,
-        store: &SessionStore,
-        users: impl Iterator<Item = &'u UserTouches>,
-        at: Timestamp,
-    ) -> PickIndex {
-        let counts = user_counts(list, users, at);
-        let sessions = store.within(list.window, at);
-        // Which of the store's items are in them.
-        let mut is_held = vec![false; store.items().len()];
-        sessions.clone().flat_map(|(_, items)| items).for_each(|item| is_held[*item as usize] = true);
-        let held = (0..).zip(&is_held).filter(|(_, is_held)| **is_held).map(|(number, _)| number);
-        let mut items: Vec<Arc<str>> = held.map(|number| Arc::clone(store.items().item(number))).collect();
-        items.extend(counts.keys().map(|item| Arc::clone(item)));
+    /// The index of all that scans for one instant found.
+    pub fn new(list: &PickList, scans: Vec<TouchScan>) -> PickIndex {
+        let mut items: Vec<Arc<str>> = scans.iter().flat_map(|scan| scan.items.items().iter().cloned()).collect();
         items.sort_unstable();
         items.dedup();
-        let mut index = PickIndex {
-            held: vec![0; items.len()],
-            users: items.iter().map(|item| counts.get(item).copied().unwrap_or_default()).collect(),
-            items,
-            ..PickIndex::default()
-        };
-        // From the store's numbers to those of the index.
-        let numbers: Vec<u32> = (0..)
-            .zip(&is_held)
-            .map(|(number, is_held)| match is_held {
-                true => index.item(store.items().item(number)).map_or(u32::MAX, |item| item.0),
-                false => u32::MAX,
-            })
-            .collect();
-        for (number, items) in sessions {
-            index.numbers.push(number);
-            index.contents.push(items.iter().map(|item| numbers[*item as usize]));
+        let mut index = PickIndex { users: vec![[0, 0]; items.len()], items, ..PickIndex::default() };
+        let mut sessions: Vec<(SessionNumber, Timestamp, usize, usize)> = Vec::new();
+        // By scan: from its numbers of items to those of the index.
+        let mut numbers: Vec<Vec<u32>> = Vec::with_capacity(scans.len());
+        for (place, scan) in scans.iter().enumerate() {
+            let known = scan.items.items().iter().map(|item| index.item(item).map_or(u32::MAX, |item| item.0));
+            let known: Vec<u32> = known.collect();
+            for (number, counts) in known.iter().zip(&scan.users) {
+                let [users, several] = &mut index.users[*number as usize];
+                *users += counts[0];
+                *several += counts[1];
+            }
+            numbers.push(known);
+            let of_scan = scan.sessions.iter().enumerate();
+            sessions.extend(of_scan.map(|(at, session)| (session.number, session.began, place, at)));
         }
-        index.total = index.contents.values.len() as u64;
-        index.latest = latest_sessions(&index.contents, index.items.len(), list.sessions, &mut index.held);
-        index.popular = popular(&index);
+        let contents = |place: usize, at: usize| {
+            let ScannedSession { first, end, .. } = scans[place].sessions[at];
+            scans[place].contents[first..end].iter().map(move |item| (place, *item))
+        };
+        let known = |(place, item): (usize, u32)| numbers[place][item as usize];
+        // Two sessions have one number only where something reached two users at the end of one beat.
+        sessions.sort_unstable_by(|a, b| {
+            (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| contents(a.2, a.3).map(known).cmp(contents(b.2, b.3).map(known)))
+        });
+        let surplus = sessions.len().saturating_sub(SESSIONS_MAX);
+        for session in &sessions[surplus..] {
+            index.numbers.push(session.0);
+            index.contents.push(contents(session.2, session.3).map(known));
+        }
+        index.derive(list);
         index
     }
-}
 
-/// By item: how many users touched it last in the window, and how many of them keep several times of it.
-fn user_counts<'u>(
-    list: &PickList,
-    users: impl Iterator<Item = &'u UserTouches>,
-    at: Timestamp,
-) -> BTreeMap<&'u Arc<str>, [u32; 2]> {
-    let mut counts: BTreeMap<&Arc<str>, [u32; 2]> = BTreeMap::new();
-    for touched in users.flat_map(UserTouches::own) {
-        if touched.times.last().is_some_and(|latest| is_in(list.window, at, *latest)) {
-            let [users, several] = counts.entry(&touched.item).or_default();
-            *users += 1;
-            *several += u32::from(touched.times.len() > 1);
-        }
+    /// Works out what follows from the items with their users, and the sessions with their items.
+    pub(super) fn derive(&mut self, list: &PickList) {
+        self.total = self.contents.values.len() as u64;
+        self.held = vec![0; self.items.len()];
+        self.contents.values.iter().for_each(|item| self.held[*item as usize] += 1);
+        self.latest = latest_sessions(&self.contents, &self.held, list.sessions);
+        self.popular = popular(self);
     }
-    counts
 }
 
-/// By item, the sessions with it that began last; `held` counts all of them.
-fn latest_sessions(contents: &PackedLists, items: usize, most: usize, held: &mut [u32]) -> PackedLists {
-    contents.values.iter().for_each(|item| held[*item as usize] += 1);
+/// By item, the sessions with it that began last, of those that `held` counts.
+fn latest_sessions(contents: &PackedLists, held: &[u32], most: usize) -> PackedLists {
     // Two passes: the first finds where each list ends, the second fills them from the back.
     let mut lists = PackedLists::default();
     let mut end = 0_u32;
-    for count in held.iter().take(items) {
+    for count in held {
         end = end.saturating_add((*count).min(u32::try_from(most).unwrap_or(u32::MAX)));
         lists.ends.push(end);
     }

@@ -1,18 +1,18 @@
 //! Picks (semantics §20): what to offer to a user, by what users like it went on to, bought together, touch most, or touch
 //! time and again. Pure.
 //!
-//! Touches of a user are kept with the user ([`UserTouches`]); the sessions that they make, anyone's, in a [`SessionStore`].
-//! At a taking these become a [`PickIndex`], which stands until the next one and is only read. A [`PickQuery`] asks indexes
-//! about a user and gives a list, each item with its score and what gave most of it. A [`PickBook`] follows a whole log for
-//! one list. [`PickEvaluation`] measures lists by what users did next.
+//! What a user touches, and the sessions that this makes, are kept with the user ([`UserPicks`]), so that they are merged,
+//! forgotten and stored with it. At a taking each partition goes through its users ([`TouchScan`]), and what they touched becomes a
+//! [`PickIndex`], which stands until the next one and is only read. A [`PickQuery`] asks indexes about a user and gives a list, each
+//! item with its score and what gave most of it. [`PickEvaluation`] measures lists by what users did next.
 //!
 //! Scores are whole millionths, so that they are the same on every machine; only the logarithm is a double, by `libm`.
 //!
 //! # Bounds
-//! A user keeps at most `own` items with 20 times each; a session 50 items; the store the last 10,000,000 sessions. A
-//! query looks at most at 9 · `sessions` sessions, and at `near` of them item by item.
+//! A user keeps at most `own` items with 20 times each, and those of its sessions that a taking may still look at; a session 50
+//! items; an index the last 10,000,000 sessions. A query looks at most at 9 · `sessions` sessions, and at `near` of them item by
+//! item.
 
-mod book;
 mod evaluation;
 mod index;
 mod index_builder;
@@ -20,16 +20,20 @@ mod item_table;
 mod query;
 mod scores;
 mod sessions;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod touches;
+mod user_picks;
 
-pub use book::PickBook;
 pub use evaluation::{OfferedItems, PickEvaluation, PickFigures, PickTarget};
 pub use index::PickIndex;
-pub use query::{Pick, PickQuery, PickSubject};
-pub use sessions::{SessionNumber, SessionStore};
+pub use index_builder::TouchScan;
+pub use query::{Pick, PickQuery, PickSubject, picks_json};
+pub use sessions::SessionNumber;
+pub use stored::{PickRecord, StoredPicks};
 pub use touches::{Touch, UserTouches};
+pub use user_picks::UserPicks;
 
 /// The most candidates of one source.
 const DEPTH: usize = 1_000;

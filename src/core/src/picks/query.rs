@@ -3,12 +3,17 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::DEPTH;
 use super::index::PickIndex;
 use super::scores::ScoreScope;
 use super::touches::UserTouches;
+use crate::decimal::Decimal;
+use crate::json::JsonText;
 use crate::rules::ruleset::{PickKind, PickList, PickListId, PickSource};
 use crate::time::Timestamp;
+use crate::value::Value;
 
 /// An item to offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +46,8 @@ pub struct PickQuery<'q> {
     pub subjects: &'q [PickSubject<'q>],
     /// The user's clock.
     pub now: Timestamp,
-    /// The key of the instance that is asked; `None`: the user is.
-    pub key: Option<&'q Arc<str>>,
+    /// What is asked about in place of the user's current session, the latest first: an instance's key; what a storefront says.
+    pub seeds: Option<&'q [Arc<str>]>,
 }
 
 impl Pick {
@@ -55,15 +60,33 @@ impl Pick {
     }
 }
 
+/// An item as payloads bear it.
+#[derive(Serialize)]
+struct PickDocument<'p> {
+    item: &'p str,
+    score: JsonText,
+    because: String,
+}
+
+/// A list as payloads bear it.
+pub fn picks_json(picks: &[Pick]) -> JsonText {
+    JsonText::of(&picks.iter().map(PickDocument::new).collect::<Vec<_>>())
+}
+
+impl PickDocument<'_> {
+    fn new(pick: &Pick) -> PickDocument<'_> {
+        let score = Value::Number(Decimal::from_millionths(pick.score.into())).to_json();
+        PickDocument { item: &pick.item, score, because: pick.because() }
+    }
+}
+
 impl PickQuery<'_> {
     /// The first `n` items of a list.
     pub fn list(&self, id: PickListId, n: usize) -> Vec<Pick> {
         let place = usize::from(id.0);
         let (Some(list), Some(subject)) = (self.lists.get(place), self.subjects.get(place)) else { return Vec::new() };
-        let seeds: Vec<Arc<str>> = match self.key {
-            Some(key) => vec![Arc::clone(key)],
-            None => subject.user.map_or(&[][..], UserTouches::recent).iter().take(list.last).cloned().collect(),
-        };
+        let recent = || subject.user.map_or(&[][..], UserTouches::recent);
+        let seeds: Vec<Arc<str>> = self.seeds.unwrap_or_else(recent).iter().take(list.last).cloned().collect();
         let scope = ScoreScope { list, index: subject.index, user: subject.user, now: self.now, seeds: &seeds };
         let (mut picks, mut taken): (Vec<Pick>, HashSet<Arc<str>>) = (Vec::new(), HashSet::new());
         for source in &list.sources {

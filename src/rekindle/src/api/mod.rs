@@ -35,6 +35,7 @@ mod models;
 mod observe;
 mod openapi;
 mod params;
+mod picks;
 mod points;
 mod problem;
 mod roles;

@@ -11,8 +11,8 @@ use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
 use super::access::{self, ApiAccess};
 use super::{
-    audit, backtest, budgets, campaigns, explain, forget, from_log, groups, growth, live, observe, problem, rules,
-    rules_check,
+    audit, backtest, budgets, campaigns, explain, forget, from_log, groups, growth, live, observe, picks, problem,
+    rules, rules_check,
 };
 use super::{rules_update, rules_versions, search, segment_history, segments, session, stats, timeline, uplift, users};
 
@@ -58,6 +58,7 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         campaigns::campaigns,
         uplift::uplift,
         budgets::budgets,
+        picks::picks,
         stats::stats,
         growth::growth,
         growth::one_kind,

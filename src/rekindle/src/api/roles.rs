@@ -53,6 +53,7 @@ pub(super) const OPERATIONS: &[(&str, &str, ApiRole)] = &[
     ("GET", "/v1/campaigns", Reader),
     ("GET", "/v1/campaigns/{id}/uplift", Reader),
     ("GET", "/v1/budgets", Reader),
+    ("POST", "/v1/picks/{id}", Reader),
     ("GET", "/v1/stats", Reader),
     ("GET", "/v1/growth", Reader),
     ("GET", "/v1/growth/{kind}", Reader),

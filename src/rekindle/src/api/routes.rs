@@ -19,7 +19,7 @@ use super::observe::{self, MetricsCache};
 use super::problem::ProblemDocument;
 use super::rules::{self, RulesProvider};
 use super::{
-    backtest, budgets, campaigns, console, explain, from_log, groups, growth, live, openapi, problem, roles,
+    backtest, budgets, campaigns, console, explain, from_log, groups, growth, live, openapi, picks, problem, roles,
     rules_check, search,
 };
 use super::{rules_update, rules_versions, segment_history, segments, session, stats, timeline, uplift, users};
@@ -152,7 +152,7 @@ impl fmt::Debug for Routes {
 }
 
 /// The routes of the API, which are answered within limits.
-pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 26] {
+pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 27] {
     [
         ("/v1/users", get(search::search)),
         ("/v1/users/{id}", get(users::user).delete(forget::forget)),
@@ -167,6 +167,7 @@ pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 26] {
         ("/v1/campaigns", get(campaigns::campaigns)),
         ("/v1/campaigns/{id}/uplift", get(uplift::uplift)),
         ("/v1/budgets", get(budgets::budgets)),
+        ("/v1/picks/{id}", post(picks::picks)),
         ("/v1/stats", get(stats::stats)),
         ("/v1/growth", get(growth::growth)),
         ("/v1/growth/{kind}", get(growth::one_kind)),

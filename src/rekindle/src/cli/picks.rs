@@ -10,12 +10,12 @@ use serde_json::json;
 use super::load::load_rules;
 use super::{CliError, pipeline_options, warn_if_stdin_is_terminal};
 use rekindle_core::diagnostics::suggest;
-use rekindle_core::partition::ExecutionPlan;
+use rekindle_core::partition::{ExecutionPlan, PickTrial};
 use rekindle_core::picks::PickFigures;
 use rekindle_core::rules::ruleset::{NameId, PickListId};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::files::source::EventFiles;
-use rekindle_runtime::replay::{PickQuestion, ReplayError, evaluate_picks};
+use rekindle_runtime::replay::{ReplayError, evaluate_picks};
 use rekindle_settings::EngineSettings;
 
 /// The most items of a list.
@@ -117,14 +117,14 @@ fn evaluate(args: &EvaluateArgs) -> Result<(), CliError> {
     let options = pipeline_options(&EngineSettings::default());
     warn_if_stdin_is_terminal(&args.events);
     let files = EventFiles::open(&args.events, options.max_message_bytes()).map_err(ReplayError::from)?;
-    let question = PickQuestion {
+    let trial = PickTrial {
         list: PickListId(list),
         of: NameId(of),
         k: args.at.into(),
         from: args.from,
         in_session: args.in_session,
     };
-    let figures = evaluate_picks(Arc::new(ExecutionPlan::new(rules)), options, None, files, question)?;
+    let figures = evaluate_picks(Arc::new(ExecutionPlan::new(rules)), options, None, files, trial)?;
     let mut text = if args.json { json(args, &figures) } else { text(args, &figures) };
     text.push('\n');
     std::io::stdout().lock().write_all(text.as_bytes())?;

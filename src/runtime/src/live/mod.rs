@@ -37,7 +37,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::log::RecordBatch;
 use crate::output::batch::{OutputItem, RulesActivation};
-use crate::pipeline::{FoundUsers, Pipeline, PipelineTotals, UserCopy, UserExport};
+use crate::pipeline::{AskedPicks, FoundUsers, Pipeline, PipelineTotals, UserCopy, UserExport};
 use engine::{Engine, EngineChannels};
 use feed::{FeedFilter, FeedLines, LiveFeed, TooManyWatchers};
 use membership_view::MembershipView;
@@ -49,6 +49,7 @@ use rekindle_core::goals::UpliftCounts;
 use rekindle_core::groups::GroupKeysPage;
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{ExecutionPlan, GroupReport, Output, UserReport};
+use rekindle_core::picks::Pick;
 use rekindle_core::time::Timestamp;
 use request::EngineRequest;
 pub use request::{AwaitedPast, EngineStart, PastBeginning, RulesChangeError, RulesChangeRecorder};
@@ -236,6 +237,14 @@ impl EngineHandle {
     ) -> Result<Option<GroupKeysPage>, EngineBusy> {
         let (segment, after) = (segment.to_owned(), after.to_owned());
         self.ask(|reply| EngineRequest::GroupKeys { segment, after, limit, reply }).await
+    }
+
+    /// What would be offered now; `None`: the rules have no such list.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn picks_for(&self, asked: AskedPicks) -> Result<Option<Vec<Pick>>, EngineBusy> {
+        self.ask(|reply| EngineRequest::Picks { asked, reply }).await
     }
 
     /// The users that forgetting an id would delete now: the one with this id, and the one that it is linked to as a visitor's.

@@ -10,11 +10,12 @@ use super::EngineBusy;
 use super::recovery::Recovery;
 use super::snapshot::{CompletedSnapshot, SnapshotError, SnapshotStart};
 use crate::output::batch::RulesActivation;
-use crate::pipeline::{FoundUsers, Pipeline, UserCopy, UserExport};
+use crate::pipeline::{AskedPicks, FoundUsers, Pipeline, UserCopy, UserExport};
 use crate::store::StoreError;
 use rekindle_core::groups::GroupKeysPage;
 use rekindle_core::identity::LinksSnapshot;
 use rekindle_core::partition::{ExecutionPlan, GroupReport, UserReport};
+use rekindle_core::picks::Pick;
 
 /// What a [handle](super::EngineHandle) asks of the engine. It is answered between two batches.
 pub(super) enum EngineRequest {
@@ -67,6 +68,13 @@ pub(super) enum EngineRequest {
         limit: usize,
         /// Receives the answer; `None`: there is no such segment of groups.
         reply: oneshot::Sender<Option<GroupKeysPage>>,
+    },
+    /// Works out a list of picks.
+    Picks {
+        /// What is asked.
+        asked: AskedPicks,
+        /// Receives the answer; `None`: there is no such list.
+        reply: oneshot::Sender<Option<Vec<Pick>>>,
     },
     /// Finds the users that forgetting an id would delete.
     AffectedUsers {
@@ -127,6 +135,7 @@ impl EngineRequest {
             EngineRequest::GroupKeys { segment, after, limit, reply } => {
                 drop(reply.send(pipeline.group_keys(&segment, &after, limit)));
             }
+            EngineRequest::Picks { asked, reply } => drop(reply.send(pipeline.picks_for(&asked))),
             EngineRequest::AffectedUsers { id, reply } => drop(reply.send(pipeline.affected_users(&id))),
             other => return Some(other),
         }

@@ -17,8 +17,9 @@ use rayon::prelude::*;
 
 use super::Pipeline;
 use super::partition_task::{PartitionOperation, StateHandover};
+use super::takings::PickTakings;
 use rekindle_core::budgets::{BudgetBook, BudgetChange, StoredBook, TimedBudgetChange};
-use rekindle_core::checkpoint::{StoredShared, translate_groups};
+use rekindle_core::checkpoint::{StoredShared, translate_groups, translate_picks};
 use rekindle_core::groups::GroupBook;
 use rekindle_core::partition::{
     AskTicket, BeatEnd, ExecutionPlan, LogInstant, Output, Partition, PartitionInput, TimerMark,
@@ -43,6 +44,8 @@ pub(super) struct SharedState {
     pub(super) groups: GroupBook,
     /// The first end of a beat at which anything but asks crosses.
     pub(super) next_crossing: Timestamp,
+    /// What stands of picks.
+    pub(super) picks: PickTakings,
 }
 
 /// An operation that was left over, since a user awaits an answer.
@@ -67,7 +70,7 @@ impl SharedState {
     /// Nothing spent. `None`: users share nothing.
     pub(super) fn new(rules: &Ruleset) -> Option<Box<SharedState>> {
         let has_budgets = !rules.budgets.is_empty();
-        (has_budgets || !rules.groups.is_empty()).then(|| {
+        (has_budgets || !rules.groups.is_empty() || !rules.picks.is_empty()).then(|| {
             Box::new(SharedState {
                 book: BudgetBook::new(rules),
                 changes: Vec::new(),
@@ -75,6 +78,7 @@ impl SharedState {
                 has_budgets,
                 groups: GroupBook::new(rules),
                 next_crossing: Timestamp::NEVER,
+                picks: PickTakings::new(rules),
             })
         })
     }
@@ -92,7 +96,8 @@ impl SharedState {
     ) -> Option<Box<SharedState>> {
         let mut shared = SharedState::new(&plan.rules)?;
         shared.groups = GroupBook::restored(&plan.group_rules(secret), stored.groups);
-        shared.next_crossing = shared.groups.next_end();
+        shared.picks = PickTakings::restored(&plan.rules, stored.picks);
+        shared.note_next_crossing();
         if let Some(StoredBook { budgets, changes }) = stored.budgets {
             shared.book = BudgetBook::restored(&plan.rules, budgets);
             // The users' reservations are those after these changes; the book has them at the end of the beat.
@@ -117,14 +122,21 @@ impl SharedState {
         let groups = translate_groups(plan, next, &self.groups.stored());
         let groups = groups.expect("what was just encoded can be read");
         shared.groups = self.groups.under(&plan.rules, &next.group_rules(secret), groups);
-        shared.next_crossing = shared.groups.next_end();
+        let picks = translate_picks(plan, next, &self.picks.stored());
+        shared.picks = PickTakings::restored(&next.rules, picks.expect("what was just encoded can be read"));
+        shared.note_next_crossing();
         Some(shared)
     }
 
     /// What is to be stored.
     pub(super) fn stored(&self) -> StoredShared {
         let budgets = self.has_budgets.then(|| self.stored_book());
-        StoredShared { budgets, groups: self.groups.stored() }
+        StoredShared { budgets, groups: self.groups.stored(), picks: self.picks.stored() }
+    }
+
+    /// Finds the first end of a beat at which anything but asks crosses.
+    pub(super) fn note_next_crossing(&mut self) {
+        self.next_crossing = self.groups.next_end().min(self.picks.next());
     }
 
     fn stored_book(&self) -> StoredBook {

@@ -2,10 +2,12 @@
 //!
 //! What the numbers mean, and how a report is computed, is in `rekindle_core::growth`.
 
+use std::collections::HashSet;
+
 use super::Pipeline;
 use rekindle_core::growth::calendar::Day;
 use rekindle_core::growth::{GrowthReport, ObservedEvent, Rollup};
-use rekindle_core::partition::{ExecutionPlan, Partition, TouchRecord};
+use rekindle_core::partition::{ExecutionPlan, Partition, PickTrial, TriedEvent};
 use rekindle_core::time::Timestamp;
 
 impl Pipeline {
@@ -32,17 +34,22 @@ impl Pipeline {
         observed
     }
 
-    /// From here on records what users touch.
-    pub fn record_touches(&mut self) {
-        self.partitions.iter_mut().for_each(Partition::record_touches);
+    /// From here on tries a list on what users do.
+    pub fn try_picks(&mut self, trial: PickTrial) {
+        self.partitions.iter_mut().for_each(|partition| partition.try_picks(trial));
     }
 
-    /// Takes what was recorded of touches since the last call, in log order.
-    pub fn take_touches(&mut self) -> Vec<TouchRecord> {
-        let mut touches: Vec<TouchRecord> = self.partitions.iter_mut().flat_map(Partition::take_touches).collect();
+    /// Takes what was tried since the last call, in log order.
+    pub fn take_tried(&mut self) -> Vec<TriedEvent> {
+        let mut tried: Vec<TriedEvent> = self.partitions.iter_mut().flat_map(Partition::take_tried).collect();
         // Stable: what happens at one position happens in one partition, which has it in order.
-        touches.sort_by_key(|record| (record.watermark, record.position));
-        touches
+        tried.sort_by_key(|tried| tried.position);
+        tried
+    }
+
+    /// How many items were touched since the trial began.
+    pub fn tried_items(&self) -> usize {
+        self.partitions.iter().flat_map(Partition::tried_items).collect::<HashSet<_>>().len()
     }
 
     /// Merges the deltas of the last batch into the rollup.

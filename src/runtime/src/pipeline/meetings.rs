@@ -71,8 +71,11 @@ impl Pipeline {
         let rules = plan.group_rules(&self.options.secret);
         let mut outcome = GroupOutcome::default();
         shared.groups.end_beat(&rules, beat, &mut outcome);
-        shared.next_crossing = shared.groups.next_end();
         append_changes(&mut outcome, end.position, out);
+        self.take_picks(plan, beat_end.min(end.at));
+        if let Some(shared) = &mut self.shared {
+            shared.note_next_crossing();
+        }
         self.deliver(plan, outcome.notices, end, out);
         has_work
     }
@@ -132,7 +135,7 @@ impl Pipeline {
         let rules = plan.group_rules(&self.options.secret);
         let mut outcome = GroupOutcome::default();
         shared.groups.change_rules(&rules, watermark, recomputed, &mut outcome);
-        shared.next_crossing = shared.groups.next_end();
+        shared.note_next_crossing();
         append_changes(&mut outcome, self.position, out);
     }
 }

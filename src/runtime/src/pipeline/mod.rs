@@ -54,6 +54,7 @@ mod rules_change;
 mod search;
 mod sequencer;
 mod snapshot;
+mod takings;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -87,6 +88,7 @@ pub use search::{FoundUser, FoundUsers, UserMatch};
 use sequencer::DecodedEntries;
 pub use snapshot::SnapshotHeader;
 use snapshot::SnapshotProgress;
+pub use takings::AskedPicks;
 pub use totals::{BudgetTotals, PipelineTotals};
 
 /// Batches with fewer operations are applied on the calling thread: distributing them would cost more than it gains.
@@ -138,7 +140,7 @@ pub struct Pipeline {
     rollup: Option<Box<Rollup>>,
     /// The counts of goals.
     uplift: Arc<UpliftCounts>,
-    /// What users share; only if the rules have budgets or groups.
+    /// What users share; only if the rules have budgets, groups or picks.
     shared: Option<Box<SharedState>>,
     /// What the checkpoint had beside the state that it was restored from.
     recent: RecentHistory,

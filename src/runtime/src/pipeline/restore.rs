@@ -19,8 +19,9 @@ use rekindle_core::groups::{Group, GroupMatch, StoredGroups};
 use rekindle_core::growth::{Rollup, add_missing_funnel_windows};
 use rekindle_core::identity::IdentityLinks;
 use rekindle_core::partition::{ExecutionPlan, PackedUser, Partition, TimerMark};
+use rekindle_core::picks::{PickRecord, StoredPicks};
 use rekindle_core::route::partition_of;
-use rekindle_core::rules::ruleset::GroupId;
+use rekindle_core::rules::ruleset::{GroupId, PickListId};
 use rekindle_core::secret::SecretFingerprint;
 
 /// A pipeline that cannot be restored.
@@ -84,8 +85,9 @@ impl RestoredPipeline {
             for of_partition in &mut partitions {
                 of_partition.push(PartitionDelta::default());
             }
-            // Each file has all groups.
+            // Each file has all groups, and all that stands of picks.
             shared.groups = StoredGroups::default();
+            let mut picks = Vec::new();
             for content in add_contents(contents, &mut partitions, &mut links, &mut recent) {
                 match content {
                     AggregateContent::Growth(rollup) => growth = rollup,
@@ -93,8 +95,11 @@ impl RestoredPipeline {
                     AggregateContent::Budgets(book) => shared.budgets = Some(book),
                     AggregateContent::Groups(groups) => shared.groups.groups.extend(groups),
                     AggregateContent::GroupMatches(matches) => shared.groups.waiting.extend(matches),
+                    AggregateContent::Picks(records) => picks.extend(records),
                 }
             }
+            let stored = StoredPicks::of_records(&plan.rules, picks);
+            shared.picks = stored.ok_or((index, CodecError::Picks))?;
             last = Some(head);
         }
         let Some(head) = last else { return Err((0, CodecError::NotACheckpoint)) };
@@ -135,6 +140,7 @@ enum AggregateContent {
     Budgets(StoredBook),
     Groups(Vec<(GroupId, Group)>),
     GroupMatches(Vec<GroupMatch>),
+    Picks(Vec<(PickListId, PickRecord)>),
 }
 
 /// Adds the contents of a file; removals come before additions. Returns what is of no user.
@@ -165,6 +171,7 @@ fn add_contents(
             PartContent::SegmentHours(hours) => recent.add_hours(hours),
             PartContent::Groups(groups) => aggregates.push(AggregateContent::Groups(groups)),
             PartContent::GroupMatches(matches) => aggregates.push(AggregateContent::GroupMatches(matches)),
+            PartContent::Picks(records) => aggregates.push(AggregateContent::Picks(records)),
             PartContent::Links(pairs) => linked.push(pairs),
             PartContent::Unlinked(visitors) => {
                 for visitor in &visitors {
@@ -264,6 +271,8 @@ impl Pipeline {
         if let Some(shared) = &mut pipeline.shared {
             shared.collect_arrived(&mut pipeline.partitions);
         }
+        pipeline.begin_takings();
+        pipeline.hand_out_picks();
         // The next snapshot has the links made from here on.
         pipeline.links.snapshot(true);
         Ok(pipeline)

@@ -65,7 +65,12 @@ impl Pipeline {
         out.append(&mut self.pending_outputs);
         out.extend(outputs.into_iter().flatten());
         let ChangedRules { change, parts, .. } = changed;
-        let shared = past.as_mut().and_then(|past| past.shared.take());
+        let mut shared = past.as_mut().and_then(|past| past.shared.take());
+        if let (Some(own), Some(recomputed), Some(parts)) = (&mut self.shared, &mut shared, &parts)
+            && parts.profile
+        {
+            own.picks = std::mem::take(&mut recomputed.picks);
+        }
         let recomputed =
             shared.zip(parts.as_ref()).map(|(shared, parts)| RecomputedGroups { book: shared.groups, parts });
         self.change_rules_of_groups(&next, change.watermark, recomputed, out);
@@ -87,6 +92,8 @@ impl Pipeline {
         }
         self.decoder.replace_decoder(self.options.decoder(&next.rules));
         self.plan = next;
+        self.begin_takings();
+        self.hand_out_picks();
         self.seen.forget_rules();
         self.advance_to(change.watermark, out);
         // What came last in equal times is told by positions, also those of the recomputed state.

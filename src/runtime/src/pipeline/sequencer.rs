@@ -57,6 +57,7 @@ impl Pipeline {
                                 self.received.extend(entries[part.entry].received);
                                 // The event's own time moves the watermark before it happens to its user.
                                 self.latest_read = self.latest_read.max(ts);
+                                self.begin_takings();
                                 let to = TimerMark::through(self.watermark());
                                 self.end_crossed_beats(plan, &mut queues, to, out);
                                 self.expire_before(plan, event, ts, &mut queues, out);
@@ -95,6 +96,7 @@ impl Pipeline {
     pub(super) fn note_received(&mut self, entry: &InputEntry<'_>) {
         if let (Clock::Log, Some(received)) = (self.options.clock, entry.time()) {
             self.latest_read = self.latest_read.max(received);
+            self.begin_takings();
         }
     }
 

@@ -66,6 +66,7 @@ impl Pipeline {
     /// Advances the watermark to `to`, and leaves the timers due by then to [`fire_timers`](Pipeline::fire_timers).
     pub fn advance_watermark(&mut self, to: Timestamp) {
         self.latest_read = self.latest_read.max(to + self.options.max_disorder);
+        self.begin_takings();
     }
 
     /// The number of pending timers; a user may have several, of which all but one are stale.

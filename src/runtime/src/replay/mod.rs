@@ -29,7 +29,7 @@ use driver::ReplayDriver;
 pub use error::{CommitDamage, ReplayError, SkippedCommit};
 use first_rejections::FirstRejections;
 pub use growth::{final_state, growth_report, observe_growth, story_of};
-pub use picks::{PickQuestion, evaluate_picks};
+pub use picks::evaluate_picks;
 use rekindle_core::journal::{self, JournalSorter};
 use rekindle_core::partition::{ExecutionPlan, Output};
 use rekindle_core::rules;

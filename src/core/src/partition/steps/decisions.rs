@@ -267,6 +267,8 @@ impl StepContext {
                 let instance = instance_of(plan, &user.profile, trigger);
                 let scope = scope_of(plan, &user.profile, trigger, instance.as_deref());
                 let mut payload = campaigns::payload(&scope, campaign, variant);
+                let key = trigger.and_then(|trigger| trigger.key(&plan.rules)).map(|(_, key)| key);
+                payload.extend(self.payload_picks(plan, user, campaign, key));
                 if let (Some((coupon, _)), Some(code)) = (coupon, &code) {
                     let bears = coupon::payload(coupon, code, user.profile.now + coupon.valid);
                     payload.insert("coupon".to_owned(), bears);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::matches::{EventMatch, MatchValues};
+use super::picks::TouchPlaces;
 use super::{EvaluationOrigin, EvaluationPoint, MatchedEvent, StepContext};
 use crate::event::{Event, Scalar};
 use crate::groups::ToldNotice;
@@ -42,8 +43,11 @@ impl StepContext {
             self.stale.extend(plan.dispatch.segments_reading_name(*name));
         }
         let matches = std::mem::take(&mut self.matches);
-        for found in &matches {
-            self.record_match(plan, user, position, found, found.fields(&event, &values), out);
+        let places = TouchPlaces::of_delivery(position);
+        for (ordinal, found) in matches.iter().enumerate() {
+            let fields = found.fields(&event, &values);
+            self.record_match(plan, user, position, found, fields, out);
+            self.record_touch(plan, user, places.of(ordinal), found, fields);
         }
         self.matches = matches;
         self.settle(plan, user, &event, &values, position, out);

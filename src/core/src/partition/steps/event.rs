@@ -1,6 +1,7 @@
 //! Applying an event to a user.
 
 use super::matches::{EventMatch, MatchValues};
+use super::picks::TouchPlaces;
 use super::{EvaluationOrigin, EvaluationPoint, MatchedEvent, StepContext, activity_span};
 use crate::engine::consents::said;
 use crate::engine::profile::ProfileUpdate;
@@ -88,17 +89,19 @@ impl StepContext {
         if let Some(recorder) = &mut self.recorder {
             recorder.record(&plan.rules, &user.id, &arrival, &self.matches, &values);
         }
-        self.record_touched(&plan.rules, (&user.id, user.profile.now), &arrival, &values);
+        self.try_picks(plan, user, &arrival, &values);
         user.profile.record(&plan.rules, arrival);
         for name in &self.names {
             self.counts.by_name[usize::from(name.0)] += 1;
             self.stale.extend(plan.dispatch.segments_reading_name(*name));
         }
         let matches = std::mem::take(&mut self.matches);
-        for found in &matches {
+        let places = TouchPlaces::of_event(arrival.position);
+        for (ordinal, found) in matches.iter().enumerate() {
             let fields = found.fields(arrival.event, &values);
             self.record_match(plan, user, arrival.position, found, fields, out);
             self.hand_in_match(plan, user, arrival.position, found, fields);
+            self.record_touch(plan, user, places.of(ordinal), found, fields);
         }
         self.matches = matches;
         let ProfileUpdate { event, position, .. } = arrival;

@@ -99,7 +99,6 @@ impl StepContext {
     ) {
         let at = instant.at;
         self.end_shares(plan, user, (instant, ShareEnd::Expiry), out);
-        self.record_expired(&user.id, at);
         self.note_gone(plan, user, at);
         self.counts.expired += 1;
         self.expired.push(ExpiredUser { user: Arc::clone(&user.id), at, is_renewed: false });
@@ -114,7 +113,6 @@ impl StepContext {
         out: &mut Vec<Output>,
     ) {
         self.note_expired(plan, user, instant, out);
-        self.record_renewed(instant.position);
         if let Some(expired) = self.expired.last_mut() {
             expired.is_renewed = true;
         }

@@ -46,10 +46,11 @@ impl StepContext {
         user.campaigns.merge(visitor.campaigns, &plan.rules.caps, now);
         user.goals.merge(visitor.goals);
         user.reservations.merge(visitor.reservations);
+        user.picks.merge(&plan.rules, visitor.picks);
         user.unsettled = true;
         self.counts.merged += 1;
         self.record_merge(&visitor.id, Some(&user.id), position);
-        self.record_merged(&visitor.id, &user.id, position);
+        self.note_merged_picks(&visitor.id, &user.id, position);
         let decided = OutputKind::Merged { from: visitor.id };
         out.push(Output { at: now, user: Arc::clone(&user.id), position, decided });
         self.forget_surplus_keys(plan, user, position, out);

@@ -11,6 +11,7 @@ mod groups;
 mod keys;
 pub(super) mod matches;
 mod merging;
+mod picks;
 mod points;
 pub(super) mod sharing;
 
@@ -20,8 +21,8 @@ use super::beats::AskTicket;
 use super::counters::PartitionCounters;
 use super::departures::SegmentDeparture;
 use super::io::{Cause, ExpiredUser};
+use super::pick_trial::PickTrialRecorder;
 use super::recorder::EventRecorder;
-use super::touch_recorder::TouchRecord;
 use super::{ExecutionPlan, User};
 use crate::budgets::TimedBudgetChange;
 use crate::campaigns::{StepRecording, TransitionTrigger};
@@ -31,6 +32,7 @@ use crate::event::{Event, FieldId, Scalar};
 use crate::goals::UpliftCounts;
 use crate::groups::GroupMatch;
 use crate::growth::{ActivitySpan, RollupDeltas};
+use crate::picks::PickIndex;
 use crate::rules::ruleset::{CampaignId, LedgerId, NameId};
 use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp, beat_after, beat_through};
@@ -57,8 +59,10 @@ pub(super) struct StepContext {
     pub(super) step_recording: StepRecording,
     /// Records which events are applied; `None`: nothing does.
     pub(super) recorder: Option<Box<EventRecorder>>,
-    /// What users touch; `None`: it is not recorded.
-    pub(super) touches: Option<Vec<TouchRecord>>,
+    /// What stands of picks, by list.
+    pub(super) pick_indexes: Arc<[Arc<PickIndex>]>,
+    /// Tries picks on what users do; `None`: nothing does.
+    pub(super) pick_trial: Option<Box<PickTrialRecorder>>,
     /// Nothing triggers a campaign: the past is recomputed.
     pub(super) decides_nothing: bool,
     /// The log's watermark: the beats that end at or before it have ended.
@@ -157,7 +161,8 @@ impl StepContext {
             secret: DrawSecret::default(),
             step_recording: StepRecording::default(),
             recorder: None,
-            touches: None,
+            pick_indexes: plan.rules.picks.iter().map(|_| Arc::default()).collect(),
+            pick_trial: None,
             decides_nothing: false,
             watermark: Timestamp::MIN,
             beat: Timestamp::MIN,

@@ -107,7 +107,7 @@ fn before_the_first_taking_nothing_is_known_but_what_the_user_keeps() {
     assert_ne!(book.index().items(), 0);
     let mut book = PickBook::default();
     let item: Arc<str> = "x".into();
-    book.touch(&list, &"u".into(), Touch { item: &item, ts: Timestamp(START), order: 0 });
+    book.touch(&list, &"u".into(), Touch { item: &item, ts: Timestamp(START), place: 0, watermark: Timestamp::MIN });
     assert_eq!(shown(&asked(&list, &book, "u", START, 5, None)), ["x 250000 again"]);
 }
 
@@ -134,7 +134,7 @@ fn of_another_list_comes_what_is_not_there_yet() {
     let book = followed(&popular, &log, log.len(), START + DAY);
     let subject = PickSubject { index: book.index(), user: book.user("c") };
     let query =
-        PickQuery { lists: &[popular, blend], subjects: &[subject, subject], now: Timestamp(START + DAY), key: None };
+        PickQuery { lists: &[popular, blend], subjects: &[subject, subject], now: Timestamp(START + DAY), seeds: None };
     let items: Vec<String> = query.list(PickListId(1), 9).iter().map(|pick| pick.because() + &pick.item).collect();
     assert_eq!(items, ["again1", "popular2", "popular3", "popular4"], "a list that is not above is none");
     assert_eq!(query.list(PickListId(7), 9), []);

@@ -1,16 +1,19 @@
 //! Picks: scores worked out by hand, and what a naive evaluation of the whole log says.
 
+mod book;
 mod by_hand;
 mod evaluating;
 mod naive;
 mod random;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Pick, PickBook, PickQuery, PickSubject, Touch};
+use super::{Pick, PickQuery, PickSubject, Touch};
 use crate::features::SlidingWindow;
 use crate::rules::ruleset::{PickInterval, PickKind, PickList, PickListId, PickSource};
 use crate::time::{Span, Timestamp};
+use book::PickBook;
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 86_400_000;
@@ -55,14 +58,20 @@ fn touch(user: &str, item: &str, at: i64) -> Happening {
 /// A book of all that happens; a taking is made before the one at that place, and what follows comes after it.
 fn followed(list: &PickList, log: &[Happening], taking: usize, at: i64) -> PickBook {
     let mut book = PickBook::default();
+    // What no taking to come looks at may be forgotten.
+    let watermark = Cell::new(Timestamp::MIN);
     for (order, happening) in (0..).zip(log) {
         if order == taking {
             book.take(list, Timestamp(at));
         }
         let touched = |item: &str, ts: i64, see: &mut dyn FnMut(Touch<'_>)| {
             let item: Arc<str> = item.into();
-            see(Touch { item: &item, ts: Timestamp(ts), order: order as u64 });
+            let (place, watermark) = (order as u64, watermark.get());
+            see(Touch { item: &item, ts: Timestamp(ts), place, watermark });
         };
+        if let Happening::Touch(_, _, ts) | Happening::Had(_, _, ts) = happening {
+            watermark.set(watermark.get().max(Timestamp(*ts).min(Timestamp(at))));
+        }
         match happening {
             Happening::Touch(user, item, ts) => {
                 let user = Arc::from(user.as_str());
@@ -86,7 +95,8 @@ fn asked(list: &PickList, book: &PickBook, user: &str, now: i64, n: usize, key: 
     let key: Option<Arc<str>> = key.map(Arc::from);
     let subjects = [PickSubject { index: book.index(), user: book.user(user) }];
     let lists = std::slice::from_ref(list);
-    PickQuery { lists, subjects: &subjects, now: Timestamp(now), key: key.as_ref() }.list(PickListId(0), n)
+    let seeds = key.as_ref().map(std::slice::from_ref);
+    PickQuery { lists, subjects: &subjects, now: Timestamp(now), seeds }.list(PickListId(0), n)
 }
 
 /// `item score because`

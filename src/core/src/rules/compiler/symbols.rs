@@ -33,6 +33,8 @@ pub(in crate::rules) struct SymbolTable {
     pub(in crate::rules) group_keys: Vec<String>,
     /// The ids of `[[ledgers]]`, in file order, also those with mistakes.
     pub(in crate::rules) ledger_order: Vec<String>,
+    /// The ids of `[[picks]]`, in file order, also those with mistakes.
+    pub(in crate::rules) pick_order: Vec<String>,
     /// The `[per.K]` whose instances the condition that is being compiled asks about; `None`: it asks about users.
     pub(in crate::rules) per: Option<PerId>,
     /// The `[groups.G]` whose groups the condition that is being compiled asks about.

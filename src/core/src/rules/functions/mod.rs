@@ -98,6 +98,9 @@ pub(super) const FUNCTIONS: [Function; 37] = [
     Function { name: "clv", usage: "clv('buying', '365d')", reads_history: true, compile: model::clv },
 ];
 
+/// What asks for a list of picks. It is no value, and so no function: it stands alone, in `payload_from`.
+pub(super) const PICKS: &str = "picks";
+
 /// Methods of a text: `x.startsWith(…)`.
 pub(super) const METHODS: [&str; 4] = ["startsWith", "endsWith", "contains", "matches"];
 
@@ -140,6 +143,10 @@ impl ConditionCompiler<'_, '_, '_> {
 
     fn unknown_function<T>(&mut self, call: &FunctionCall) -> Option<T> {
         let name = call.name.as_str();
+        if name == PICKS {
+            let help = "it stands alone in a campaign's payload_from: { items = \"picks('for_you', 4)\" }";
+            return self.fail(&call.name_span, "picks() is a list of items, and no value", help);
+        }
         let help = if METHODS.contains(&name) {
             format!("it stands after a dot: traits.email.{name}('…')")
         } else {

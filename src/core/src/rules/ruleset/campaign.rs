@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{CampaignPrice, Condition, Coupon, GoalId, NameId, PurposeId, SegmentId, Settlement, Spend, Term};
+use super::{
+    CampaignPrice, Condition, Coupon, GoalId, NameId, PickListId, PurposeId, SegmentId, Settlement, Spend, Term,
+};
 use crate::event::FieldId;
 use crate::json::JsonText;
 use crate::time::Span;
@@ -52,11 +54,24 @@ pub struct Campaign {
     pub payload: BTreeMap<String, JsonText>,
     /// Payload fields computed at the decision.
     pub payload_from: Vec<(String, Term)>,
+    /// Payload fields that are lists of picks, worked out at the decision.
+    pub payload_picks: Vec<PayloadPicks>,
     /// How long after the decision the action is worth delivering, and how long a match or a deferred decision is worth
     /// deciding; 24 hours by default.
     pub expires: Span,
     /// The goals by which it is measured, in file order of `[[goals]]`.
     pub goals: Vec<GoalId>,
+}
+
+/// A payload field that is a list: `picks('for_you', 4)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PayloadPicks {
+    /// The field.
+    pub field: String,
+    /// The list.
+    pub list: PickListId,
+    /// The most items, 1 to 100.
+    pub items: u8,
 }
 
 /// What triggers a campaign.

@@ -25,7 +25,7 @@ mod projection;
 mod term;
 
 pub use budget::{Budget, BudgetId, Coupon, Settlement, Spend};
-pub use campaign::{Campaign, CampaignTrigger, Cap, QuietHours, TransitionKind, Variant};
+pub use campaign::{Campaign, CampaignTrigger, Cap, PayloadPicks, QuietHours, TransitionKind, Variant};
 pub use condition::{Condition, ConditionDependencies, TextTest};
 pub use event_name::{EventName, LetTerm, MatchValue, MatchValueSource};
 pub use feature::{Feature, FeatureSource};

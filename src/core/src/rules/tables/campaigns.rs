@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::payload;
 use super::{RulesReader, condition_in, expression_in};
+use super::{payload, payload_picks};
 use crate::diagnostics::shorten;
 use crate::document::{TomlSection, TomlValue, in_file_order, kind_of};
 use crate::json::JsonText;
 use crate::rules::compiler::{ConditionCompiler, ConditionContext};
 use crate::rules::dependencies;
-use crate::rules::ruleset::{Campaign, Condition, PurposeId, QuietHours, Term, Variant};
+use crate::rules::ruleset::{Campaign, Condition, PayloadPicks, PurposeId, QuietHours, Term, Variant};
+use crate::rules::syntax::Expression;
 use crate::time::Span;
 
 /// Keys of a campaign.
@@ -97,7 +98,7 @@ impl<'t> RulesReader<'t> {
         let quiet_hours = self.quiet_hours(section);
         let variants = self.variants(section);
         let payload = self.payload(section);
-        let payload_from = self.payload_from(section, context);
+        let (payload_from, payload_picks) = self.payload_from(section, context);
         let spends = self.spends(section, context);
         let goals = self.campaign_goals(section);
         let price = self.price(section, context);
@@ -130,6 +131,7 @@ impl<'t> RulesReader<'t> {
             settle,
             payload,
             payload_from,
+            payload_picks,
             expires,
             goals,
         })
@@ -216,30 +218,38 @@ impl<'t> RulesReader<'t> {
         fields.iter().map(|(key, value)| (key.clone(), JsonText::of(value))).collect()
     }
 
-    fn payload_from(&mut self, section: &TomlSection<'t>, context: ConditionContext) -> Vec<(String, Term)> {
-        let Some((table, _)) = section.table("payload_from", &mut self.problems) else { return Vec::new() };
+    /// What is worked out at the decision: values, and lists of picks.
+    fn payload_from(
+        &mut self,
+        section: &TomlSection<'t>,
+        context: ConditionContext,
+    ) -> (Vec<(String, Term)>, Vec<PayloadPicks>) {
+        let Some((table, _)) = section.table("payload_from", &mut self.problems) else { return Default::default() };
         let fixed: Option<&DeTable<'_>> = section.get("payload").and_then(|value| value.get_ref().as_table());
-        let mut terms = Vec::new();
+        let (mut terms, mut lists) = (Vec::new(), Vec::new());
         for (key, span, value) in in_file_order(table) {
             if fixed.is_some_and(|fixed| fixed.contains_key(key)) {
                 let message = format!("payload and payload_from both have {}", shorten(key));
                 self.problems.add(&span, message, "remove one of them");
             }
-            terms.extend(self.payload_term(value, context).map(|term| (key.to_owned(), term)));
+            let Some(node) = self.payload_expression(value) else { continue };
+            if let Some(call) = payload_picks::call_of(&node) {
+                lists.extend(self.payload_picks(key, call));
+                continue;
+            }
+            let mut compiler = ConditionCompiler { symbols: &mut self.symbols, problems: &mut self.problems, context };
+            terms.extend(compiler.term(&node).map(|typed| (key.to_owned(), typed.term)));
         }
-        terms
+        (terms, lists)
     }
 
-    fn payload_term(&mut self, value: &'t TomlValue<'t>, context: ConditionContext) -> Option<Term> {
+    fn payload_expression(&mut self, value: &'t TomlValue<'t>) -> Option<Expression> {
         let DeValue::String(text) = value.get_ref() else {
             let message = format!("payload_from has expressions in quotes, but this is {}", kind_of(value.get_ref()));
             self.problems.add(&value.span(), message, "fixed values go into payload");
             return None;
         };
-        let node = expression_in(self.file, &Spanned::new(value.span(), text.as_ref()), &mut self.problems)?;
-        let mut compiler = ConditionCompiler { symbols: &mut self.symbols, problems: &mut self.problems, context };
-        let typed = compiler.term(&node)?;
-        Some(typed.term)
+        expression_in(self.file, &Spanned::new(value.span(), text.as_ref()), &mut self.problems)
     }
 }
 

@@ -13,6 +13,7 @@ mod models;
 mod notices;
 mod partners;
 mod payload;
+mod payload_picks;
 mod per;
 mod picks;
 mod segments;

@@ -45,7 +45,7 @@ impl<'t> RulesReader<'t> {
             self.problems.add(span, format!("there are more than {LISTS_MAX} lists of picks"), "");
             return Vec::new();
         }
-        let (mut ids, mut places): (Vec<&str>, HashMap<&str, usize>) = (Vec::new(), HashMap::new());
+        let mut places: HashMap<&str, usize> = HashMap::new();
         let mut lists = Vec::with_capacity(tables.len());
         for (table, span) in tables {
             let mut section = TomlSection::open("these picks", span, table, &PICKS_KEYS, &mut self.problems);
@@ -62,14 +62,14 @@ impl<'t> RulesReader<'t> {
                 }
             }
             let id = id.map(|id| *id.get_ref()).unwrap_or_default();
-            lists.extend(self.pick_list(&section, id, &ids));
-            ids.push(id);
+            lists.extend(self.pick_list(&section, id));
+            self.symbols.pick_order.push(id.to_owned());
         }
         lists
     }
 
-    /// Every key is read before the first missing one ends it, so that all mistakes are found. `above` are the lists above.
-    fn pick_list(&mut self, section: &TomlSection<'t>, id: &str, above: &[&str]) -> Option<PickList> {
+    /// Every key is read before the first missing one ends it, so that all mistakes are found.
+    fn pick_list(&mut self, section: &TomlSection<'t>, id: &str) -> Option<PickList> {
         section.need("on", "[\"view\"]", &mut self.problems);
         let on = self.touched_names(section, "on");
         let without = match section.get("without") {
@@ -77,7 +77,7 @@ impl<'t> RulesReader<'t> {
             None => Some(Vec::new()),
         };
         let item = self.item_fields(section);
-        let sources = self.sources(section, above);
+        let sources = self.sources(section);
         let every = self.interval(section);
         let problems = &mut self.problems;
         let window = section.duration("window", problems).unwrap_or(PickList::WINDOW);
@@ -154,7 +154,7 @@ impl<'t> RulesReader<'t> {
     }
 
     /// `kinds`, or the one of `kind`.
-    fn sources(&mut self, section: &TomlSection<'t>, above: &[&str]) -> Option<Vec<PickSource>> {
+    fn sources(&mut self, section: &TomlSection<'t>) -> Option<Vec<PickSource>> {
         let listed = match (section.get("kind"), section.get("kinds")) {
             (Some(kind), Some(_)) => {
                 let help = "keep `kinds`, with all of them";
@@ -175,19 +175,21 @@ impl<'t> RulesReader<'t> {
                 return None;
             }
         };
-        let sources: Vec<Option<PickSource>> = listed.iter().map(|source| self.source(source, above)).collect();
+        let sources: Vec<Option<PickSource>> = listed.iter().map(|source| self.source(source)).collect();
         sources.into_iter().collect()
     }
 
-    fn source(&mut self, source: &Spanned<&'t str>, above: &[&str]) -> Option<PickSource> {
+    /// A kind, or a list above.
+    fn source(&mut self, source: &Spanned<&'t str>) -> Option<PickSource> {
         let text = *source.get_ref();
         if let Ok(kind) = text.parse::<PickKind>() {
             return Some(PickSource::Kind(kind));
         }
+        let above = &self.symbols.pick_order;
         if let Some(place) = above.iter().position(|id| *id == text) {
             return u16::try_from(place).ok().map(|place| PickSource::List(PickListId(place)));
         }
-        let known = PickKind::VARIANTS.iter().copied().chain(above.iter().copied());
+        let known = PickKind::VARIANTS.iter().copied().chain(above.iter().map(String::as_str));
         let help = match self.problems.nearest(text, known) {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("the kinds are {}; or name picks above", join_quoted(PickKind::VARIANTS)),

@@ -108,3 +108,45 @@ fn kinds_may_name_picks_above_and_a_gap_may_be_none() {
     assert_eq!(rules.picks[0].gap, Span(0));
     assert_eq!(rules.picks[1].sources[0], PickSource::List(PickListId(0)));
 }
+
+/// A campaign whose payload has this, beside a list `p`.
+fn bearing(expression: &str) -> String {
+    let campaign = "[[campaigns]]\nid = 'c'\non = 'event:view'\nchannel = 'web'\n";
+    format!("{}{campaign}payload_from = {{ items = \"{expression}\" }}\n", rules(""))
+}
+
+#[rstest]
+#[case::no_such_list("picks('q', 3)", "there are no picks `q`", "'q'", "picks")]
+#[case::none("picks('p', 0)", "this is no number of items", "0", "1 to 100 items")]
+#[case::too_many("picks('p', 101)", "this is no number of items", "101", "1 to 100 items")]
+#[case::a_million("picks('p', 1000000)", "this is no number of items", "1000000", "1 to 100 items")]
+#[case::half("picks('p', 2.5)", "this is no number of items", "2.5", "1 to 100 items")]
+#[case::computed("picks('p', 1 + 1)", "how many items must be written as a number", "1 + 1", "picks('for_you', 4)")]
+#[case::no_id("picks(view, 3)", "picks are named by their id in quotes", "view", "picks('for_you', 4)")]
+#[case::no_number("picks('p')", "picks is not used like this", "picks('p')", "picks('for_you', 4)")]
+#[case::in_a_term("picks('p', 3) + 1", "picks() is a list of items, and no value", "picks", "stands alone")]
+fn a_mistake_in_picks_of_a_payload_says_what_and_where(
+    #[case] expression: &str,
+    #[case] message: &str,
+    #[case] underlined: &str,
+    #[case] help: &str,
+) {
+    let (found, span, advice) = only_problem(&bearing(expression));
+    assert_eq!((found.as_str(), span.as_str()), (message, underlined));
+    assert!(advice.contains(help), "{advice}");
+}
+
+#[test]
+fn a_list_is_no_condition_of_a_segment() {
+    let rules = format!("{}[[segments]]\nid = 's'\nwhen = \"picks('p', 3) == 1\"\n", rules(""));
+    assert_eq!(only_problem(&rules).0, "picks() is a list of items, and no value");
+}
+
+#[test]
+fn a_payload_bears_lists_of_1_to_100_items() {
+    for items in [1, 100] {
+        let rules = compiled(&bearing(&format!("picks('p', {items})")));
+        let picks = &rules.campaigns[0].payload_picks[0];
+        assert_eq!((picks.field.as_str(), picks.list, picks.items), ("items", PickListId(0), items));
+    }
+}

@@ -1,0 +1,66 @@
+//! What stands of picks between two takings, as CBOR: `[list, 0, next taking]`, `[list, 1, item, users, several]`,
+//! `[list, 2, number, [item …]]`.
+
+use super::dictionary::KeyDictionary;
+use super::error::CodecError;
+use super::wire::{CborReader, CborWriter};
+use crate::encoding::KeySpace;
+use crate::engine::key_instance::MAX_KEY_BYTES;
+use crate::picks::{PickRecord, SessionNumber};
+use crate::rules::ruleset::PickListId;
+
+pub(super) fn write(list: PickListId, record: &PickRecord, writer: &mut CborWriter) {
+    let begin = |writer: &mut CborWriter, fields, tag| {
+        writer.array(fields);
+        writer.u64(list.0.into());
+        writer.u64(tag);
+    };
+    match record {
+        PickRecord::Next(next) => {
+            begin(writer, 3, 0);
+            writer.optional_timestamp(*next);
+        }
+        PickRecord::Item(item, [users, several]) => {
+            begin(writer, 5, 1);
+            writer.str(item);
+            writer.u64((*users).into());
+            writer.u64((*several).into());
+        }
+        PickRecord::Session(number, items) => {
+            begin(writer, 4, 2);
+            writer.u64(number.0);
+            writer.array(items.len() as u64);
+            items.iter().for_each(|item| writer.u64((*item).into()));
+        }
+    }
+}
+
+/// `None`: of a list that the current rules do not have.
+pub(super) fn read(
+    known: &KeyDictionary,
+    reader: &mut CborReader<'_>,
+) -> Result<Option<(PickListId, PickRecord)>, CodecError> {
+    let fields = reader.array("what stands of picks")?;
+    let list = known.kind(KeySpace::Picks).id(reader, "of which picks")?.map(PickListId);
+    let record = match (reader.u64("what it is of picks")?, fields) {
+        (0, 3) => PickRecord::Next(reader.optional_time("the next taking")?),
+        (1, 5) => {
+            let item = reader.text("an item")?;
+            if !(1..=MAX_KEY_BYTES).contains(&item.len()) {
+                return Err(reader.wrong("an item of another length"));
+            }
+            let item = item.into();
+            PickRecord::Item(item, [reader.u32("users of an item")?, reader.u32("users who came back to an item")?])
+        }
+        (2, 4) => {
+            let number = SessionNumber(reader.u64("the number of a session")?);
+            let mut items = Vec::new();
+            for _ in 0..reader.array("the items of a session")? {
+                items.push(reader.u32("an item of a session")?);
+            }
+            PickRecord::Session(number, items)
+        }
+        _ => return Err(reader.wrong("picks of an unknown form")),
+    };
+    Ok(list.map(|list| (list, record)))
+}

@@ -1,0 +1,99 @@
+//! What users touch, and the lists that decisions offer them (semantics §20).
+
+use std::sync::Arc;
+
+use super::StepContext;
+use super::matches::EventMatch;
+use crate::engine::key_instance::key_of;
+use crate::event::{FieldId, Scalar, field_value};
+use crate::json::JsonText;
+use crate::partition::{ExecutionPlan, User};
+use crate::picks::{Pick, PickQuery, PickSubject, Touch, picks_json};
+use crate::rules::ruleset::{Campaign, PayloadPicks, PickListId};
+
+/// The most matches of one event that have places of their own; all later ones share the last.
+const ORDINAL_BITS: u32 = 16;
+
+/// The places in the log of the touches of one event, or of one delivery: what is delivered at a position precedes its event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TouchPlaces(u64);
+
+impl TouchPlaces {
+    /// Those of an event.
+    pub(super) fn of_event(position: u64) -> TouchPlaces {
+        TouchPlaces(position << 1 | 1)
+    }
+
+    /// Those of a delivery.
+    pub(super) fn of_delivery(position: u64) -> TouchPlaces {
+        TouchPlaces(position << 1)
+    }
+
+    /// The place of a match.
+    pub(super) fn of(self, ordinal: usize) -> u64 {
+        let last = (1 << ORDINAL_BITS) - 1;
+        self.0 << ORDINAL_BITS | u64::try_from(ordinal).unwrap_or(last).min(last)
+    }
+}
+
+impl StepContext {
+    /// Adds a match to what the user touched, for each list that it concerns.
+    pub(super) fn record_touch(
+        &self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        place: u64,
+        found: &EventMatch,
+        fields: &[(FieldId, Scalar<'_>)],
+    ) {
+        for (id, list) in (0..).map(PickListId).zip(&plan.rules.picks) {
+            let (is_touch, is_left_out) = (list.on.contains(&found.name), list.without.contains(&found.name));
+            if !is_touch && !is_left_out {
+                continue;
+            }
+            let Some(item) = key_of(field_value(fields, list.item_field(found.name))) else { continue };
+            let item: Arc<str> = Arc::from(&*item);
+            let touch = Touch { item: &item, ts: found.ts, place, watermark: self.watermark };
+            let touches = user.picks.of_mut(id);
+            if is_left_out {
+                touches.leave_out(list, touch);
+            }
+            if is_touch {
+                touches.touch(list, touch);
+            }
+        }
+    }
+
+    /// What a user is offered, at its clock. `seeds` stand for its current session.
+    pub(in crate::partition) fn pick(
+        &self,
+        plan: &ExecutionPlan,
+        user: &User,
+        list: PickListId,
+        items: usize,
+        seeds: Option<&[Arc<str>]>,
+    ) -> Vec<Pick> {
+        let indexes = (0..).map(PickListId).zip(self.pick_indexes.iter());
+        let subjects: Vec<PickSubject<'_>> =
+            indexes.map(|(id, index)| PickSubject { index, user: user.picks.of(id) }).collect();
+        let query = PickQuery { lists: &plan.rules.picks, subjects: &subjects, now: user.profile.now, seeds };
+        query.list(list, items)
+    }
+
+    /// The lists in the payload of an action; `key`: of the instance of a key that it is about.
+    pub(super) fn payload_picks(
+        &self,
+        plan: &ExecutionPlan,
+        user: &User,
+        campaign: &Campaign,
+        key: Option<&str>,
+    ) -> Vec<(String, JsonText)> {
+        let key: Option<Arc<str>> = key.map(Arc::from);
+        let list = |picks: &PayloadPicks| {
+            let seeds = key.as_ref().map(std::slice::from_ref);
+            let picked = self.pick(plan, user, picks.list, picks.items.into(), seeds);
+            (picks.field.clone(), picks_json(&picked))
+        };
+        campaign.payload_picks.iter().map(list).collect()
+    }
+}

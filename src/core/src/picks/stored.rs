@@ -1,0 +1,81 @@
+//! What stands between two takings, as it is stored. What can be worked out of the rest is left out.
+
+use std::sync::Arc;
+
+use super::index::PickIndex;
+use super::sessions::{ITEMS_MAX, SessionNumber};
+use crate::rules::ruleset::{PickListId, Ruleset};
+use crate::time::Timestamp;
+
+/// What stands for one list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredPicks {
+    /// The list.
+    pub list: PickListId,
+    /// When the next index is made; `None`: the log has not begun.
+    pub next: Option<Timestamp>,
+    /// The index.
+    pub index: Arc<PickIndex>,
+}
+
+/// A piece of it. Those of one list follow each other: first the next taking, then the items, then the sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PickRecord {
+    /// When the next index is made.
+    Next(Option<Timestamp>),
+    /// An item, ascending by bytes, with how many users touched it, and how many of them keep several times of it.
+    Item(Arc<str>, [u32; 2]),
+    /// A session, ascending, with its items, by their places among those of the list.
+    Session(SessionNumber, Vec<u32>),
+}
+
+impl StoredPicks {
+    /// Its pieces.
+    pub fn records(&self) -> impl Iterator<Item = PickRecord> + '_ {
+        let index = &self.index;
+        let items =
+            index.items.iter().zip(&index.users).map(|(item, users)| PickRecord::Item(Arc::clone(item), *users));
+        let sessions = (0..).zip(&index.numbers);
+        let sessions = sessions.map(|(at, number)| PickRecord::Session(*number, index.contents.get(at).to_vec()));
+        std::iter::once(PickRecord::Next(self.next)).chain(items).chain(sessions)
+    }
+
+    /// Puts pieces together, for these rules. `None`: they could not have been written.
+    pub fn of_records(rules: &Ruleset, records: Vec<(PickListId, PickRecord)>) -> Option<Vec<StoredPicks>> {
+        let mut stored: Vec<(PickListId, Option<Timestamp>, PickIndex)> = Vec::new();
+        for (list, record) in records {
+            if let PickRecord::Next(next) = record {
+                if stored.iter().any(|(other, ..)| *other == list) {
+                    return None;
+                }
+                stored.push((list, next, PickIndex::default()));
+                continue;
+            }
+            let (_, _, index) = stored.last_mut().filter(|(other, ..)| *other == list)?;
+            match record {
+                PickRecord::Item(item, users) => {
+                    if !index.numbers.is_empty() || index.items.last().is_some_and(|last| *last >= item) {
+                        return None;
+                    }
+                    index.items.push(item);
+                    index.users.push(users);
+                }
+                PickRecord::Session(number, items) => {
+                    let is_known = items.iter().all(|item| (*item as usize) < index.items.len());
+                    let is_sorted = index.numbers.last().is_none_or(|last| *last <= number);
+                    if !is_known || !is_sorted || items.len() > ITEMS_MAX {
+                        return None;
+                    }
+                    index.numbers.push(number);
+                    index.contents.push(items);
+                }
+                PickRecord::Next(_) => {}
+            }
+        }
+        let complete = |(list, next, mut index): (PickListId, Option<Timestamp>, PickIndex)| {
+            index.derive(&rules.picks[usize::from(list.0)]);
+            StoredPicks { list, next, index: Arc::new(index) }
+        };
+        Some(stored.into_iter().map(complete).collect())
+    }
+}

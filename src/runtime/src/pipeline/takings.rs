@@ -1,0 +1,155 @@
+//! Takings (semantics §8, §20): at the end of a beat with which an hour or a day begins, the indexes of picks are made of what all
+//! users have touched, and stand until the next.
+//!
+//! The partitions go through their users in parallel; what they find is put together by one place, in which nothing depends on how
+//! many partitions there are.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::Pipeline;
+use rekindle_core::partition::{ExecutionPlan, Partition};
+use rekindle_core::picks::{Pick, PickIndex, StoredPicks};
+use rekindle_core::route::partition_of;
+use rekindle_core::rules::ruleset::{PickInterval, PickList, PickListId, Ruleset};
+use rekindle_core::time::{CalendarUnit, Timestamp, ZoneCalendar};
+
+/// An hour, in milliseconds.
+const HOUR_MS: i64 = 3_600_000;
+
+/// A list that is asked for.
+#[derive(Clone, Debug)]
+pub struct AskedPicks {
+    /// The id of the list.
+    pub list: String,
+    /// The id of a user or a visitor; empty: nobody who is known.
+    pub user: String,
+    /// What it is about, the latest first, in place of the user's current session; empty: that.
+    pub seeds: Vec<Arc<str>>,
+    /// How many items.
+    pub items: usize,
+}
+
+/// What stands of picks, by list.
+#[derive(Debug, Default)]
+pub(super) struct PickTakings(Vec<PickTaking>);
+
+/// What stands of one list.
+#[derive(Clone, Debug, Default)]
+struct PickTaking {
+    index: Arc<PickIndex>,
+    /// When the next index is made; `None`: the log has not begun.
+    next: Option<Timestamp>,
+}
+
+impl PickTakings {
+    /// Nothing yet.
+    pub(super) fn new(rules: &Ruleset) -> PickTakings {
+        PickTakings(vec![PickTaking::default(); rules.picks.len()])
+    }
+
+    /// What was stored.
+    pub(super) fn restored(rules: &Ruleset, stored: Vec<StoredPicks>) -> PickTakings {
+        let mut takings = PickTakings::new(rules);
+        for StoredPicks { list, next, index } in stored {
+            if let Some(taking) = takings.0.get_mut(usize::from(list.0)) {
+                *taking = PickTaking { index, next };
+            }
+        }
+        takings
+    }
+
+    /// What is to be stored.
+    pub(super) fn stored(&self) -> Vec<StoredPicks> {
+        let stored = |(list, taking): (PickListId, &PickTaking)| StoredPicks {
+            list,
+            next: taking.next,
+            index: Arc::clone(&taking.index),
+        };
+        (0..).map(PickListId).zip(&self.0).map(stored).collect()
+    }
+
+    /// When the next index is made.
+    pub(super) fn next(&self) -> Timestamp {
+        self.0.iter().filter_map(|taking| taking.next).min().unwrap_or(Timestamp::NEVER)
+    }
+
+    /// Whether takings are counted from somewhere for every list.
+    fn has_begun(&self) -> bool {
+        self.0.iter().all(|taking| taking.next.is_some())
+    }
+
+    /// The log has reached this watermark: the first is no taking.
+    fn begin(&mut self, rules: &Ruleset, watermark: Timestamp) {
+        for (taking, list) in self.0.iter_mut().zip(&rules.picks) {
+            taking.next.get_or_insert_with(|| next_taking(&rules.calendar, list, watermark));
+        }
+    }
+
+    /// What stands, by list.
+    fn indexes(&self) -> Arc<[Arc<PickIndex>]> {
+        self.0.iter().map(|taking| Arc::clone(&taking.index)).collect()
+    }
+}
+
+/// The first beginning of an hour or a day after an instant.
+fn next_taking(calendar: &ZoneCalendar, list: &PickList, after: Timestamp) -> Timestamp {
+    match list.every {
+        PickInterval::Hour => Timestamp(after.0.div_euclid(HOUR_MS).saturating_add(1).saturating_mul(HOUR_MS)),
+        PickInterval::Day => calendar.start_of(CalendarUnit::Day, calendar.unit_of(CalendarUnit::Day, after) + 1),
+    }
+}
+
+impl Pipeline {
+    /// Notes the first watermark, from which takings are counted.
+    pub(super) fn begin_takings(&mut self) {
+        if self.plan.rules.picks.is_empty() || self.latest_read == Timestamp::MIN {
+            return;
+        }
+        let watermark = self.watermark();
+        if let Some(shared) = self.shared.as_mut().filter(|shared| !shared.picks.has_begun()) {
+            shared.picks.begin(&self.plan.rules, watermark);
+            shared.next_crossing = shared.next_crossing.min(shared.picks.next());
+        }
+    }
+
+    /// Makes the indexes whose instant has come, of all that has arrived.
+    pub(super) fn take_picks(&mut self, plan: &ExecutionPlan, end: Timestamp) {
+        let Some(shared) = &mut self.shared else { return };
+        let mut is_changed = false;
+        for (id, (taking, list)) in (0..).map(PickListId).zip(shared.picks.0.iter_mut().zip(&plan.rules.picks)) {
+            let Some(at) = taking.next.filter(|next| *next <= end) else { continue };
+            let partitions = &self.partitions;
+            let scans = self
+                .decoder
+                .install(|| partitions.par_iter().map(|partition| partition.scan_touches(plan, id, at)).collect());
+            *taking = PickTaking {
+                index: Arc::new(PickIndex::new(list, scans)),
+                next: Some(next_taking(&plan.rules.calendar, list, at)),
+            };
+            is_changed = true;
+        }
+        if is_changed {
+            self.hand_out_picks();
+        }
+    }
+
+    /// All partitions use what stands.
+    pub(super) fn hand_out_picks(&mut self) {
+        if let Some(shared) = &self.shared {
+            let indexes = shared.picks.indexes();
+            self.partitions.iter_mut().for_each(|partition| partition.use_pick_indexes(Arc::clone(&indexes)));
+        }
+    }
+
+    /// What would be offered now. `None`: the rules have no such list.
+    pub fn picks_for(&self, asked: &AskedPicks) -> Option<Vec<Pick>> {
+        let place = self.plan.rules.picks.iter().position(|list| list.id == asked.list)?;
+        let list = PickListId(u16::try_from(place).ok()?);
+        let user = self.links.user_of(&asked.user).map_or(asked.user.as_str(), |user| &**user);
+        let partition: &Partition = &self.partitions[partition_of(user, self.partitions.len())];
+        let seeds = Some(asked.seeds.as_slice()).filter(|seeds| !seeds.is_empty());
+        Some(partition.picks_for(&self.plan, user, list, asked.items, (seeds, self.watermark())))
+    }
+}
