@@ -230,6 +230,13 @@ mod tests {
         on = "order"
         value = "total"
         within = "1h"
+
+        [[picks]]
+        id = "seen"
+        on = ["view"]
+        item = "id"
+        kind = "again"
+        every = "day"
     "#;
 
     fn assert_comes_back(user: &User) -> usize {

@@ -116,7 +116,7 @@ fn bearing(expression: &str) -> String {
 }
 
 #[rstest]
-#[case::no_such_list("picks('q', 3)", "there are no picks `q`", "'q'", "picks")]
+#[case::no_such_list("picks('q', 3)", "there are no picks `q`", "'q'", "did you mean `p`?")]
 #[case::none("picks('p', 0)", "this is no number of items", "0", "1 to 100 items")]
 #[case::too_many("picks('p', 101)", "this is no number of items", "101", "1 to 100 items")]
 #[case::a_million("picks('p', 1000000)", "this is no number of items", "1000000", "1 to 100 items")]
