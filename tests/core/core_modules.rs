@@ -1,5 +1,6 @@
-//! Which module of the core may import which: the `use` lines and paths of `src/core/src`, compared with the table below, which is exact
-//! (an edge no longer needed is a mistake too). Tests in the core may import everything. Between crates the `Cargo.toml` files hold the walls.
+//! Which module of the core may import which. Reads the `use` lines and paths of `src/core/src` and compares them with the
+//! table in `module_edges`, which is exact: an edge that is no longer needed is a mistake too. Tests inside the core may import
+//! everything. Between crates the `Cargo.toml` files hold the walls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,129 +8,9 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
+use crate::module_edges::{GROWTH_MODULES, MODULES};
+
 const SRC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
-
-/// Every module with the modules it imports: none imports a later one, and there are no circles.
-const MODULES: &[(&str, &[&str])] = &[
-    ("time", &[]),
-    ("decimal", &[]),
-    ("json", &[]),
-    ("event", &["time", "decimal"]),
-    ("secret", &[]),
-    ("diagnostics", &[]),
-    ("document", &["time", "diagnostics"]),
-    ("encoding", &["time", "decimal", "event"]),
-    ("compact", &["time", "decimal", "event", "encoding"]),
-    ("value", &["time", "decimal", "json", "event"]),
-    ("models", &[]),
-    ("features", &["time", "decimal", "event", "encoding", "value"]),
-    ("rules", &["time", "decimal", "json", "event", "diagnostics", "document", "value", "models", "features"]),
-    ("points", &["time", "decimal", "encoding", "value", "rules"]),
-    ("partners", &["secret", "encoding", "rules"]),
-    ("picks", &["time", "decimal", "json", "encoding", "value", "features", "rules"]),
-    ("decode", &["time", "decimal", "json", "event", "rules"]),
-    ("identity", &["time", "event"]),
-    ("route", &[]),
-    ("statistics", &[]),
-    (
-        "engine",
-        &[
-            "time", "decimal", "json", "event", "secret", "encoding", "compact", "value", "models", "features",
-            "rules", "points",
-        ],
-    ),
-    ("groups", &["time", "event", "secret", "value", "features", "rules", "engine"]),
-    ("survey", &["time", "decimal", "event", "rules", "engine"]),
-    ("budgets", &["time", "decimal", "json", "secret", "encoding", "rules"]),
-    (
-        "campaigns",
-        &["time", "decimal", "json", "event", "secret", "value", "rules", "points", "encoding", "engine", "budgets"],
-    ),
-    ("goals", &["time", "decimal", "json", "event", "encoding", "rules", "statistics", "budgets"]),
-    ("growth", &["time", "decimal", "event", "diagnostics", "compact", "rules", "decode"]),
-    (
-        "partition",
-        &[
-            "budgets",
-            "route",
-            "time",
-            "decimal",
-            "json",
-            "event",
-            "secret",
-            "encoding",
-            "compact",
-            "value",
-            "features",
-            "rules",
-            "points",
-            "engine",
-            "groups",
-            "campaigns",
-            "goals",
-            "growth",
-            "partners",
-            "picks",
-        ],
-    ),
-    ("action", &["time", "json", "rules", "campaigns", "partition"]),
-    ("journal", &["time", "json", "rules", "campaigns", "partition", "action"]),
-    (
-        "explanation",
-        &[
-            "budgets",
-            "time",
-            "decimal",
-            "json",
-            "event",
-            "encoding",
-            "value",
-            "features",
-            "rules",
-            "points",
-            "engine",
-            "campaigns",
-            "goals",
-            "partition",
-            "action",
-        ],
-    ),
-    (
-        "checkpoint",
-        &[
-            "budgets",
-            "time",
-            "decimal",
-            "json",
-            "event",
-            "secret",
-            "encoding",
-            "features",
-            "rules",
-            "points",
-            "engine",
-            "groups",
-            "identity",
-            "campaigns",
-            "goals",
-            "growth",
-            "picks",
-            "partition",
-        ],
-    ),
-];
-
-/// The same for the modules inside `growth`.
-const GROWTH_MODULES: &[(&str, &[&str])] = &[
-    ("calendar", &[]),
-    ("money", &[]),
-    ("counts", &["money"]),
-    ("plan", &["calendar", "counts"]),
-    ("rollup", &["calendar", "counts", "money", "plan"]),
-    ("state", &["calendar", "counts", "money", "plan", "rollup"]),
-    ("report", &["calendar", "counts", "money", "plan", "rollup"]),
-    ("analysis", &["calendar", "money", "plan", "rollup", "report"]),
-];
 
 /// What no module of the core may touch: clocks, IO, threads, shared state. Other crates are not in its `Cargo.toml`.
 const IMPURE: &[&str] = &[

@@ -2,4 +2,5 @@
 
 mod core_modules;
 mod decoder_agrees;
+mod module_edges;
 mod rules_hostile;

@@ -57,11 +57,11 @@ fn replay(scenario: &Scenario, events: &[u8], until: Timestamp) -> ExplainingRep
 fn explained(replay: &ExplainingReplay) -> BTreeMap<String, Vec<SegmentExplanation>> {
     let ids: Vec<Arc<str>> = replay.pipeline.users().map(|user| Arc::clone(&user.id)).collect();
     let of_user = |id: &Arc<str>| {
-        let UserCopy { plan, user, at } = replay.pipeline.copy_of(id).expect("the user is there");
+        let UserCopy { plan, user, at, rows } = replay.pipeline.copy_of(id).expect("the user is there");
         let (events, is_complete) = replay.pipeline.recorded_events_of(id);
         let outputs: Vec<&Output> = replay.outputs.iter().filter(|output| output.user == *id).collect();
         let events = Some(EventHistory { events: &events, is_complete });
-        let history = UserHistory { outputs: &outputs, events };
+        let history = UserHistory { outputs: &outputs, events, rows: &rows };
         (id.to_string(), SegmentExplanation::with_history(&plan, &user, at, history, |_| true))
     };
     ids.iter().map(of_user).collect()

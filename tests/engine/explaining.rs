@@ -124,13 +124,13 @@ proptest! {
         let ids: Vec<Arc<str>> = pipeline.users().map(|user| Arc::clone(&user.id)).collect();
         let (mut foreseen, mut ahead) = (FirstChanges::new(), Vec::new());
         for id in &ids {
-            let UserCopy { plan, user, at } = pipeline.copy_of(id).expect("the user is there");
+            let UserCopy { plan, user, at, rows } = pipeline.copy_of(id).expect("the user is there");
             if at > Timestamp(scenario.until_ms()) {
                 // Its clock is ahead: what is due by then has not fired yet.
                 ahead.push(id.to_string());
                 continue;
             }
-            for explained in SegmentExplanation::of_user(&plan, &user, at, |_| true) {
+            for explained in SegmentExplanation::of_user(&plan, &user, at, &rows, |_| true) {
                 prop_assert_eq!(explained.condition.holds, explained.is_in, "{} in {}", id, explained.segment);
                 check_parts(&explained.condition)?;
                 let key = explained.key.map(|key| key.to_string());
@@ -138,6 +138,10 @@ proptest! {
                     foreseen.insert((id.to_string(), explained.segment, key), (next.at, next.change));
                 }
             }
+        }
+        // A row that waits for the end of its beat is nothing that a user's state foresees.
+        if pipeline.rows().is_some_and(|rows| !rows.waiting().is_empty()) {
+            return Ok(());
         }
         let (until, mut outputs) = (Timestamp(scenario.until_ms()) + HORIZON, Vec::new());
         pipeline.advance_to(until, &mut outputs);

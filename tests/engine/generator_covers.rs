@@ -154,6 +154,12 @@ fn every_function_operator_and_key_occurs_in_rules() {
         "chance = ",
         "expires = ",
         "max_per_key = ",
+        "[tables.",
+        "keep = [",
+        "gone = ",
+        "\ntable = ",
+        "row.",
+        "has(row",
         "[[partners]]",
         "needs = [",
         "subject = ",
@@ -244,7 +250,8 @@ fn comparison_finds_another_score_in_a_payload() {
 
 #[test]
 fn the_oracle_treats_users_independently() {
-    let share_nothing = scenario_of(LanguageParts { budgets: false, groups: false, ..LanguageParts::ALL });
+    let share_nothing =
+        scenario_of(LanguageParts { budgets: false, groups: false, tables: false, ..LanguageParts::ALL });
     for scenario in drawn(share_nothing).iter().take(40) {
         let events = scenario.events_jsonl();
         let mixed_log: String = String::from_utf8_lossy(&events)

@@ -142,7 +142,7 @@ impl SnapshotRun {
         if !snapshot.uplift.is_empty() {
             encoder.uplift(&snapshot.uplift).expect("small");
         }
-        encoder.shared(&snapshot.shared).expect("small");
+        encoder.shared(&self.plan.rules, &snapshot.shared).expect("small");
         users.iter().for_each(|part| encoder.snapshot(part).expect("small"));
         self.files.push(encoder.finish().expect("small").0);
         assert!(

@@ -132,11 +132,11 @@ fn check_clauses(rules: &ExplainedRules, person: &str, log: &PersonalLog) -> usi
     let instants: BTreeSet<Timestamp> = told.map(|output| output.at).collect();
     for at in &instants {
         let replayed = replay(rules, &log.events, *at);
-        let Some(UserCopy { plan, user, at: now }) = replayed.pipeline.copy_of(person) else { continue };
+        let Some(UserCopy { plan, user, at: now, rows }) = replayed.pipeline.copy_of(person) else { continue };
         if now > *at {
             continue;
         }
-        let explained = SegmentExplanation::of_user(&plan, &user, now, |_| true);
+        let explained = SegmentExplanation::of_user(&plan, &user, now, &rows, |_| true);
         let ours = clauses(&[(person.to_owned(), explained)].into());
         assert_eq!(ours, oracle::clauses_at_the_end(&input(rules, log, *at)), "of {person} at {at}");
     }

@@ -43,11 +43,12 @@ pub(crate) enum KeySpace {
     Partners = 12,
     Groups = 13,
     Picks = 14,
+    Tables = 15,
 }
 
 impl KeySpace {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [KeySpace; 15] = [
+    pub(crate) const ALL: [KeySpace; 16] = [
         KeySpace::Features,
         KeySpace::Traits,
         KeySpace::Segments,
@@ -63,6 +64,7 @@ impl KeySpace {
         KeySpace::Partners,
         KeySpace::Groups,
         KeySpace::Picks,
+        KeySpace::Tables,
     ];
 }
 

@@ -125,9 +125,14 @@ pub struct Event<'a> {
     pub arrays: ThinVec<ItemArray<'a>>,
     /// The projected traits of an `identify`, by trait; `None`: null, which takes the trait away.
     pub traits: Vec<(TraitId, Option<Scalar<'a>>)>,
+    /// The projected properties and context fields of a table's row that are null; of other calls none is told.
+    pub nulls: ThinVec<FieldId>,
     /// How many of its projected values were larger than [`MAX_VALUE_BYTES`], and so count as missing; with those of its arrays.
     pub oversized: u16,
 }
+
+/// Longer texts are not keys.
+pub const MAX_KEY_BYTES: usize = 256;
 
 /// How many elements of an array are read, from its first on.
 pub const MAX_ITEMS: usize = 1_000;
@@ -240,6 +245,7 @@ impl Event<'_> {
             fields: Vec::new(),
             arrays: ThinVec::new(),
             traits: Vec::new(),
+            nulls: ThinVec::new(),
             oversized: 0,
         }
     }
@@ -261,6 +267,7 @@ impl Event<'_> {
             fields: self.fields.into_iter().map(|(id, value)| (id, value.into_owned())).collect(),
             arrays: self.arrays.into_iter().map(ItemArray::into_owned).collect(),
             traits: self.traits.into_iter().map(|(id, value)| (id, value.map(Scalar::into_owned))).collect(),
+            nulls: self.nulls,
             oversized: self.oversized,
         }
     }
@@ -289,6 +296,18 @@ impl EventTime<'_> {
 }
 
 impl Scalar<'_> {
+    /// The key that it is, of a `[per.K]`, a group or a row: a text of 1 to 256 bytes, or a whole number within 64 bits, as its
+    /// decimal text.
+    pub fn as_key(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Scalar::Text(text) => {
+                Some(Cow::Borrowed(text.as_ref())).filter(|text| (1..=MAX_KEY_BYTES).contains(&text.len()))
+            }
+            Scalar::Number(number) => number.whole_within_64_bits().map(|whole| Cow::Owned(whole.to_string())),
+            Scalar::Bool(_) | Scalar::Json(_) => None,
+        }
+    }
+
     /// The bytes it takes beside its own place, if it owns its text.
     pub fn heap_bytes(&self) -> usize {
         match self {

@@ -30,6 +30,7 @@ pub mod partners;
 pub mod picks;
 pub mod points;
 pub mod route;
+pub mod rows;
 pub mod rules;
 pub mod secret;
 pub mod statistics;

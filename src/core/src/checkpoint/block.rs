@@ -15,8 +15,8 @@ use super::error::CodecError;
 /// - 5 to 7: never written: of 8 no flipped bit makes a version that is read.
 /// - 8: there are keys of budgets and goals, exposures to goals, and what was counted of them.
 /// - 9 to 15: never written: of 16 no flipped bit makes a version that is read.
-/// - 16: there may be the latest decisions, the hours of segments, keys of groups and picks, groups, what waits for the end of a beat, what users
-///   touched, and what stands of picks.
+/// - 16: there may be the latest decisions, the hours of segments, keys of groups, picks and tables, groups, rows of tables, what waits
+///   for the end of a beat, what users touched, and what stands of picks.
 pub const FORMAT_VERSION: u16 = 16;
 
 /// What a file begins with, with its version.
@@ -63,15 +63,20 @@ pub(super) enum CheckpointBlockKind {
     Groups = 14,
     GroupMatches = 15,
     Picks = 16,
+    Rows = 17,
+    RemovedRows = 18,
+    RowUpdates = 19,
 }
 
 impl CheckpointBlockKind {
     fn of(code: u8) -> Option<CheckpointBlockKind> {
         use CheckpointBlockKind::{Budgets, End, Growth, Header, Keys, Links, Removed, Unlinked, Uplift, Users};
         use CheckpointBlockKind::{Decisions, ForgottenDecisions, GroupMatches, Groups, Picks, SegmentHours};
+        use CheckpointBlockKind::{RemovedRows, RowUpdates, Rows};
         let state = [Header, Keys, Users, Removed, Links, Unlinked, End, Growth, Uplift, Budgets];
         let recent = [ForgottenDecisions, Decisions, SegmentHours, Groups, GroupMatches, Picks];
-        state.into_iter().chain(recent).find(|kind| *kind as u8 == code)
+        let rows = [Rows, RemovedRows, RowUpdates];
+        state.into_iter().chain(recent).chain(rows).find(|kind| *kind as u8 == code)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::event::{FieldId, Scalar};
 use crate::rules::notation;
 use crate::rules::ruleset::{
     Arithmetic, Budget, Cap, Comparison, Condition, Feature, FeatureSource, GroupId, LedgerId, MatchValueSource,
-    NameId, PerId, PickList, Ruleset, Term, TextTest,
+    NameId, PerId, PickList, RowTable, Ruleset, Term, TextTest,
 };
 
 /// `sum properties.total 604800000 of track "Order Completed"`: what is kept, and of which events. The event's name in
@@ -51,6 +51,11 @@ pub(super) fn pick_list(rules: &Ruleset, list: &PickList) -> String {
 
 fn ledger(rules: &Ruleset, id: LedgerId) -> String {
     quoted(&rules.ledgers[usize::from(id.0)].id)
+}
+
+/// `products "Product Updated" "product_id"`: which calls are rows. Whatever is kept of them, they are the same.
+pub(super) fn table(table: &RowTable) -> String {
+    format!("{} {} {}", table.id, quoted(&table.event), quoted(&table.key))
 }
 
 /// `86400000 "email"`: the length of time and the channel. The same actions count when `max` changes.
@@ -146,6 +151,11 @@ fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::InstanceIdle => "idle".to_owned(),
         Term::InstanceAge => "age".to_owned(),
         Term::Key => "key".to_owned(),
+        Term::Row { table, column, key } => {
+            let table = &rules.tables[usize::from(table.0)];
+            let column = &table.columns[usize::from(column.0)].name;
+            list("row", [quoted(&table.id), term(rules, key), quoted(column)])
+        }
         Term::CouponCode => "code".to_owned(),
         Term::KeysIn(id) => list("keys_in", [quoted(&rules.segments[usize::from(id.0)].id)]),
         Term::Balance(id) => list("balance", [ledger(rules, *id)]),

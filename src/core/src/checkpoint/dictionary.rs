@@ -69,6 +69,7 @@ fn keys_of(rules: &Ruleset, kind: KeySpace) -> Vec<String> {
         KeySpace::Groups => {
             (0..).map(GroupId).take(rules.groups.len()).map(|id| definition::group(rules, id)).collect()
         }
+        KeySpace::Tables => rules.tables.iter().map(definition::table).collect(),
     }
 }
 

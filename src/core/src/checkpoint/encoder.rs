@@ -12,6 +12,7 @@ use super::groups;
 use super::growth;
 use super::header::{CheckpointHeader, CheckpointTotals};
 use super::picks;
+use super::rows;
 use super::segment_hours::{self, SegmentHours};
 use super::shared::StoredShared;
 use super::uplift;
@@ -24,6 +25,7 @@ use crate::growth::StoredRollup;
 use crate::identity::LinksSnapshot;
 use crate::partition::{ExecutionPlan, Output, SnapshotUsers, User};
 use crate::picks::StoredPicks;
+use crate::rows::StoredRows;
 use crate::rules::ruleset::Ruleset;
 
 /// A block is closed once its content has this many bytes: large enough to be packed well, small enough to be worked on
@@ -180,12 +182,13 @@ impl CheckpointEncoder {
     ///
     /// # Errors
     /// Part of it is larger than a block can be.
-    pub fn shared(&mut self, shared: &StoredShared) -> Result<(), CodecError> {
+    pub fn shared(&mut self, rules: &Ruleset, shared: &StoredShared) -> Result<(), CodecError> {
         if let Some(book) = &shared.budgets {
             self.budgets(book)?;
         }
         self.groups(&shared.groups)?;
-        shared.picks.iter().try_for_each(|stored| self.picks(stored))
+        shared.picks.iter().try_for_each(|stored| self.picks(stored))?;
+        self.rows(rules, &shared.rows)
     }
 
     /// Adds what stands of picks, for one list.
@@ -196,6 +199,37 @@ impl CheckpointEncoder {
         for record in stored.records() {
             self.turn_to(CheckpointBlockKind::Picks, 0)?;
             picks::write(stored.list, &record, &mut self.content);
+            self.open.items += 1;
+        }
+        Ok(())
+    }
+
+    /// Adds rows of tables, or those that changed, and the calls that wait for the end of their beat.
+    ///
+    /// # Errors
+    /// A row is larger than a block can be.
+    pub fn rows(&mut self, rules: &Ruleset, stored: &StoredRows) -> Result<(), CodecError> {
+        let all = || {
+            let mut all: Vec<_> = stored.rows.iter().map(|(table, key, _)| (table, Arc::clone(key))).collect();
+            all.sort_unstable();
+            all
+        };
+        for (table, key) in stored.changed.clone().unwrap_or_else(all) {
+            match stored.rows.row(table, &key) {
+                Some(row) => {
+                    self.turn_to(CheckpointBlockKind::Rows, 0)?;
+                    rows::write(rules, (table, &key, row), &mut self.content);
+                }
+                None => {
+                    self.turn_to(CheckpointBlockKind::RemovedRows, 0)?;
+                    rows::write_removed((table, &key), &mut self.content);
+                }
+            }
+            self.open.items += 1;
+        }
+        for update in &stored.waiting {
+            self.turn_to(CheckpointBlockKind::RowUpdates, 0)?;
+            rows::write_update(rules, update, &mut self.content);
             self.open.items += 1;
         }
         Ok(())

@@ -12,6 +12,7 @@ use super::groups;
 use super::growth;
 use super::header::{CheckpointHeader, CheckpointKind, CheckpointTotals};
 use super::picks;
+use super::rows;
 use super::segment_hours::{self, SegmentHours};
 use super::uplift;
 use super::user;
@@ -22,7 +23,8 @@ use crate::groups::{Group, GroupMatch};
 use crate::growth::Rollup;
 use crate::partition::{ExecutionPlan, Output, PackedUser};
 use crate::picks::PickRecord;
-use crate::rules::ruleset::{GroupId, PickListId};
+use crate::rows::{Row, RowUpdate};
+use crate::rules::ruleset::{GroupId, PickListId, TableId};
 
 /// A file all of whose checksums are right.
 #[derive(Debug)]
@@ -74,6 +76,12 @@ pub enum PartContent {
     GroupMatches(Vec<GroupMatch>),
     /// What stands of picks, as it was stored.
     Picks(Vec<(PickListId, PickRecord)>),
+    /// Rows of tables.
+    Rows(Vec<(TableId, Arc<str>, Row)>),
+    /// Rows that are gone, of those of the files before.
+    RemovedRows(Vec<(TableId, Arc<str>)>),
+    /// Calls that wait for rows, in the order of the log.
+    RowUpdates(Vec<RowUpdate>),
 }
 
 impl<'b> CheckpointFile<'b> {
@@ -104,9 +112,9 @@ impl<'b> CheckpointFile<'b> {
                 CheckpointBlockKind::Removed => (&mut counted.removed, true),
                 CheckpointBlockKind::Links => (&mut counted.links, false),
                 CheckpointBlockKind::Unlinked => (&mut counted.unlinked, true),
-                CheckpointBlockKind::Groups | CheckpointBlockKind::GroupMatches | CheckpointBlockKind::Picks => {
-                    continue;
-                }
+                CheckpointBlockKind::Groups | CheckpointBlockKind::GroupMatches => continue,
+                CheckpointBlockKind::Picks | CheckpointBlockKind::Rows | CheckpointBlockKind::RowUpdates => continue,
+                CheckpointBlockKind::RemovedRows if head.kind == CheckpointKind::Delta => continue,
                 CheckpointBlockKind::Growth if !has_growth => {
                     has_growth = true;
                     continue;
@@ -125,6 +133,7 @@ impl<'b> CheckpointFile<'b> {
                 | CheckpointBlockKind::Uplift
                 | CheckpointBlockKind::Budgets
                 | CheckpointBlockKind::ForgottenDecisions
+                | CheckpointBlockKind::RemovedRows
                 | CheckpointBlockKind::Header
                 | CheckpointBlockKind::Keys
                 | CheckpointBlockKind::End => {
@@ -217,6 +226,18 @@ impl CheckpointPart<'_> {
             CheckpointBlockKind::Picks => {
                 let read = items(block.items, || picks::read(&reading.known, &mut reader))?;
                 PartContent::Picks(read.into_iter().flatten().collect())
+            }
+            CheckpointBlockKind::Rows => {
+                let read = items(block.items, || rows::read(&reading.plan.rules, &reading.known, &mut reader))?;
+                PartContent::Rows(read.into_iter().flatten().collect())
+            }
+            CheckpointBlockKind::RemovedRows => {
+                let read = items(block.items, || rows::read_removed(&reading.known, &mut reader))?;
+                PartContent::RemovedRows(read.into_iter().flatten().collect())
+            }
+            CheckpointBlockKind::RowUpdates => {
+                let read = items(block.items, || rows::read_update(&reading.plan.rules, &reading.known, &mut reader))?;
+                PartContent::RowUpdates(read.into_iter().flatten().collect())
             }
             CheckpointBlockKind::Unlinked => {
                 PartContent::Unlinked(items(block.items, || id(&mut reader, "a visitor"))?)

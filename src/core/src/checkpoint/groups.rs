@@ -7,9 +7,8 @@ use super::state_format::CborStateReader;
 use super::wire::{CborReader, CborWriter};
 use crate::encoding::KeySpace;
 use crate::engine::feature_set::FeatureSet;
-use crate::engine::key_instance::MAX_KEY_BYTES;
 use crate::engine::membership::MembershipSet;
-use crate::event::FieldId;
+use crate::event::{FieldId, MAX_KEY_BYTES};
 use crate::groups::{Group, GroupMatch};
 use crate::rules::ruleset::{GroupId, NameId, Ruleset};
 

@@ -29,7 +29,8 @@
 //!
 //! ```text
 //! 0   1  kind: 1 header, 2 keys, 3 users, 4 removed, 5 links, 6 unlinked, 7 end, 8 growth numbers, 9 uplift,
-//!        10 budgets, 11 forgotten decisions, 12 decisions, 13 hours of segments, 14 groups, 15 matches that wait for groups
+//!        10 budgets, 11 forgotten decisions, 12 decisions, 13 hours of segments, 14 groups, 15 matches that wait for groups,
+//!        16 picks, 17 rows of tables, 18 rows that are gone, 19 calls that wait for rows
 //! 1   1  zero
 //! 2   2  the partition, of users and removed; else zero
 //! 4   4  how many items
@@ -41,7 +42,7 @@
 //!
 //! Contents are CBOR. First comes the [`CheckpointHeader`], a map with names for keys, of which unknown ones are ignored; then
 //! the keys that everything is stored by (see `dictionary`); then users, removed ids, links, unlinked visitors and, where the
-//! rules define growth numbers, goals, budgets or groups, all that is known of them, in any order (but decisions in theirs); last, once, how many of each there are. Nothing may follow.
+//! rules define growth numbers, goals, budgets, groups, picks or tables, all that is known of them, in any order (but decisions in theirs); last, once, how many of each there are. Nothing may follow.
 //! Within a file, removals apply before additions.
 
 mod block;
@@ -59,6 +60,7 @@ mod header;
 mod known_past;
 mod merge;
 mod picks;
+mod rows;
 mod rules_comparison;
 mod segment_hours;
 mod shared;

@@ -5,7 +5,7 @@ use super::dictionary::KeyDictionary;
 use super::error::CodecError;
 use super::wire::{CborReader, CborWriter};
 use crate::encoding::KeySpace;
-use crate::engine::key_instance::MAX_KEY_BYTES;
+use crate::event::MAX_KEY_BYTES;
 use crate::picks::{PickRecord, SessionNumber};
 use crate::rules::ruleset::PickListId;
 

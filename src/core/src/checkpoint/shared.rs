@@ -1,8 +1,9 @@
-//! What users share, as it is stored: each file has all of it.
+//! What users share, as it is stored: each file has all of it, but of rows a delta has those that changed.
 
 use crate::budgets::StoredBook;
 use crate::groups::StoredGroups;
 use crate::picks::StoredPicks;
+use crate::rows::StoredRows;
 
 /// What users share.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,4 +14,6 @@ pub struct StoredShared {
     pub groups: StoredGroups,
     /// What stands of picks, by list.
     pub picks: Vec<StoredPicks>,
+    /// The rows of tables, and the calls that wait for them.
+    pub rows: StoredRows,
 }

@@ -39,6 +39,8 @@ pub struct Decoder {
 pub(super) struct KnownEvent {
     pub(super) id: Option<TrackedId>,
     pub(super) reads_properties: bool,
+    /// Its calls are rows of a table: nobody need be meant, and what is null is told.
+    pub(super) is_row: bool,
 }
 
 /// How a message is divided.
@@ -76,11 +78,15 @@ impl Decoder {
         }
         (0..).zip(PAGE_FIELDS).for_each(|(number, field)| decoder.properties.watch(field, number));
         for (event, id) in projection.tracked.iter().zip((0..).map(TrackedId)) {
-            let known = KnownEvent { id: Some(id), reads_properties: decoder.reads_of_unknown };
+            let known = KnownEvent {
+                id: Some(id),
+                reads_properties: decoder.reads_of_unknown,
+                is_row: projection.row_events.contains(event),
+            };
             decoder.events.insert(event.clone(), known);
         }
         for event in projection.property_events.iter().flatten() {
-            let unnamed = KnownEvent { id: None, reads_properties: false };
+            let unnamed = KnownEvent { id: None, reads_properties: false, is_row: false };
             decoder.events.entry(event.clone()).or_insert(unnamed).reads_properties = true;
         }
         for (index, path) in (0..).zip(&projection.traits) {

@@ -116,7 +116,8 @@ impl<'a> CallDraft<'a> {
         let previous_id = known(bounded("previousId", previous_id)?);
         let message_id = known(message_id);
         let anonymous_id = if call == CallType::Alias { previous_id.or(own_anonymous_id) } else { own_anonymous_id };
-        if user_id.is_none() && anonymous_id.is_none() {
+        let is_row = call == CallType::Track && self.known.is_some_and(|known| known.is_row);
+        if user_id.is_none() && anonymous_id.is_none() && !is_row {
             return Err(RejectionReason::NoId { placeholders });
         }
         if matches!(call, CallType::Page | CallType::Screen) {
@@ -139,13 +140,16 @@ impl<'a> CallDraft<'a> {
             }));
         }
         let mut fields = Vec::with_capacity(self.properties.values.len() + self.context.values.len());
-        let mut arrays = ThinVec::new();
+        let (mut arrays, mut nulls) = (ThinVec::new(), ThinVec::new());
         for (slot, value) in self.properties.values.drain(..).chain(self.context.values.drain(..)) {
             match (slot, value) {
                 (FieldRole::Field(id), RetainedValue::Scalar(value)) => fields.push((FieldId(id), value)),
                 (FieldRole::Array(_), RetainedValue::Items(items)) => {
                     oversized = oversized.saturating_add(items.oversized);
                     arrays.push(items);
+                }
+                (FieldRole::Field(id), RetainedValue::Absent | RetainedValue::TooLarge) if is_row => {
+                    nulls.push(FieldId(id))
                 }
                 _ => {}
             }
@@ -164,6 +168,7 @@ impl<'a> CallDraft<'a> {
             fields,
             arrays,
             traits,
+            nulls,
             oversized,
         }))
     }

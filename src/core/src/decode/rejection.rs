@@ -103,6 +103,12 @@ pub enum RejectionReason {
     /// A message about whom to forget names nobody.
     #[error("`user` is missing or empty: it must name who is to be forgotten, as in {{\"user\": \"u42\"}}")]
     NoUser,
+    /// A row of a table without a usable key.
+    #[error("the row has no `{key}` that can be its key: a text of 1 to 256 bytes, or a whole number")]
+    NoKey {
+        /// The property that should have the key.
+        key: String,
+    },
     /// A mapping says how such messages become calls, and none of its calls fits this one.
     #[error("none of the mapping's `calls` fits it, or it is not JSON")]
     NotMapped,
@@ -114,7 +120,7 @@ fn or_nobodys(placeholders: u8) -> &'static str {
 
 impl RejectionReason {
     /// Every code, for metrics and summaries.
-    pub const CODES: [&'static str; 12] = [
+    pub const CODES: [&'static str; 13] = [
         "not_json",
         "not_an_object",
         "unknown_type",
@@ -127,6 +133,7 @@ impl RejectionReason {
         "after_until",
         "no_user",
         "not_mapped",
+        "no_key",
     ];
 
     /// How many ids such as nobody means were taken for missing, if that is why.
@@ -162,6 +169,7 @@ impl RejectionReason {
             RejectionReason::AfterUntil { .. } => 9,
             RejectionReason::NoUser => 10,
             RejectionReason::NotMapped => 11,
+            RejectionReason::NoKey { .. } => 12,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::profile::UserProfile;
 use crate::event::{CallType, Event, FieldId, TraitId, field_value};
 use crate::rules::ruleset::{
     CampaignId, CampaignTrigger, Feature, FeatureId, FeatureSource, GroupId, LedgerId, NameId, PerId, PurposeId,
-    Ruleset, SegmentId, TransitionKind,
+    Ruleset, SegmentId, TableId, TransitionKind,
 };
 use crate::time::Timestamp;
 
@@ -30,6 +30,10 @@ pub struct DispatchIndex {
     amounts_by_name: Vec<Vec<(usize, FieldId)>>,
     /// By `[groups.G]`: what its matches can change.
     groups: Vec<GroupDispatch>,
+    /// By track event: the table whose rows its calls are.
+    tables: Vec<Option<TableId>>,
+    /// By table: the `[per.K]` whose keys its rows have.
+    pers_by_table: Vec<Vec<PerId>>,
     /// The field that says whose match it is, if anything reads it.
     match_user_field: Option<FieldId>,
     /// By ledger: the features of what is earned and spent in it.
@@ -121,6 +125,8 @@ impl DispatchIndex {
             keyed_features: vec![vec![Default::default(); rules.names.len()]; rules.pers.len()],
             segments_by_per: vec![SegmentSet::default(); rules.pers.len()],
             groups: (0..).map(GroupId).take(rules.groups.len()).map(|id| GroupDispatch::new(rules, id)).collect(),
+            tables: vec![None; rules.projection.tracked.len()],
+            pers_by_table: vec![Vec::new(); rules.tables.len()],
             match_user_field: rules.match_user_field(),
             amounts_by_name: vec![Vec::new(); rules.names.len()],
             features_by_ledger: vec![Vec::new(); rules.ledgers.len()],
@@ -153,6 +159,16 @@ impl DispatchIndex {
                 (CallType::Page, _) => dispatch.pages.push(id),
                 (CallType::Screen, _) => dispatch.screens.push(id),
                 _ => {}
+            }
+        }
+        for (table, id) in rules.tables.iter().zip((0..).map(TableId)) {
+            if let Some(tracked) = table.tracked {
+                dispatch.tables[usize::from(tracked.0)] = Some(id);
+            }
+        }
+        for (per, id) in rules.pers.iter().zip((0..).map(PerId)) {
+            if let Some(table) = per.table {
+                dispatch.pers_by_table[usize::from(table.0)].push(id);
             }
         }
         for (feature, id) in rules.features.iter().zip((0..).map(FeatureId)) {
@@ -302,6 +318,17 @@ impl DispatchIndex {
             groups.any(|group| has_own_values || key_of(field_value(&event.fields, group.field(*name))).is_some())
         };
         self.candidate_names(event).iter().any(bears_key)
+    }
+
+    /// The table of which the event is a row; `None`: it is a user's event.
+    pub fn table_of(&self, event: &Event<'_>) -> Option<TableId> {
+        let tracked = event.tracked.filter(|_| event.call == CallType::Track)?;
+        self.tables.get(usize::from(tracked.0)).copied().flatten()
+    }
+
+    /// The `[per.K]` whose keys the rows of a table have.
+    pub fn pers_of_table(&self, table: TableId) -> &[PerId] {
+        &self.pers_by_table[usize::from(table.0)]
     }
 
     /// The field that says whose match it is; `None`: nothing reads it.

@@ -14,7 +14,8 @@ use super::profile::UserProfile;
 use crate::decimal::Decimal;
 use crate::event::{FieldId, ItemFieldId, Scalar, field_value};
 use crate::features::{FeatureClock, FeatureState};
-use crate::rules::ruleset::{Condition, Feature, FeatureId, Ruleset, SegmentId, Term, TextTest};
+use crate::rows::TableRows;
+use crate::rules::ruleset::{ColumnId, Condition, Feature, FeatureId, Ruleset, SegmentId, TableId, Term, TextTest};
 use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp};
 pub use crate::value::ConditionResult;
@@ -45,6 +46,8 @@ pub struct EvaluationContext<'a> {
     pub group: Option<GroupScope<'a>>,
     /// The code of the reservation that a match may settle; `None` elsewhere.
     pub code: Option<&'a str>,
+    /// The rows of tables; `None`: there are none.
+    pub rows: Option<&'a TableRows>,
 }
 
 /// A group, of which the profile is.
@@ -61,7 +64,22 @@ pub struct GroupScope<'a> {
 impl<'a> EvaluationContext<'a> {
     /// A user at an instant, without an event.
     pub fn new(rules: &'a Ruleset, profile: &'a UserProfile, now: Timestamp) -> EvaluationContext<'a> {
-        EvaluationContext { rules, profile, now, instance: None, fields: &[], item: &[], group: None, code: None }
+        EvaluationContext {
+            rules,
+            profile,
+            now,
+            instance: None,
+            fields: &[],
+            item: &[],
+            group: None,
+            code: None,
+            rows: None,
+        }
+    }
+
+    /// The same, seeing rows of tables.
+    pub fn with_rows(self, rows: &'a TableRows) -> EvaluationContext<'a> {
+        EvaluationContext { rows: Some(rows), ..self }
     }
 
     /// Whether the condition holds.
@@ -201,6 +219,10 @@ impl<'a> EvaluationContext<'a> {
                 TermResult::constant(key.map_or(Value::Missing, Value::Text))
             }
             Term::Part { total, parts, part } => TermResult::constant(self.part(total, parts, part)),
+            Term::Row { table, column, key } => {
+                let key = self.read(key);
+                TermResult { value: self.row_value(*table, *column, &key.value), slope: 0, until: key.until }
+            }
             Term::CouponCode => TermResult::constant(self.code.map_or(Value::Missing, Value::Text)),
             Term::KeysIn(segment) => {
                 let count = self.profile.keys.count_in(*segment);
@@ -245,6 +267,16 @@ impl<'a> EvaluationContext<'a> {
             _ => 0,
         };
         TermResult { value, slope, until: left.until.min(right.until) }
+    }
+
+    /// A value of the row with a key; missing where there is no such row, or no key.
+    fn row_value(&self, table: TableId, column: ColumnId, key: &Value<'a>) -> Value<'a> {
+        let found = self.rows.and_then(|rows| match key {
+            Value::Text(key) => rows.value(table, key, column),
+            Value::Number(number) => rows.value(table, &number.whole_within_64_bits()?.to_string(), column),
+            _ => None,
+        });
+        found.map_or(Value::Missing, Value::from)
     }
 
     /// The part of a total that the group gives (semantics §17); missing where there is no such part.

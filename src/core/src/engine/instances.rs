@@ -114,6 +114,23 @@ impl KeyInstances {
         Some(self.instance(&self.slots[at]))
     }
 
+    /// The keys of the instances of a `[per.K]`, ascending.
+    pub fn keys_of(&self, per: PerId) -> impl Iterator<Item = &[u8]> {
+        self.range(per).map(|at| self.id(&self.slots[at]).1)
+    }
+
+    /// Whether there is an instance of a key.
+    pub fn contains(&self, per: PerId, key: &str) -> bool {
+        self.find(per, key).is_ok()
+    }
+
+    /// Marks the instance of a key for the next evaluation, which evaluates all its segments.
+    pub(crate) fn mark(&mut self, per: PerId, key: &str) {
+        if let Ok(at) = self.find(per, key) {
+            self.open(at).is_touched = true;
+        }
+    }
+
     /// The `[per.K]` of each, and the segments that it is in.
     pub fn memberships(&self) -> impl Iterator<Item = (PerId, Cow<'_, MembershipSet>)> {
         self.slots.iter().map(|slot| match slot {

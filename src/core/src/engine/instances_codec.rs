@@ -2,9 +2,10 @@
 
 use super::feature_set::{FeatureLookup, FeatureSet};
 use super::instances::KeyInstances;
-use super::key_instance::{KeyInstance, MAX_KEY_BYTES};
+use super::key_instance::KeyInstance;
 use super::membership::MembershipSet;
 use crate::encoding::{KeySpace, ListShape, StateReader, StateWriter};
+use crate::event::MAX_KEY_BYTES;
 use crate::rules::ruleset::{CampaignId, PerId};
 use crate::time::Timestamp;
 

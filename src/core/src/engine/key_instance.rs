@@ -10,8 +10,6 @@ use crate::event::Scalar;
 use crate::rules::ruleset::{CampaignId, NameId, PerId, Ruleset};
 use crate::time::Timestamp;
 
-/// The most bytes of a key.
-pub const MAX_KEY_BYTES: usize = 256;
 /// More exposures than any campaign has for one key; counting on from here cannot overflow.
 const EXPOSURES_MAX: u32 = u32::MAX / 2;
 
@@ -42,11 +40,7 @@ pub struct KeyInstance {
 
 /// The key that a value of a match is: a text of 1 to 256 bytes, or a whole number within 64 bits, as its decimal text.
 pub(crate) fn key_of<'v>(value: Option<&'v Scalar<'_>>) -> Option<Cow<'v, str>> {
-    match value? {
-        Scalar::Text(text) if (1..=MAX_KEY_BYTES).contains(&text.len()) => Some(Cow::Borrowed(text.as_ref())),
-        Scalar::Number(number) => number.whole_within_64_bits().map(|whole| Cow::Owned(whole.to_string())),
-        Scalar::Text(_) | Scalar::Bool(_) | Scalar::Json(_) => None,
-    }
+    value?.as_key()
 }
 
 impl KeyInstance {

@@ -17,6 +17,7 @@ pub(crate) mod feature_set;
 pub mod group_dispatch;
 pub mod instances;
 mod instances_codec;
+pub mod instants;
 pub mod key_instance;
 pub mod local_time;
 pub mod membership;

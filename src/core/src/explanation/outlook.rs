@@ -4,14 +4,14 @@
 //! time passes there, or an event comes. What campaigns would take of the user's points is not foreseen.
 
 use std::borrow::Cow;
-
-use thin_vec::ThinVec;
+use std::sync::Arc;
 
 use crate::budgets::Reservations;
 use crate::campaigns::CampaignState;
 use crate::event::{Event, EventTime, TrackedId};
 use crate::goals::GoalExposures;
 use crate::partition::{ExecutionPlan, Output, OutputKind, Partition, PartitionInput, TimerMark, User};
+use crate::rows::TableRows;
 use crate::rules::ruleset::{EventName, NameId, Ruleset, Segment, SegmentId, TransitionKind};
 use crate::time::{Span, Timestamp};
 
@@ -43,17 +43,24 @@ pub(super) struct TriedFuture<'p> {
     plan: &'p ExecutionPlan,
     user: User,
     now: Timestamp,
+    /// The rows of tables, which stay as they are.
+    rows: &'p Arc<TableRows>,
     /// What happens as time passes.
     passing: Vec<Output>,
 }
 
 impl<'p> TriedFuture<'p> {
     /// A copy of the user. `plan` is one [without campaigns](without_campaigns).
-    pub(super) fn new(plan: &'p ExecutionPlan, user: &User, now: Timestamp) -> TriedFuture<'p> {
+    pub(super) fn new(
+        plan: &'p ExecutionPlan,
+        user: &User,
+        now: Timestamp,
+        rows: &'p Arc<TableRows>,
+    ) -> TriedFuture<'p> {
         let mut user = user.clone();
         (user.campaigns, user.goals) = (CampaignState::default(), GoalExposures::default());
         user.reservations = Reservations::default();
-        let mut future = TriedFuture { plan, user, now, passing: Vec::new() };
+        let mut future = TriedFuture { plan, user, now, rows, passing: Vec::new() };
         let (mut partition, to) = (future.partition(), TimerMark::through(now + HORIZON));
         partition.apply(plan, PartitionInput::Advance { to, position: 0 }, &mut future.passing);
         future
@@ -87,20 +94,11 @@ impl<'p> TriedFuture<'p> {
             u16::try_from(place).ok().map(TrackedId)
         });
         let event = Event {
-            original: &[],
             call: name.call,
             name: name.event.as_deref().map(Cow::Borrowed),
             tracked,
-            user_id: None,
-            anonymous_id: None,
-            message_id: None,
-            placeholder_ids: 0,
             time: EventTime::Corrected(self.now),
-            received_at: None,
-            fields: Vec::new(),
-            arrays: ThinVec::new(),
-            traits: Vec::new(),
-            oversized: 0,
+            ..Event::blank()
         };
         let (mut partition, mut outputs) = (self.partition(), Vec::new());
         for count in 1..=EVENTS_MAX {
@@ -116,6 +114,7 @@ impl<'p> TriedFuture<'p> {
 
     fn partition(&self) -> Partition {
         let mut partition = Partition::new(self.plan);
+        partition.see_rows(self.rows);
         partition.attach(self.user.clone());
         partition
     }

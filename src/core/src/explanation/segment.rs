@@ -9,6 +9,7 @@ use crate::engine::evaluate::EvaluationContext;
 use crate::engine::explained_condition::{ConditionExplanation, EventReference};
 use crate::engine::key_instance::KeyInstance;
 use crate::partition::{Cause, ExecutionPlan, Output, OutputKind, User};
+use crate::rows::TableRows;
 use crate::rules::ruleset::{Segment, SegmentId, TransitionKind};
 use crate::time::Timestamp;
 
@@ -22,6 +23,8 @@ pub struct UserHistory<'h> {
     pub outputs: &'h [&'h Output],
     /// The events; `None`: they are not known.
     pub events: Option<EventHistory<'h>>,
+    /// The rows of tables.
+    pub rows: &'h Arc<TableRows>,
 }
 
 /// Since when a user, or a key, is in a segment, or out of it again.
@@ -66,9 +69,10 @@ impl SegmentExplanation {
         plan: &ExecutionPlan,
         user: &User,
         at: Timestamp,
+        rows: &Arc<TableRows>,
         is_asked: impl Fn(&Segment) -> bool,
     ) -> Vec<SegmentExplanation> {
-        let history = UserHistory { outputs: &[], events: None };
+        let history = UserHistory { outputs: &[], events: None, rows };
         SegmentExplanation::with_history(plan, user, at, history, is_asked)
     }
 
@@ -81,12 +85,12 @@ impl SegmentExplanation {
         is_asked: impl Fn(&Segment) -> bool,
     ) -> Vec<SegmentExplanation> {
         let bare = without_campaigns(plan);
-        let future = TriedFuture::new(&bare, user, at);
+        let future = TriedFuture::new(&bare, user, at, history.rows);
         let mut explained = Vec::new();
         // No user is in a segment of groups.
         let is_asked = |segment: &Segment| segment.group.is_none() && is_asked(segment);
         for (id, segment) in (0..).map(SegmentId).zip(&plan.rules.segments).filter(|(_, segment)| is_asked(segment)) {
-            let scope = EvaluationContext::new(&plan.rules, &user.profile, at);
+            let scope = EvaluationContext::new(&plan.rules, &user.profile, at).with_rows(history.rows);
             let Some(per) = segment.per else {
                 let is_in = user.profile.members.contains(id);
                 let prospect = SegmentProspect {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::rules::ruleset::TransitionKind;
 use crate::testing::{START, Story, USER};
@@ -8,7 +10,7 @@ const DAY: i64 = 1_440 * MINUTE;
 
 fn explained(story: &Story, at: i64) -> SegmentExplanation {
     let user = story.partition.user(USER).expect("the user is known");
-    let mut all = SegmentExplanation::of_user(&story.plan, &user, Timestamp(START + at), |_| true);
+    let mut all = SegmentExplanation::of_user(&story.plan, &user, Timestamp(START + at), &Arc::default(), |_| true);
     assert_eq!(all.len(), 1, "{all:?}");
     all.remove(0)
 }
@@ -88,7 +90,7 @@ fn a_segment_of_keys_is_told_key_by_key_latest_first() {
     let mut story = Story::under(rules);
     story.track(0, "View", r#""sku":"a""#).track(1, "View", r#""sku":"b""#).track(2, "View", r#""sku":"b""#);
     let user = story.partition.user(USER).expect("known");
-    let all = SegmentExplanation::of_user(&story.plan, &user, Timestamp(START + 2), |_| true);
+    let all = SegmentExplanation::of_user(&story.plan, &user, Timestamp(START + 2), &Arc::default(), |_| true);
     let told: Vec<_> = all.iter().map(|it| (it.key.as_deref(), it.is_in, it.condition.holds)).collect();
     assert_eq!(told, [(Some("b"), true, true), (Some("a"), false, false)]);
 }

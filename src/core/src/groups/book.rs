@@ -12,6 +12,7 @@ use crate::engine::membership::MembershipSet;
 use crate::engine::recomputed::RecomputedParts;
 use crate::event::Scalar;
 use crate::features::SoughtTexts;
+use crate::rows::TableRows;
 use crate::rules::ruleset::{GroupId, NameId, Ruleset, SegmentId};
 use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp, beat_after, beat_through};
@@ -25,6 +26,8 @@ pub struct GroupRules<'r> {
     pub dispatch: &'r DispatchIndex,
     /// What the parts of a total depend on.
     pub secret: &'r DrawSecret,
+    /// The rows of tables.
+    pub rows: &'r TableRows,
 }
 
 /// The end of a beat.

@@ -156,7 +156,8 @@ impl Group {
     pub fn scope<'g>(&'g self, rules: &GroupRules<'g>, id: GroupId) -> EvaluationContext<'g> {
         let of = &rules.rules.groups[usize::from(id.0)].id;
         let group = GroupScope { id: of, key: &self.key, secret: rules.secret };
-        EvaluationContext { group: Some(group), ..EvaluationContext::new(rules.rules, &self.profile, self.profile.now) }
+        let scope = EvaluationContext::new(rules.rules, &self.profile, self.profile.now).with_rows(rules.rows);
+        EvaluationContext { group: Some(group), ..scope }
     }
 }
 

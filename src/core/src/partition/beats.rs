@@ -61,6 +61,7 @@ impl Partition {
             // One that expires by then does so again at the event.
             let _ = self.steps.fire_due(plan, user, by, out);
             arm(&mut self.timers, slot, user, self.steps.state_ttl);
+            self.keys.follow(slot, &mut self.steps.key_changes);
         }
         if !self.steps.awaits_answer(user) {
             return None;
@@ -77,7 +78,7 @@ impl Partition {
     /// Answers an ask at the end of its beat, and fires what had to wait for the answer. Nothing happens where the ask is gone.
     pub fn answer(&mut self, plan: &ExecutionPlan, ticket: &AskTicket, end: &mut BeatEnd<'_>, out: &mut Vec<Output>) {
         let Some(slot) = self.users.find(&ticket.user) else { return };
-        let Partition { users, timers, steps, snapshots, awaiting } = self;
+        let Partition { users, timers, steps, snapshots, awaiting, keys } = self;
         let expired = users.change(slot, |user| {
             if user.campaigns.asks.next_answer() != ticket.beat {
                 return None;
@@ -96,6 +97,7 @@ impl Partition {
                 None => arm(timers, slot, user, steps.state_ttl),
                 Some(at) => steps.note_expired(plan, user, LogInstant { at, ..by }, out),
             }
+            keys.follow(slot, &mut steps.key_changes);
             expired.map(|_| Arc::clone(&user.id))
         });
         if let Some(id) = expired.flatten() {

@@ -1,56 +1,131 @@
-//! What users share at the end of a beat (semantics §8): their matches go to groups, and what groups tell is delivered to them.
+//! What users share at the end of a beat (semantics §8): their matches go to groups, and what groups tell, and rows that changed,
+//! reach them: all of it at once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::firing::arm;
 use super::io::{LogInstant, Output};
-use super::{ExecutionPlan, Partition};
+use super::{ExecutionPlan, Partition, WARM_FROM};
 use crate::groups::{GroupMatch, GroupRules, ToldNotice};
+use crate::rows::{RowChange, TableRows};
+use crate::rules::ruleset::{NameId, PerId};
 use crate::secret::DrawSecret;
-use crate::time::Timestamp;
 
-/// All that reaches one user at the end of a beat.
+/// The state of how many users is fetched together.
+const BLOCK: usize = 32;
+
+/// All that reaches users at the end of a beat.
+#[derive(Debug, Default)]
+pub struct BeatDeliveries<'n> {
+    /// What groups tell.
+    pub notices: Vec<NoticeDelivery<'n>>,
+    /// The rows of which other things can be read than before.
+    pub rows: &'n [RowChange],
+}
+
+/// All that groups tell one user.
 #[derive(Debug)]
-pub struct BeatDelivery<'n> {
+pub struct NoticeDelivery<'n> {
     /// The user.
     pub user: Arc<str>,
-    /// What groups tell, by file order of names, then by key, then as it arose.
+    /// By file order of names, then by key, then as it arose.
     pub notices: Vec<&'n ToldNotice>,
-    /// The latest time of all of it.
-    pub at: Timestamp,
+}
+
+/// What reaches the user in one slot.
+struct SlotDelivery<'d, 'n> {
+    notices: &'d [&'n ToldNotice],
+    /// The keys whose rows changed, of which the user may have instances.
+    rows: &'d [(u32, PerId, &'n RowChange)],
 }
 
 impl ExecutionPlan {
     /// What groups are evaluated by.
-    pub fn group_rules<'p>(&'p self, secret: &'p DrawSecret) -> GroupRules<'p> {
-        GroupRules { rules: &self.rules, dispatch: &self.dispatch, secret }
+    pub fn group_rules<'p>(&'p self, secret: &'p DrawSecret, rows: &'p TableRows) -> GroupRules<'p> {
+        GroupRules { rules: &self.rules, dispatch: &self.dispatch, secret, rows }
     }
 }
 
 impl Partition {
-    /// Delivers to a user at the end of a beat, at that watermark: what is due by then fires first. False, and nothing is
-    /// delivered: there is no such user, or not any more by then.
+    /// Delivers to users at the end of a beat, at that watermark: what is due for them by then fires first. Nothing happens to
+    /// who is not there, or not any more by then, and to users without an instance of a key whose row changed. Returns the name of
+    /// each notice that was delivered.
     pub fn deliver(
         &mut self,
         plan: &ExecutionPlan,
-        delivery: &BeatDelivery<'_>,
+        deliveries: &BeatDeliveries<'_>,
+        end: LogInstant,
+        out: &mut Vec<Output>,
+    ) -> Vec<NameId> {
+        let told = deliveries.notices.iter();
+        let told: BTreeMap<u32, &[&ToldNotice]> =
+            told.filter_map(|delivery| Some((self.users.find(&delivery.user)?, &*delivery.notices))).collect();
+        let (mut concerned, mut delivered) = (Vec::new(), Vec::new());
+        for change in deliveries.rows {
+            for per in plan.dispatch.pers_of_table(change.table) {
+                concerned.extend(self.keys.slots(*per, &change.key).map(|slot| (slot, *per, change)));
+            }
+        }
+        // Stable: the changes of one user are in the order of tables and keys.
+        concerned.sort_by_key(|(slot, ..)| *slot);
+        let mut of_rows = concerned.as_slice();
+        let slots: BTreeSet<u32> = told.keys().copied().chain(concerned.iter().map(|(slot, ..)| *slot)).collect();
+        let slots: Vec<u32> = slots.into_iter().collect();
+        for block in slots.chunks(BLOCK) {
+            if self.users.len() >= WARM_FROM {
+                self.users.warm_slots(block);
+            }
+            for slot in block {
+                let (rows, rest) = of_rows.split_at(of_rows.partition_point(|(other, ..)| other <= slot));
+                of_rows = rest;
+                let notices = told.get(slot).copied().unwrap_or_default();
+                if self.deliver_to(plan, *slot, SlotDelivery { notices, rows }, end, out) {
+                    delivered.extend(notices.iter().map(|notice| notice.name));
+                }
+            }
+        }
+        delivered
+    }
+
+    /// False, and nothing is delivered: the user is not there any more by then.
+    fn deliver_to(
+        &mut self,
+        plan: &ExecutionPlan,
+        slot: u32,
+        delivery: SlotDelivery<'_, '_>,
         end: LogInstant,
         out: &mut Vec<Output>,
     ) -> bool {
-        let Some(slot) = self.users.find(&delivery.user) else { return false };
-        let Partition { users, timers, steps, snapshots, .. } = self;
+        let SlotDelivery { notices, rows } = delivery;
+        let Partition { users, timers, steps, snapshots, keys, .. } = self;
         let expired = users.change(slot, |user| {
+            let has_key = |(_, per, change): &&(u32, PerId, &RowChange)| user.profile.keys.contains(*per, &change.key);
+            let of_rows = rows.iter().filter(has_key).map(|(.., change)| change.at).max();
+            let at = notices.iter().map(|notice| notice.at).chain(of_rows).max()?;
             snapshots.touch(slot, user);
-            let now = delivery.at.max(user.profile.now).max(end.at);
+            let now = at.max(user.profile.now).max(end.at);
+            if of_rows.is_some() {
+                // What is due before that instant sees the rows as they are now.
+                rows.iter().for_each(|(_, per, change)| user.profile.keys.mark(*per, &change.key));
+                let first = steps.next_instant(plan, user, end.at);
+                if first <= now {
+                    user.segments_due = user.segments_due.min(first);
+                }
+            }
             steps.enter_beat(end.at);
-            if let Some(at) = steps.fire_due(plan, user, LogInstant { at: now, position: end.position }, out) {
+            let expired = steps.fire_due(plan, user, LogInstant { at: now, position: end.position }, out);
+            keys.follow(slot, &mut steps.key_changes);
+            if let Some(at) = expired {
                 steps.note_expired(plan, user, LogInstant { at, position: end.position }, out);
                 return Some(Arc::clone(&user.id));
             }
             steps.enter_beat(end.at);
             user.profile.now = now;
-            steps.take_delivery(plan, user, &delivery.notices, end.position, out);
+            rows.iter().for_each(|(_, per, change)| user.profile.keys.mark(*per, &change.key));
+            steps.take_delivery(plan, user, notices, end.position, out);
             arm(timers, slot, user, steps.state_ttl);
+            keys.follow(slot, &mut steps.key_changes);
             None
         });
         let expired = expired.flatten();
@@ -58,6 +133,16 @@ impl Partition {
             self.remove(id);
         }
         expired.is_none()
+    }
+
+    /// From here on users see these rows of tables.
+    pub fn see_rows(&mut self, rows: &Arc<TableRows>) {
+        self.steps.rows = Arc::clone(rows);
+    }
+
+    /// From here on users see no rows, until they see others: so that nobody holds those that are about to change.
+    pub fn release_rows(&mut self) {
+        self.steps.rows = Arc::default();
     }
 
     /// The matches for groups that came since this was last called, in the order of each user.

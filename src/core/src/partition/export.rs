@@ -158,6 +158,7 @@ impl StateWriter for JsonStateWriter<'_> {
             KeySpace::Partners => rules.partners[index].id.clone(),
             KeySpace::Groups => rules.groups[index].id.clone(),
             KeySpace::Picks => rules.picks[index].id.clone(),
+            KeySpace::Tables => rules.tables[index].id.clone(),
         };
         self.insert(name, JsonText::of(&text));
     }
@@ -254,6 +255,7 @@ impl StateWriter for JsonStateWriter<'_> {
                 KeySpace::Partners => entry.id("partner", keys, key),
                 KeySpace::Groups => entry.id("of", keys, key),
                 KeySpace::Picks => entry.id("picks", keys, key),
+                KeySpace::Tables => entry.id("table", keys, key),
                 KeySpace::Caps => {
                     let Some(cap) = rules.caps.get(index) else { continue };
                     entry.count("max", cap.max.into());

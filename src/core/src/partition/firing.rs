@@ -40,7 +40,7 @@ impl Partition {
         if self.users.armed(slot).is_none_or(|armed| armed > to.latest()) {
             return;
         }
-        let Partition { users, timers, steps, snapshots, awaiting } = self;
+        let Partition { users, timers, steps, snapshots, awaiting, keys } = self;
         let expired = users.change(slot, |user| {
             let by = to.instant_for(&user.id);
             // The timer was that of a user who was in this slot before; this one has another.
@@ -63,6 +63,7 @@ impl Partition {
                     steps.note_expired(plan, user, LogInstant { at, position }, out);
                 }
             }
+            keys.follow(slot, &mut steps.key_changes);
             expired.map(|_| Arc::clone(&user.id))
         });
         if let Some(id) = expired.flatten() {

@@ -3,6 +3,16 @@
 use super::Partition;
 
 impl Partition {
+    /// How many users there are.
+    pub fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many timers are pending; a user may have several, of which all but one are stale.
     pub fn pending_timers(&self) -> usize {
         self.timers.len()
@@ -19,8 +29,8 @@ impl Partition {
         self.users.heap_bytes_of(first_slot, most)
     }
 
-    /// The bytes of the slots, the index and the timers.
+    /// The bytes of the slots, the indexes and the timers.
     pub fn heap_bytes_beside_users(&self) -> u64 {
-        (self.users.heap_bytes_beside() + self.timers.heap_bytes()) as u64
+        (self.users.heap_bytes_beside() + self.timers.heap_bytes() + self.keys.heap_bytes()) as u64
     }
 }

@@ -16,6 +16,7 @@ mod departures;
 mod export;
 mod firing;
 mod io;
+mod key_index;
 mod log_instant;
 mod memory;
 mod model_report;
@@ -40,7 +41,7 @@ mod user_table;
 
 pub use beats::{AskTicket, BeatEnd};
 pub use counters::PartitionCounters;
-pub use deliveries::BeatDelivery;
+pub use deliveries::{BeatDeliveries, NoticeDelivery};
 pub use departures::SegmentDeparture;
 pub use export::UserStateExport;
 pub use io::{
@@ -73,6 +74,7 @@ use crate::rules::ruleset::Ruleset;
 use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp};
 use firing::arm;
+use key_index::KeyIndex;
 use snapshot::SnapshotTracker;
 use steps::StepContext;
 use steps::sharing::ShareEnd;
@@ -112,6 +114,8 @@ pub struct Partition {
     /// Users who await an answer, with the log position of what they were found to await it before: in the same batch no
     /// later output of theirs has a lower one.
     awaiting: HashMap<Arc<str>, u64>,
+    /// Who has a key whose row may change.
+    keys: KeyIndex,
 }
 
 /// A part of a snapshot of a partition: users as they were at the beginning of the snapshot.
@@ -134,6 +138,7 @@ impl Partition {
             steps: StepContext::new(plan),
             snapshots: SnapshotTracker::default(),
             awaiting: HashMap::default(),
+            keys: KeyIndex::new(&plan.rules),
         }
     }
 
@@ -169,10 +174,15 @@ impl Partition {
                 let Some(user) = self.users.get_mut(slot) else { return };
                 self.snapshots.touch(slot, user);
                 if let Some(visitor) = visitor {
+                    self.keys.remove_all(slot, user);
                     self.steps.merge(plan, user, *visitor, LogInstant { at: ts.max(watermark), position }, out);
+                    // Some of them were the visitor's.
+                    self.steps.key_changes.clear();
+                    self.keys.add_all(slot, user);
                 }
                 self.steps.take_event(plan, user, ProfileUpdate { event, ts, position }, watermark, out);
                 arm(&mut self.timers, slot, user, self.steps.state_ttl);
+                self.keys.follow(slot, &mut self.steps.key_changes);
             }
             PartitionInput::Advance { to, position } => self.advance(plan, to, position, out),
         }
@@ -246,9 +256,12 @@ impl Partition {
 
     /// Removes a user: the only way in which users are removed, for any reason.
     fn take_out(&mut self, id: &str) -> Option<User> {
+        let slot = self.users.find(id)?;
         let user = self.users.remove(id)?;
         self.snapshots.removed_user(&user);
         self.steps.leave_segments(&user);
+        self.keys.follow(slot, &mut self.steps.key_changes);
+        self.keys.remove_all(slot, &user);
         Some(user)
     }
 
@@ -277,16 +290,6 @@ impl Partition {
     /// The counters.
     pub fn counts(&self) -> &PartitionCounters {
         &self.steps.counts
-    }
-
-    /// How many users there are.
-    pub fn len(&self) -> usize {
-        self.users.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Every user, in no particular order.
@@ -346,7 +349,12 @@ impl Partition {
     fn put(&mut self, user: User) {
         self.bring_asks(&user);
         let slot = self.insert(User { armed: Timestamp::NEVER, ..user });
-        self.users.change(slot, |user| arm(&mut self.timers, slot, user, self.steps.state_ttl));
+        self.steps.key_changes.clear();
+        let Partition { users, timers, steps, keys, .. } = self;
+        users.change(slot, |user| {
+            arm(timers, slot, user, steps.state_ttl);
+            keys.add_all(slot, user);
+        });
     }
 
     /// Begins a snapshot: from now on [`snapshot_part`](Partition::snapshot_part) returns the users that changed since the

@@ -22,6 +22,7 @@ impl Partition {
         let mut users: Vec<User> = self.users().map(std::borrow::Cow::into_owned).collect();
         users.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         self.users = self.users.emptied();
+        self.keys.clear();
         users
     }
 

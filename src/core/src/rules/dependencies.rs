@@ -7,8 +7,8 @@ pub(super) use properties::{PropertyReaders, amounts, property_events};
 use std::collections::BTreeSet;
 
 use super::ruleset::{
-    Campaign, Condition, ConditionDependencies, EventName, Feature, FeatureId, FeatureSource, Ledger, Ruleset,
-    Settlement, Term,
+    Campaign, Condition, ConditionDependencies, EventName, Feature, FeatureId, FeatureSource, Ledger, RowTable,
+    Ruleset, Settlement, Term,
 };
 use crate::event::{FieldId, TraitId};
 
@@ -30,9 +30,10 @@ pub(super) fn of(condition: &Condition, features: &[Feature]) -> ConditionDepend
     reads
 }
 
-/// The track events that have names, each once.
-pub(super) fn tracked_events(names: &[EventName]) -> Vec<String> {
-    let events: BTreeSet<&String> = names.iter().filter_map(|name| name.event.as_ref()).collect();
+/// The track events that have names, or are rows, each once.
+pub(super) fn tracked_events(names: &[EventName], tables: &[RowTable]) -> Vec<String> {
+    let named = names.iter().filter_map(|name| name.event.as_ref());
+    let events: BTreeSet<&String> = named.chain(tables.iter().map(|table| &table.event)).collect();
     events.into_iter().cloned().collect()
 }
 
@@ -71,7 +72,9 @@ pub(crate) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
             each_in_term(right, see);
         }
         Term::Part { total, parts, part } => [total, parts, part].into_iter().for_each(|it| each_in_term(it, see)),
-        Term::Negate(inner) | Term::Number(inner) | Term::Until(inner) => each_in_term(inner, see),
+        Term::Negate(inner) | Term::Number(inner) | Term::Until(inner) | Term::Row { key: inner, .. } => {
+            each_in_term(inner, see);
+        }
         Term::Moving(moving) => {
             each_in_term(&moving.function, see);
             moving.steps.iter().for_each(|step| each_in_term(&step.operand, see));
@@ -125,6 +128,7 @@ pub(crate) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
         | Term::InstanceIdle
         | Term::InstanceAge
         | Term::Key
+        | Term::Row { .. }
         | Term::CouponCode
         | Term::KeysIn(_)
         | Term::Balance(_)
@@ -201,6 +205,7 @@ pub(super) fn slope(term: &Term) -> i64 {
         | Term::Trait(_)
         | Term::Field(_)
         | Term::Key
+        | Term::Row { .. }
         | Term::CouponCode
         | Term::KeysIn(_)
         | Term::Model(_)
@@ -261,6 +266,7 @@ impl DependencyVisitor<'_> {
             | Term::InstanceIdle
             | Term::InstanceAge
             | Term::Key
+            | Term::Row { .. }
             | Term::CouponCode
             | Term::Model(_)
             | Term::Item { .. }

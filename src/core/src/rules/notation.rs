@@ -75,6 +75,14 @@ pub(crate) fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::InstanceIdle => "idle()".to_owned(),
         Term::InstanceAge => "age()".to_owned(),
         Term::Key => "key()".to_owned(),
+        Term::Row { table, column, key } => {
+            let table = &rules.tables[usize::from(table.0)];
+            let column = &table.columns[usize::from(column.0)].name;
+            match &**key {
+                Term::Key => format!("row.{column}"),
+                key => format!("row('{}', {}).{column}", table.id, term(rules, key)),
+            }
+        }
         Term::CouponCode => "code()".to_owned(),
         Term::KeysIn(id) => format!("keys_in('{}')", rules.segments[usize::from(id.0)].id),
         Term::Balance(id) => format!("balance({})", ledger(rules, *id)),

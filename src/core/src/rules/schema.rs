@@ -11,6 +11,7 @@ mod groups;
 mod partners;
 mod picks;
 mod points;
+mod tables;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
+use tables::TableSchema;
 
 /// The JSON Schema of rules files.
 pub fn schema() -> Value {
@@ -120,6 +122,9 @@ struct RulesSchema {
     /// What several users do together: what segments with `of` are about.
     #[schemars(with = "Option<BTreeMap<IdText, GroupSchema>>")]
     groups: Option<()>,
+    /// Rows that conditions of all users read, such as products: from calls that are no user's events.
+    #[schemars(with = "Option<BTreeMap<IdText, TableSchema>>")]
+    tables: Option<()>,
     /// Models of repeat purchase: how probable it is that a user is still a customer. `rekindle fit` prints them.
     models: Option<Vec<ModelSchema>>,
     /// Segments of users, or of keys.
@@ -223,6 +228,9 @@ struct PerSchema {
     /// How many keys of a user are kept at a time. Default: 20.
     #[schemars(range(min = 1, max = 1000))]
     max: Option<u16>,
+    /// The [tables.…] whose rows have these keys.
+    #[schemars(with = "Option<IdText>")]
+    table: Option<()>,
 }
 
 #[derive(JsonSchema)]

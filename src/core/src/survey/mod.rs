@@ -13,7 +13,7 @@ use crate::engine::profile::UserProfile;
 use crate::event::{CallType, Event, FieldId, Scalar, TraitId, field_value};
 use crate::rules::notation;
 use crate::rules::products::ARRAY_HELP;
-use crate::rules::ruleset::{EventName, NameId, Projection, Ruleset};
+use crate::rules::ruleset::{EventName, NameId, Projection, RowTable, Ruleset};
 use crate::time::Timestamp;
 use keys::SurveyedKey;
 use observations::ValueObservations;
@@ -90,6 +90,10 @@ impl<'r> EventSurvey<'r> {
 
     /// Adds an event.
     pub fn add(&mut self, event: &Event<'_>) {
+        let is_row = |table: &RowTable| event.call == CallType::Track && event.name.as_deref() == Some(&*table.event);
+        if self.rules.tables.iter().any(is_row) {
+            return;
+        }
         if event.call == CallType::Identify {
             self.identifies += 1;
             for (id, seen) in &mut self.traits {

@@ -66,7 +66,7 @@ pub(super) async fn explain(
             (story.pipeline.copy_of(&id), notes, Some(story))
         }
     };
-    let UserCopy { plan, user, at } =
+    let UserCopy { plan, user, at, rows } =
         copy.ok_or_else(|| ProblemDocument::not_found("nothing is known of this user"))?;
     if asked.segment.as_ref().is_some_and(|asked| !plan.rules.segments.iter().any(|known| known.id == *asked)) {
         return Err(ProblemDocument::not_found("there is no such segment"));
@@ -79,12 +79,15 @@ pub(super) async fn explain(
     let written = tokio::task::spawn_blocking(move || {
         let is_asked = |segment: &Segment| asked.has_segment(&segment.id);
         let (explained, decisions) = match &story {
-            None => (SegmentExplanation::of_user(&plan, &user, at, is_asked), recent_decisions(&decided, &plan, &user)),
+            None => {
+                let explained = SegmentExplanation::of_user(&plan, &user, at, &rows, is_asked);
+                (explained, recent_decisions(&decided, &plan, &user))
+            }
             Some(story) => {
                 let outputs: Vec<&Output> = story.outputs.iter().collect();
                 let (events, is_complete) = story.pipeline.recorded_events_of(&user.id);
                 let events = Some(EventHistory { events: &events, is_complete });
-                let history = UserHistory { outputs: &outputs, events };
+                let history = UserHistory { outputs: &outputs, events, rows: &rows };
                 let explained = SegmentExplanation::with_history(&plan, &user, at, history, is_asked);
                 (explained, DecisionExplanation::of_story(&plan.rules, &outputs, Some(&user)))
             }

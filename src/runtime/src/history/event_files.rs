@@ -86,6 +86,9 @@ impl IndexedFiles {
         if !as_if_alone && !plan.rules.groups.is_empty() {
             return Err(HistoryError::NotAlone { why: "the rules have groups, which all users share" });
         }
+        if !as_if_alone && !plan.rules.tables.is_empty() {
+            return Err(HistoryError::NotAlone { why: "the rules have tables, whose rows are no user's" });
+        }
         let own = match self.own_records(until, user) {
             // A block of a run is checked only when it is read.
             Err(HistoryError::Damaged { .. }) if self.index_use == IndexUse::Build => {

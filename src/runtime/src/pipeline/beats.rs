@@ -12,6 +12,7 @@
 //! precedes the end has been.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -25,6 +26,7 @@ use rekindle_core::partition::{
     AskTicket, BeatEnd, ExecutionPlan, LogInstant, Output, Partition, PartitionInput, TimerMark,
 };
 use rekindle_core::route::partition_of;
+use rekindle_core::rows::RowBook;
 use rekindle_core::rules::ruleset::Ruleset;
 use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::Timestamp;
@@ -42,6 +44,8 @@ pub(super) struct SharedState {
     has_budgets: bool,
     /// The groups, and what waits for them.
     pub(super) groups: GroupBook,
+    /// The rows of tables, and what waits for them.
+    pub(super) rows: RowBook,
     /// The first end of a beat at which anything but asks crosses.
     pub(super) next_crossing: Timestamp,
     /// What stands of picks.
@@ -70,13 +74,15 @@ impl SharedState {
     /// Nothing spent. `None`: users share nothing.
     pub(super) fn new(rules: &Ruleset) -> Option<Box<SharedState>> {
         let has_budgets = !rules.budgets.is_empty();
-        (has_budgets || !rules.groups.is_empty() || !rules.picks.is_empty()).then(|| {
+        let has_more = !rules.groups.is_empty() || !rules.tables.is_empty() || !rules.picks.is_empty();
+        (has_budgets || has_more).then(|| {
             Box::new(SharedState {
                 book: BudgetBook::new(rules),
                 changes: Vec::new(),
                 asks: BTreeMap::new(),
                 has_budgets,
                 groups: GroupBook::new(rules),
+                rows: RowBook::new(rules),
                 next_crossing: Timestamp::NEVER,
                 picks: PickTakings::new(rules),
             })
@@ -95,7 +101,9 @@ impl SharedState {
         stored: StoredShared,
     ) -> Option<Box<SharedState>> {
         let mut shared = SharedState::new(&plan.rules)?;
-        shared.groups = GroupBook::restored(&plan.group_rules(secret), stored.groups);
+        shared.rows = RowBook::restored(&plan.rules, stored.rows);
+        let rows = Arc::clone(shared.rows.rows());
+        shared.groups = GroupBook::restored(&plan.group_rules(secret, &rows), stored.groups);
         shared.picks = PickTakings::restored(&plan.rules, stored.picks);
         shared.note_next_crossing();
         if let Some(StoredBook { budgets, changes }) = stored.budgets {
@@ -121,7 +129,9 @@ impl SharedState {
         shared.book = self.book.under(&plan.rules, &next.rules);
         let groups = translate_groups(plan, next, &self.groups.stored());
         let groups = groups.expect("what was just encoded can be read");
-        shared.groups = self.groups.under(&plan.rules, &next.group_rules(secret), groups);
+        shared.rows = self.rows.under(&plan.rules, &next.rules);
+        let rows = Arc::clone(shared.rows.rows());
+        shared.groups = self.groups.under(&plan.rules, &next.group_rules(secret, &rows), groups);
         let picks = translate_picks(plan, next, &self.picks.stored());
         shared.picks = PickTakings::restored(&next.rules, picks.expect("what was just encoded can be read"));
         shared.note_next_crossing();
@@ -130,13 +140,23 @@ impl SharedState {
 
     /// What is to be stored.
     pub(super) fn stored(&self) -> StoredShared {
-        let budgets = self.has_budgets.then(|| self.stored_book());
-        StoredShared { budgets, groups: self.groups.stored(), picks: self.picks.stored() }
+        StoredShared { rows: self.rows.stored(), ..self.stored_beside_rows() }
     }
 
-    /// Finds the first end of a beat at which anything but asks crosses.
+    /// What is to be stored in a snapshot: all of it, or of the rows those that changed since the last one.
+    pub(super) fn begin_snapshot(&mut self, full: bool) -> StoredShared {
+        StoredShared { rows: self.rows.begin_snapshot(full), ..self.stored_beside_rows() }
+    }
+
+    fn stored_beside_rows(&self) -> StoredShared {
+        let budgets = self.has_budgets.then(|| self.stored_book());
+        let picks = self.picks.stored();
+        StoredShared { budgets, groups: self.groups.stored(), picks, ..StoredShared::default() }
+    }
+
+    /// Works out at which end of a beat anything but asks crosses next.
     pub(super) fn note_next_crossing(&mut self) {
-        self.next_crossing = self.groups.next_end().min(self.picks.next());
+        self.next_crossing = self.groups.next_end().min(self.rows.next_end()).min(self.picks.next());
     }
 
     fn stored_book(&self) -> StoredBook {

@@ -73,7 +73,7 @@ impl Pipeline {
             encoder.uplift(&self.uplift)?;
         }
         if let Some(shared) = &self.shared {
-            encoder.shared(&shared.stored())?;
+            encoder.shared(&self.plan.rules, &shared.stored())?;
         }
         sink(&encoder.finish()?.0)
     }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Pipeline;
-use rekindle_core::groups::{GroupBook, GroupKeysPage};
+use rekindle_core::groups::{GroupBook, GroupKeysPage, GroupRules};
 use rekindle_core::partition::GroupReport;
 use rekindle_core::rules::ruleset::{GroupId, SegmentId};
 
@@ -19,13 +19,19 @@ impl Pipeline {
         self.shared.as_ref().filter(|_| !self.plan.rules.groups.is_empty()).map(|shared| &shared.groups)
     }
 
+    /// What groups are evaluated by; `None`: users share nothing.
+    fn group_rules(&self) -> Option<GroupRules<'_>> {
+        let shared = self.shared.as_ref()?;
+        Some(self.plan.group_rules(&self.options.secret, shared.rows.rows()))
+    }
+
     /// A group as it stands; its members are the users that their ids stand for now. `None`: there is no such group.
     pub fn group_report(&self, of: &str, key: &str) -> Option<GroupReport> {
         let id = self.plan.rules.groups.iter().position(|group| group.id == of)?;
         let id = GroupId(u16::try_from(id).ok()?);
         let group = self.groups()?.group(id, key)?;
         let fired = self.final_before(self.fired());
-        let mut report = GroupReport::new(&self.plan.group_rules(&self.options.secret), id, group, fired);
+        let mut report = GroupReport::new(&self.group_rules()?, id, group, fired);
         for members in &mut report.members {
             let mut known = HashSet::new();
             let users = members.ids.iter().map(|id| Arc::clone(self.links.user_of(id).unwrap_or(id)));
@@ -46,7 +52,8 @@ impl Pipeline {
     /// The groups that keep one of these ids: the id of the `[groups.G]`, and the key; in file order, then by key.
     pub(super) fn groups_with<'u>(&self, ids: impl Iterator<Item = &'u str>) -> Vec<(String, Arc<str>)> {
         let Some(book) = self.groups() else { return Vec::new() };
-        let found = book.groups_with(&self.plan.group_rules(&self.options.secret), ids);
+        let Some(rules) = self.group_rules() else { return Vec::new() };
+        let found = book.groups_with(&rules, ids);
         found.into_iter().map(|(id, key)| (self.plan.rules.groups[usize::from(id.0)].id.clone(), key)).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! What crosses at the ends of beats beside asks (semantics §8): the matches for groups, and what groups tell.
+//! What crosses at the ends of beats beside asks (semantics §8): rows of tables, the matches for groups, and what groups tell.
 //!
 //! Between two such ends the partitions know nothing of each other. At one, all have reached one watermark: they have
 //! handed in what they have for others ([`SharedState::collect`](super::beats::SharedState::collect)), one place merges it in the order of the log, and deliveries
@@ -10,19 +10,41 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::partition_task::PartitionQueues;
 use super::{PARALLEL_OPERATIONS_MIN, Pipeline};
+use rekindle_core::engine::evaluate::EvaluationContext;
+use rekindle_core::engine::profile::UserProfile;
 use rekindle_core::event::Event;
 use rekindle_core::groups::{GroupBeat, GroupOutcome, RecomputedGroups, ToldNotice};
-use rekindle_core::partition::{BeatDelivery, ExecutionPlan, LogInstant, Output, OutputKind, TimerMark};
+use rekindle_core::partition::{
+    BeatDeliveries, ExecutionPlan, LogInstant, NoticeDelivery, Output, OutputKind, Partition, TimerMark,
+};
 use rekindle_core::route::partition_of;
+use rekindle_core::rows::{RowBook, RowChange, RowUpdate};
+use rekindle_core::rules::ruleset::{NameId, TableId};
 use rekindle_core::time::{Timestamp, beat_after};
 
+/// A call that is a row, with its key and its time.
+pub(super) struct TakenRow<'e> {
+    pub(super) table: TableId,
+    pub(super) key: &'e str,
+    pub(super) event: &'e Event<'e>,
+    pub(super) ts: Timestamp,
+}
+
 impl Pipeline {
+    /// All rows of tables, and what waits for them; `None`: the rules have none.
+    pub fn rows(&self) -> Option<&RowBook> {
+        self.shared.as_ref().filter(|_| !self.plan.rules.tables.is_empty()).map(|shared| &shared.rows)
+    }
+
     /// Every output that is still to come is due at this instant or later, where the timers have fired up to `fired`: what
     /// waits for the end of a beat may become due from its beginning on.
     pub fn final_before(&self, fired: Timestamp) -> Timestamp {
-        if self.plan.rules.groups.is_empty() { fired } else { Timestamp(fired.0.div_euclid(1_000) * 1_000) }
+        let nothing_crosses = self.plan.rules.groups.is_empty() && self.plan.rules.tables.is_empty();
+        if nothing_crosses { fired } else { Timestamp(fired.0.div_euclid(1_000) * 1_000) }
     }
 
     /// Notes that an event about to be queued may bring something to others, at the end of its beat.
@@ -33,6 +55,27 @@ impl Pipeline {
             && plan.dispatch.brings_to_groups(&plan.rules, event)
         {
             shared.next_crossing = end;
+        }
+    }
+
+    /// Hands in a call that is a row, for the end of its beat.
+    pub(super) fn hand_in_row(&mut self, plan: &ExecutionPlan, row: TakenRow<'_>) {
+        let TakenRow { table, key, event, ts } = row;
+        let (beat, position) = (beat_after(self.watermark()), self.position);
+        let Some(shared) = &mut self.shared else { return };
+        let definition = &plan.rules.tables[usize::from(table.0)];
+        let nobody = UserProfile::new(ts);
+        let scope = EvaluationContext { fields: &event.fields, ..EvaluationContext::new(&plan.rules, &nobody, ts) };
+        let is_gone = definition.gone.as_ref().is_some_and(|gone| scope.holds(gone));
+        let values = RowUpdate::values_of(definition, event);
+        shared.rows.hand_in(RowUpdate { beat, position, table, key: key.into(), ts, is_gone, values });
+        shared.next_crossing = shared.next_crossing.min(beat);
+    }
+
+    /// From here on users see the rows as they are.
+    pub(super) fn show_rows(&mut self) {
+        if let Some(shared) = self.shared.as_ref().filter(|_| !self.plan.rules.tables.is_empty()) {
+            self.partitions.iter_mut().for_each(|partition| partition.see_rows(shared.rows.rows()));
         }
     }
 
@@ -66,46 +109,81 @@ impl Pipeline {
     ) -> bool {
         let Some(shared) = &mut self.shared else { return false };
         self.partitions.iter_mut().for_each(|partition| shared.collect(partition));
+        let has_rows = shared.rows.has_work(beat_end);
+        let changed = if has_rows { self.take_rows(plan, beat_end) } else { Vec::new() };
+        let Some(shared) = &mut self.shared else { return false };
         let beat = GroupBeat { end: beat_end, watermark: end.at };
-        let has_work = shared.groups.has_work(beat);
-        let rules = plan.group_rules(&self.options.secret);
+        let has_work = has_rows || shared.groups.has_work(beat);
+        let rows = Arc::clone(shared.rows.rows());
+        let rules = plan.group_rules(&self.options.secret, &rows);
         let mut outcome = GroupOutcome::default();
         shared.groups.end_beat(&rules, beat, &mut outcome);
         append_changes(&mut outcome, end.position, out);
+        drop(rows);
         self.take_picks(plan, beat_end.min(end.at));
         if let Some(shared) = &mut self.shared {
             shared.note_next_crossing();
         }
-        self.deliver(plan, outcome.notices, end, out);
+        if !outcome.notices.is_empty() || !changed.is_empty() {
+            self.deliver(plan, outcome.notices, &changed, end, out);
+        }
         has_work
     }
 
-    /// Delivers what groups tell to all whom it concerns, to each at once.
-    fn deliver(&mut self, plan: &ExecutionPlan, mut notices: Vec<ToldNotice>, end: LogInstant, out: &mut Vec<Output>) {
+    /// Merges the calls of the beats that have ended into their rows, which users see from here on.
+    fn take_rows(&mut self, plan: &ExecutionPlan, beat_end: Timestamp) -> Vec<RowChange> {
+        let Some(shared) = &mut self.shared else { return Vec::new() };
+        // So that nothing is copied that nobody else sees.
+        self.partitions.iter_mut().for_each(Partition::release_rows);
+        let changed = shared.rows.end_beat(&plan.rules, beat_end);
+        self.partitions.iter_mut().for_each(|partition| partition.see_rows(shared.rows.rows()));
+        changed
+    }
+
+    /// Delivers what groups tell, and rows that changed, to all whom it concerns, to each at once.
+    fn deliver(
+        &mut self,
+        plan: &ExecutionPlan,
+        mut notices: Vec<ToldNotice>,
+        changed: &[RowChange],
+        end: LogInstant,
+        out: &mut Vec<Output>,
+    ) {
         // Stable: what one group tells by one name stays in its order.
         notices.sort_by(|a, b| (a.name, &a.key).cmp(&(b.name, &b.key)));
-        let mut deliveries: BTreeMap<Arc<str>, BeatDelivery<'_>> = BTreeMap::new();
+        let mut told: BTreeMap<Arc<str>, Vec<&ToldNotice>> = BTreeMap::new();
         for notice in &notices {
-            let mut told = HashSet::new();
+            let mut users = HashSet::new();
             for id in &notice.to {
                 let user = self.links.user_of(id).unwrap_or(id);
-                if !told.insert(Arc::clone(user)) {
-                    continue;
+                if users.insert(Arc::clone(user)) {
+                    told.entry(Arc::clone(user)).or_default().push(notice);
                 }
-                let delivery = deliveries.entry(Arc::clone(user)).or_insert_with(|| BeatDelivery {
-                    user: Arc::clone(user),
-                    notices: Vec::new(),
-                    at: notice.at,
-                });
-                delivery.notices.push(notice);
-                delivery.at = delivery.at.max(notice.at);
             }
         }
-        let (count, mut delivered) = (self.partitions.len(), Vec::new());
-        for delivery in deliveries.values() {
-            let is_there = self.partitions[partition_of(&delivery.user, count)].deliver(plan, delivery, end, out);
-            let got: &[&ToldNotice] = if is_there { &delivery.notices } else { &[] };
-            delivered.extend(got.iter().map(|notice| notice.name));
+        let count = self.partitions.len();
+        let mut deliveries: Vec<BeatDeliveries<'_>> = Vec::new();
+        deliveries.resize_with(count, || BeatDeliveries { notices: Vec::new(), rows: changed });
+        for (user, notices) in told {
+            let of_partition = &mut deliveries[partition_of(&user, count)];
+            of_partition.notices.push(NoticeDelivery { user, notices });
+        }
+        let partitions = &mut self.partitions;
+        let deliver = |(partition, deliveries): (&mut Partition, BeatDeliveries<'_>)| {
+            let mut outputs = Vec::new();
+            let delivered = partition.deliver(plan, &deliveries, end, &mut outputs);
+            (outputs, delivered)
+        };
+        // A row may concern any number of users.
+        let results: Vec<(Vec<Output>, Vec<NameId>)> = if changed.is_empty() || self.decoder.workers() == 1 {
+            partitions.iter_mut().zip(deliveries).map(deliver).collect()
+        } else {
+            self.decoder.install(|| partitions.par_iter_mut().zip(deliveries).map(deliver).collect())
+        };
+        let mut delivered = Vec::new();
+        for (outputs, names) in results {
+            out.extend(outputs);
+            delivered.extend(names);
         }
         if let Some(shared) = &mut self.shared {
             delivered.into_iter().for_each(|name| shared.groups.count_delivered(name));
@@ -118,7 +196,8 @@ impl Pipeline {
     /// Takes forgotten ids out of all groups.
     pub(super) fn forget_in_groups(&mut self, plan: &ExecutionPlan, id: &str) {
         if let Some(shared) = &mut self.shared {
-            let rules = plan.group_rules(&self.options.secret);
+            let rows = Arc::clone(shared.rows.rows());
+            let rules = plan.group_rules(&self.options.secret, &rows);
             shared.groups.forget(&rules, id);
         }
     }
@@ -132,7 +211,8 @@ impl Pipeline {
         out: &mut Vec<Output>,
     ) {
         let Some(shared) = &mut self.shared else { return };
-        let rules = plan.group_rules(&self.options.secret);
+        let rows = Arc::clone(shared.rows.rows());
+        let rules = plan.group_rules(&self.options.secret, &rows);
         let mut outcome = GroupOutcome::default();
         shared.groups.change_rules(&rules, watermark, recomputed, &mut outcome);
         shared.note_next_crossing();

@@ -11,6 +11,7 @@ use rekindle_core::partition::{
     ExecutionPlan, Partition, RecordedEvent, RecordedMerge, SegmentDeparture, User, UserReport, UserStateExport,
 };
 use rekindle_core::route::partition_of;
+use rekindle_core::rows::TableRows;
 use rekindle_core::time::Timestamp;
 
 /// Everything that is stored about a user or an anonymous visitor.
@@ -37,6 +38,8 @@ pub struct UserCopy {
     pub user: User,
     /// The instant by which everything due has fired, or the user's own clock where that is ahead of it.
     pub at: Timestamp,
+    /// The rows of tables.
+    pub rows: Arc<TableRows>,
 }
 
 impl Pipeline {
@@ -71,7 +74,8 @@ impl Pipeline {
     pub fn copy_of(&self, user: &str) -> Option<UserCopy> {
         let user = self.user(user)?.into_owned();
         let at = self.fired().max(user.profile.now);
-        Some(UserCopy { plan: Arc::clone(&self.plan), user, at })
+        let rows = self.rows().map_or_else(Arc::default, |rows| Arc::clone(rows.rows()));
+        Some(UserCopy { plan: Arc::clone(&self.plan), user, at, rows })
     }
 
     /// The events that were recorded, in the order of the log, and whether these are all.

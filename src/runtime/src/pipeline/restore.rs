@@ -21,7 +21,8 @@ use rekindle_core::identity::IdentityLinks;
 use rekindle_core::partition::{ExecutionPlan, PackedUser, Partition, TimerMark};
 use rekindle_core::picks::{PickRecord, StoredPicks};
 use rekindle_core::route::partition_of;
-use rekindle_core::rules::ruleset::{GroupId, PickListId};
+use rekindle_core::rows::{Row, RowUpdate, TableRows};
+use rekindle_core::rules::ruleset::{GroupId, PickListId, TableId};
 use rekindle_core::secret::SecretFingerprint;
 
 /// A pipeline that cannot be restored.
@@ -75,6 +76,7 @@ impl RestoredPipeline {
         let mut last: Option<CheckpointHeader> = None;
         let mut links = IdentityLinks::default();
         let (mut growth, mut uplift, mut shared) = (None, UpliftCounts::default(), StoredShared::default());
+        let mut rows = TableRows::new(&plan.rules);
         let mut recent = RecentHistory::default();
         let mut partitions: Vec<Vec<PartitionDelta>> = Vec::new();
         for (index, bytes) in files.iter().enumerate() {
@@ -85,8 +87,9 @@ impl RestoredPipeline {
             for of_partition in &mut partitions {
                 of_partition.push(PartitionDelta::default());
             }
-            // Each file has all groups, and all that stands of picks.
+            // Each file has all groups, all that stands of picks, and all calls that wait for rows.
             shared.groups = StoredGroups::default();
+            shared.rows.waiting.clear();
             let mut picks = Vec::new();
             for content in add_contents(contents, &mut partitions, &mut links, &mut recent) {
                 match content {
@@ -96,6 +99,13 @@ impl RestoredPipeline {
                     AggregateContent::Groups(groups) => shared.groups.groups.extend(groups),
                     AggregateContent::GroupMatches(matches) => shared.groups.waiting.extend(matches),
                     AggregateContent::Picks(records) => picks.extend(records),
+                    AggregateContent::Rows(changed) => {
+                        changed.into_iter().for_each(|(table, key, row)| rows.put(table, key, row));
+                    }
+                    AggregateContent::RemovedRows(gone) => {
+                        gone.into_iter().for_each(|(table, key)| rows.remove(table, &key));
+                    }
+                    AggregateContent::RowUpdates(updates) => shared.rows.waiting.extend(updates),
                 }
             }
             let stored = StoredPicks::of_records(&plan.rules, picks);
@@ -103,6 +113,7 @@ impl RestoredPipeline {
             last = Some(head);
         }
         let Some(head) = last else { return Err((0, CodecError::NotACheckpoint)) };
+        shared.rows.rows = Arc::new(rows);
         let partitions = partitions.into_par_iter().map(merge).collect();
         Ok(RestoredPipeline { head, links, partitions, growth, uplift, shared, recent })
     }
@@ -133,7 +144,7 @@ fn read_one(
     Ok((head.clone(), contents))
 }
 
-/// What a file has of all users together: each file has all of it.
+/// What a file has of all users together: each file has all of it, but of rows a delta has those that changed.
 enum AggregateContent {
     Growth(Option<Box<Rollup>>),
     Uplift(UpliftCounts),
@@ -141,6 +152,9 @@ enum AggregateContent {
     Groups(Vec<(GroupId, Group)>),
     GroupMatches(Vec<GroupMatch>),
     Picks(Vec<(PickListId, PickRecord)>),
+    Rows(Vec<(TableId, Arc<str>, Row)>),
+    RemovedRows(Vec<(TableId, Arc<str>)>),
+    RowUpdates(Vec<RowUpdate>),
 }
 
 /// Adds the contents of a file; removals come before additions. Returns what is of no user.
@@ -172,6 +186,9 @@ fn add_contents(
             PartContent::Groups(groups) => aggregates.push(AggregateContent::Groups(groups)),
             PartContent::GroupMatches(matches) => aggregates.push(AggregateContent::GroupMatches(matches)),
             PartContent::Picks(records) => aggregates.push(AggregateContent::Picks(records)),
+            PartContent::Rows(rows) => aggregates.push(AggregateContent::Rows(rows)),
+            PartContent::RemovedRows(rows) => aggregates.push(AggregateContent::RemovedRows(rows)),
+            PartContent::RowUpdates(updates) => aggregates.push(AggregateContent::RowUpdates(updates)),
             PartContent::Links(pairs) => linked.push(pairs),
             PartContent::Unlinked(visitors) => {
                 for visitor in &visitors {
@@ -218,6 +235,7 @@ impl Pipeline {
         pipeline.recent = recent;
         pipeline.uplift = Arc::new(uplift);
         pipeline.shared = SharedState::restored(&plan, &pipeline.options.secret, shared);
+        pipeline.show_rows();
         pipeline.rollup = growth.or(pipeline.rollup).filter(|_| plan.growth.is_some());
         let (watermark, count) = (pipeline.watermark(), pipeline.partitions.len());
         pipeline.fired = TimerMark::through(head.fired.min(watermark));
@@ -227,6 +245,9 @@ impl Pipeline {
         let due_from = pipeline.fired();
         let by_partition = if same_count && same_rules {
             pipeline.snapshot.track_changes();
+            if let Some(shared) = &mut pipeline.shared {
+                shared.rows.track_changes();
+            }
             partitions
         } else {
             distributed(partitions, count)

@@ -14,6 +14,7 @@ use rekindle_core::engine::recomputed::RecomputedParts;
 use rekindle_core::groups::RecomputedGroups;
 use rekindle_core::growth::{GrowthMigration, Rollup};
 use rekindle_core::partition::{ExecutionPlan, LiveAndRecomputed, Output, Partition, RulesChange};
+use rekindle_core::rows::TableRows;
 
 /// What a rules change does, for all partitions.
 struct ChangedRules<'c> {
@@ -22,6 +23,8 @@ struct ChangedRules<'c> {
     change: RulesChange,
     /// What is taken from the recomputed state, if there is one.
     parts: Option<RecomputedParts>,
+    /// The rows of tables under the next rules.
+    rows: Arc<TableRows>,
 }
 
 impl Pipeline {
@@ -49,11 +52,19 @@ impl Pipeline {
         self.snapshot.lose_changes();
         let plan = Arc::clone(&self.plan);
         let parts = past.as_ref().map(|past| self.known.parts_to_take(&plan, &next, &past.known));
-        let changed = ChangedRules { plan: &plan, next: &next, change: self.next_rules_change(), parts };
+        let change = self.next_rules_change();
         self.shared = match &mut self.shared {
             Some(shared) => shared.under(&plan, &next, &self.options.secret),
             None => SharedState::new(&next.rules),
         };
+        if let Some(shared) = &mut self.shared
+            && let Some(known) = past.as_ref().and_then(|past| past.shared.as_ref())
+        {
+            // Of a table that is new, the past has what the log says.
+            shared.rows.take_unknown(&known.rows);
+        }
+        let rows = self.shared.as_ref().map_or_else(Arc::default, |shared| Arc::clone(shared.rows.rows()));
+        let changed = ChangedRules { plan: &plan, next: &next, change, parts, rows };
         let mut recomputed: Vec<Option<Partition>> =
             past.as_mut().map(|past| past.partitions.drain(..).map(Some).collect()).unwrap_or_default();
         recomputed.resize_with(self.partitions.len(), || None);
@@ -115,8 +126,9 @@ impl Pipeline {
 impl ChangedRules<'_> {
     /// Replaces a partition by one under the other rules.
     fn apply(&self, partition: &mut Partition, recomputed: Option<Partition>) -> Vec<Output> {
-        let ChangedRules { plan, next, change, parts } = self;
+        let ChangedRules { plan, next, change, parts, rows } = self;
         let (mut changed, mut outputs) = (partition.emptied(plan, next), Vec::new());
+        changed.see_rows(rows);
         changed.note_rules_change(change.number, change.latest_read);
         let users = translate(plan, next, partition.users()).expect("what was just encoded can be read");
         match (recomputed, parts) {

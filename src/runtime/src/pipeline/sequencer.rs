@@ -4,13 +4,17 @@
 //! One thread, because the watermark and the links are functions of the order of the whole log. It changes no user's state;
 //! that is left to the partition tasks.
 
+use std::borrow::Cow;
+
 use super::decode::DecodedSlice;
+use super::meetings::TakenRow;
 use super::partition_task::{PartitionOperation, PartitionQueues, SequencedEvent};
 use super::{InputEntry, Pipeline, Rejection, event_time};
-use rekindle_core::decode::{Decoded, RejectedCall};
-use rekindle_core::event::Event;
+use rekindle_core::decode::{Decoded, RejectedCall, RejectionReason};
+use rekindle_core::event::{Event, Scalar, field_value};
 use rekindle_core::partition::{ExecutionPlan, LogInstant, Output, TimerMark};
 use rekindle_core::route::partition_of;
+use rekindle_core::rules::ruleset::TableId;
 use rekindle_core::time::{Clock, Timestamp};
 
 /// Decoded entries without forget requests among them.
@@ -22,6 +26,9 @@ pub(super) struct DecodedEntries<'e, 'a> {
     /// The index of the first of them in its batch.
     pub(super) first_entry: usize,
 }
+
+/// An event with its time; of a row, the table and the key.
+type SequencedCall<'e, 'a> = (&'e Event<'a>, Timestamp, Option<(TableId, Cow<'e, str>)>);
 
 /// The line that is being sequenced.
 #[derive(Default)]
@@ -52,14 +59,19 @@ impl Pipeline {
                 self.go_to_entry(entries, &mut at, part.entry);
                 for end in &slice.line_ends[first_line..first_line + part.lines] {
                     for call in &slice.calls[first_call..*end as usize] {
-                        match self.accept(call, entries[part.entry].received) {
-                            Ok((event, ts)) => {
+                        match self.accept(plan, call, entries[part.entry].received) {
+                            Ok((event, ts, row)) => {
                                 self.received.extend(entries[part.entry].received);
                                 // The event's own time moves the watermark before it happens to its user.
                                 self.latest_read = self.latest_read.max(ts);
                                 self.begin_takings();
                                 let to = TimerMark::through(self.watermark());
                                 self.end_crossed_beats(plan, &mut queues, to, out);
+                                if let Some((table, key)) = row {
+                                    self.hand_in_row(plan, TakenRow { table, key: &key, event, ts });
+                                    self.count_accepted(event);
+                                    continue;
+                                }
                                 self.expire_before(plan, event, ts, &mut queues, out);
                                 self.note_crossing(plan, event);
                                 self.sequence(event, ts, &mut queues);
@@ -100,17 +112,20 @@ impl Pipeline {
         }
     }
 
-    /// The last checks, which need more than the decoder knows: the event's time (semantics §2), and the end of the log.
+    /// The last checks, which need more than the decoder knows: the event's time (semantics §2), and the end of the log; of a row
+    /// of a table, its key (§18).
     fn accept<'e, 'a>(
         &mut self,
+        plan: &ExecutionPlan,
         call: &'e Decoded<'a>,
         received: Option<Timestamp>,
-    ) -> Result<(&'e Event<'a>, Timestamp), RejectedCall<'a>> {
+    ) -> Result<SequencedCall<'e, 'a>, RejectedCall<'a>> {
         let event = call.as_ref().map_err(RejectedCall::clone)?;
         let reject = |reason| RejectedCall { reason, original: event.original };
+        let row = row_of(plan, event).map_err(reject)?;
         let resolved = event_time::resolve(&self.options, event, received).map_err(reject)?;
         self.from_future += u64::from(resolved.is_bounded);
-        Ok((event, resolved.at))
+        Ok((event, resolved.at, row))
     }
 
     fn sequence<'e, 'a>(&mut self, event: &'e Event<'a>, ts: Timestamp, queues: &mut PartitionQueues<'e, 'a>) {
@@ -135,10 +150,29 @@ impl Pipeline {
                 handover,
             }),
         );
+        self.count_accepted(event);
+    }
+
+    fn count_accepted(&mut self, event: &Event<'_>) {
         self.position += 1;
         self.events += 1;
         self.by_call[event.call as usize] += 1;
         self.placeholder_ids += u64::from(event.placeholder_ids);
         self.oversized_values += u64::from(event.oversized);
+    }
+}
+
+/// The table and the key of a row; `None`: it is a user's event.
+fn row_of<'e>(plan: &ExecutionPlan, event: &'e Event<'_>) -> Result<Option<(TableId, Cow<'e, str>)>, RejectionReason> {
+    let Some(table) = plan.dispatch.table_of(event) else {
+        // Other rules that read the same log may take it for a row.
+        let is_nobodys = event.user_id.is_none() && event.anonymous_id.is_none();
+        let reason = RejectionReason::NoId { placeholders: event.placeholder_ids };
+        return if is_nobodys { Err(reason) } else { Ok(None) };
+    };
+    let definition = &plan.rules.tables[usize::from(table.0)];
+    match field_value(&event.fields, definition.key_field).and_then(Scalar::as_key) {
+        Some(key) => Ok(Some((table, key))),
+        None => Err(RejectionReason::NoKey { key: definition.key.clone() }),
     }
 }

@@ -94,7 +94,7 @@ impl Pipeline {
             links: self.links.snapshot(full),
             growth: self.growth_snapshot(),
             uplift: self.uplift(),
-            shared: self.shared.as_ref().map(|shared| shared.stored()).unwrap_or_default(),
+            shared: self.shared.as_mut().map(|shared| shared.begin_snapshot(full)).unwrap_or_default(),
         }
     }
 

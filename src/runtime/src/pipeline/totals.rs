@@ -3,7 +3,8 @@
 //! Counts start at zero when a process starts; a checkpoint has none of them, except the number of forgotten users.
 //! A replay that is resumed adds those of the runs before.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{ObservedNames, Pipeline};
 use rekindle_core::budgets::{BudgetPeriod, period_of};
@@ -21,6 +22,7 @@ pub struct PipelineTotals {
     /// The same by type of call, in the order of [`CallType::ALL`].
     pub by_call: [u64; CallType::ALL.len()],
     /// Rejections by reason, in the order of [`RejectionReason::CODES`].
+    #[serde(deserialize_with = "by_reason")]
     pub rejected: [u64; RejectionReason::CODES.len()],
     /// Accepted events whose own time was after the broker's, and was replaced by it.
     pub from_future: u64,
@@ -46,6 +48,14 @@ pub struct PipelineTotals {
     /// What groups are there, and what they told.
     #[serde(default)]
     pub groups: GroupTotals,
+}
+
+/// Counts by reason, of a version that knew no later reasons: new ones are added at the end.
+fn by_reason<'de, D: Deserializer<'de>>(json: D) -> Result<[u64; RejectionReason::CODES.len()], D::Error> {
+    let (counts, mut all) = (Vec::<u64>::deserialize(json)?, [0; RejectionReason::CODES.len()]);
+    let known = all.get_mut(..counts.len()).ok_or_else(|| D::Error::custom("there are more reasons than are known"))?;
+    known.copy_from_slice(&counts);
+    Ok(all)
 }
 
 /// What is spent and reserved of a budget in the period that the watermark is in, and what was granted and refused in all.

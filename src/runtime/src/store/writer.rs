@@ -216,7 +216,7 @@ impl CheckpointObject {
         if !uplift.is_empty() {
             encoder.uplift(&uplift)?;
         }
-        encoder.shared(&shared)?;
+        encoder.shared(&plan.rules, &shared)?;
         let object = objects.create(&name).map_err(|error| failed(&*objects, &name, error))?;
         Ok(CheckpointObject {
             objects,

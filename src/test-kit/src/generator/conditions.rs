@@ -49,8 +49,12 @@ pub(crate) struct Vocabulary<'v> {
     pub(crate) segments: &'v [Option<SegmentName>],
     pub(crate) ledgers: &'v [Option<String>],
     pub(crate) models: &'v [ModelName],
+    /// How many tables there are.
+    pub(crate) tables: usize,
     /// The entry of `[per]` whose instances are asked; `None`: the user is.
     pub(crate) per: Option<usize>,
+    /// These instances have rows.
+    pub(crate) has_row: bool,
 }
 
 /// Any condition.
@@ -112,6 +116,7 @@ impl Vocabulary<'_> {
                     lists.extend([templates::MODEL_TEMPLATES; 3]);
                 }
                 if self.per.is_some() {
+                    lists.extend(self.has_row.then_some([templates::ROW_TEMPLATES; 4]).into_iter().flatten());
                     lists.push(templates::KEY_TEMPLATES);
                     lists.extend(calendar.then_some(templates::KEY_CALENDAR_TEMPLATES));
                 } else {
@@ -124,6 +129,10 @@ impl Vocabulary<'_> {
             lists.extend(calendar.then_some([templates::IF_TEMPLATES; 3]).into_iter().flatten());
             if !self.models.is_empty() {
                 lists.extend([templates::PROSPECT_TEMPLATES; 5]);
+            }
+            if self.tables > 0 {
+                lists.extend([templates::TABLE_TEMPLATES; 6]);
+                lists.extend(on_event.then_some([templates::EVENT_TABLE_TEMPLATES; 8]).into_iter().flatten());
             }
             lists.extend(on_event.then_some([templates::EVENT_TEMPLATES; 8]).into_iter().flatten());
         }

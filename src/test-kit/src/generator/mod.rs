@@ -19,6 +19,7 @@ mod picks;
 mod pools;
 mod properties;
 mod rules;
+mod tables;
 mod templates;
 
 use std::fmt;
@@ -56,6 +57,8 @@ pub struct LanguageParts {
     pub models: bool,
     /// Groups: what several users do together.
     pub groups: bool,
+    /// Tables of rows.
+    pub tables: bool,
 }
 
 impl LanguageParts {
@@ -70,6 +73,7 @@ impl LanguageParts {
         budgets: true,
         models: true,
         groups: true,
+        tables: true,
     };
 }
 

@@ -14,6 +14,7 @@ use super::measures;
 use super::models::{self, MODEL_CHOICES};
 use super::partners::{self, PARTNER_CHOICES};
 use super::picks::Picks;
+use super::tables::{self, ROW_EVENTS, ROW_ITEM_LETS, ROW_LETS, TABLE_CHOICES};
 
 const RULES_ZONES: &[&str] = &[
     "",
@@ -51,6 +52,7 @@ pub(crate) struct RulesModel {
     models: Vec<Vec<u8>>,
     partners: Vec<Vec<u8>>,
     groups: Vec<Vec<u8>>,
+    tables: Vec<Vec<u8>>,
 }
 
 /// An entry of `[events]`.
@@ -86,14 +88,18 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
     (
         choices(5),
         prop::collection::vec(name, 1..6),
-        prop::collection::vec(choices(3), 0..4),
+        prop::collection::vec(choices(4), 0..4),
         prop::collection::vec(segment, 1..8),
         prop::collection::vec(campaigns::campaign(), 0..7),
         prop::collection::vec(choices(3), 0..3),
         prop::collection::vec(choices(measures::CHOICES), 0..3),
         prop::collection::vec(choices(measures::CHOICES), 0..3),
         prop::collection::vec(choices(2), 0..4),
-        (prop::collection::vec(choices(MODEL_CHOICES), 0..3), prop::collection::vec(choices(GROUP_CHOICES), 0..3)),
+        (
+            prop::collection::vec(choices(MODEL_CHOICES), 0..3),
+            prop::collection::vec(choices(GROUP_CHOICES), 0..3),
+            prop::collection::vec(choices(TABLE_CHOICES), 0..=ROW_EVENTS.len()),
+        ),
         prop::collection::vec(choices(PARTNER_CHOICES), 0..3),
     )
         .prop_map(
@@ -107,7 +113,7 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
                 goals,
                 ledgers,
                 budgets,
-                (models, groups),
+                (models, groups, tables),
                 partners,
             )| {
                 RulesModel {
@@ -124,6 +130,7 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
                     models: if parts.models { models } else { Vec::new() },
                     partners,
                     groups: if parts.groups { groups } else { Vec::new() },
+                    tables: if parts.tables { tables } else { Vec::new() },
                 }
             },
         )
@@ -153,12 +160,16 @@ impl RulesModel {
         optional(text, "dedup_window", head.pick(&["", "10m", "1h", "1s", "12h"]))?;
         number(text, "control", head.pick(&["", "", "", "", "0.1", "0.5"]))?;
         number(text, "needs", Picks::new(&self.head[4..]).pick(&["", "", "", "", "", "[\"marketing\"]"]))?;
+        for (index, choices) in self.tables.iter().enumerate() {
+            tables::write_table(text, index, choices)?;
+        }
         let names = self.write_names(text)?;
         for (index, choices) in self.pers.iter().enumerate() {
             let mut picks = Picks::new(choices);
             let (key, ttl, max) = (picks.pick(KEYS), picks.pick(TTLS), picks.pick(KEYS_MAX));
             writeln!(text, "\n[per.k{index}]\nkey = \"{key}\"\nttl = \"{ttl}\"")?;
             number(text, "max", &if max > 0 { max.to_string() } else { String::new() })?;
+            optional(text, "table", &self.table_of(index).map(|table| format!("t{table}")).unwrap_or_default())?;
         }
         for (index, choices) in self.groups.iter().enumerate() {
             groups::write_group(text, index, choices)?;
@@ -195,7 +206,9 @@ impl RulesModel {
             let place = ConditionPlace::Segment;
             let (parts, per) = (self.parts, name.per);
             let (names, segments_above, ledgers, models) = (&names, &segments, &ledgers, &models);
-            let vocabulary = Vocabulary { parts, place, names, segments: segments_above, ledgers, models, per };
+            let (tables, has_row) = (self.tables.len(), per.is_some_and(|per| self.table_of(per).is_some()));
+            let vocabulary =
+                Vocabulary { parts, place, names, segments: segments_above, ledgers, models, tables, per, has_row };
             writeln!(text, "\n[[segments]]\nid = \"{}\"", name.id)?;
             optional(text, "per", &name.per.map(|per| format!("k{per}")).unwrap_or_default())?;
             writeln!(text, "when = {}", quote(&segment.when.to_cel(&vocabulary)))?;
@@ -216,7 +229,9 @@ impl RulesModel {
                 segments: &segments,
                 ledgers: &ledgers,
                 models: &models,
+                tables: self.tables.len(),
                 per: None,
+                has_row: false,
             };
             campaign.write(text, &vocabulary, &goals, &budgets)?;
         }
@@ -227,6 +242,12 @@ impl RulesModel {
             optional(text, "channel", picks.pick(&["", "", "push", "email"]))?;
         }
         Ok(())
+    }
+
+    /// The table of an entry of `[per]`: mostly there is one.
+    fn table_of(&self, per: usize) -> Option<usize> {
+        let choice = usize::from(*self.pers[per].last()?) % (self.tables.len() + 1);
+        (choice < self.tables.len()).then_some(choice)
     }
 
     fn write_names(&self, text: &mut String) -> Result<Vec<Option<String>>, std::fmt::Error> {
@@ -242,7 +263,14 @@ impl RulesModel {
             let mut picks = Picks::new(&name.choices);
             let (prefix, selector) = picks.pick(&selectors);
             let each = selector.contains("each = ");
-            let lets = if self.parts.each { picks.pick(if each { ITEM_LETS } else { LETS }) } else { "" };
+            let asks_rows = !self.tables.is_empty() && index % 2 == 1;
+            let pool = match (each, asks_rows) {
+                (false, false) => LETS,
+                (true, false) => ITEM_LETS,
+                (false, true) => ROW_LETS,
+                (true, true) => ROW_ITEM_LETS,
+            };
+            let lets = if self.parts.each { picks.pick(pool) } else { "" };
             let mut entry = selector.to_owned();
             if let Some(filter) = &name.filter {
                 let place = ConditionPlace::Filter { each };
@@ -253,7 +281,9 @@ impl RulesModel {
                     segments: &[],
                     ledgers: &[],
                     models: &[],
+                    tables: 0,
                     per: None,
+                    has_row: false,
                 };
                 write!(entry, ", where = {}", quote(&filter.to_cel(&vocabulary)))?;
             }

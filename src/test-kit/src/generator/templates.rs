@@ -310,3 +310,32 @@ pub(crate) const ITEM_TEMPLATES: &[&str] = &[
     "item.category == traits.tier || has(item.{any})",
     "item.gift",
 ];
+
+/// What a segment says of the rows of its keys.
+pub(crate) const ROW_TEMPLATES: &[&str] = &[
+    "row.price {comparison} {double}",
+    "row.gift",
+    "has(row.price)",
+    "!has(row.category) && total({name}) >= 1",
+    "row.category {comparison} {text}",
+    "row.category in [{text}, {text}]",
+    "row.price <= last({name}.price) * 0.9",
+    "row.price {comparison} last({name}.{number})",
+    "row.gift && since({name}) >= duration({duration})",
+    "row.price + total({name}) {comparison} {double}",
+    "row.category.startsWith({text})",
+    "row.price < 50 && count({name}, {window}) >= 1",
+];
+
+/// What a campaign asks of any row.
+pub(crate) const TABLE_TEMPLATES: &[&str] = &[
+    "row('t0', {key}).price {comparison} {double}",
+    "row('t0', {key}).gift",
+    "has(row('t0', {key}).category)",
+    "row('t0', last({name}.product_id)).price {comparison} last({name}.price)",
+    "row('t0', total({name})).category != {text}",
+];
+
+/// What a campaign on an event asks besides.
+pub(crate) const EVENT_TABLE_TEMPLATES: &[&str] =
+    &["row('t0', event.product_id).price < event.price", "row('t0', event.category).category == event.category"];

@@ -10,7 +10,7 @@ const LOOK_AHEAD_MS: i64 = 86_400_000;
 impl OracleState<'_> {
     /// Moves the watermark forward. It stops at every whole second; there what users ask for is answered.
     pub(super) fn move_watermark(&mut self, to: i64) {
-        if self.rules.has_spends() || !self.rules.groups.is_empty() {
+        if self.rules.has_spends() || !self.rules.groups.is_empty() || !self.rules.tables.is_empty() {
             self.end_beats(to, false);
         }
         self.watermark = self.watermark.max(to);

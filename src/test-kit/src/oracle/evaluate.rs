@@ -95,6 +95,8 @@ impl<'a> EvaluationScope<'a> {
                 (None, None) => OracleValue::Missing,
             },
             OracleExpression::Part(parts) => self.part(&parts[0], &parts[1], &parts[2]),
+            OracleExpression::Row(table, key, path) => self.row(table.as_deref(), key, path),
+            OracleExpression::IsThere(inner) => OracleValue::Bool(!self.value(inner).is_missing()),
             OracleExpression::OfUser(function) => self.asking_user().value(function),
             OracleExpression::Window(function, name, path, window) => self.window(function, *name, path, *window),
             OracleExpression::Total(name, path) if path.is_empty() => count(self.history().named(*name).count()),

@@ -86,6 +86,10 @@ pub(crate) enum OracleExpression {
     KeysIn(usize),
     /// `key()`.
     Key,
+    /// `row(TABLE, KEY).path`; without a table, `row.path` of the key that is asked about.
+    Row(Option<String>, Box<OracleExpression>, Vec<String>),
+    /// `has(row.x)`.
+    IsThere(Box<OracleExpression>),
     /// `part(total, n, k)`.
     Part(Box<[OracleExpression; 3]>),
     /// `user.f(…)`: what the function says of the user.
@@ -102,6 +106,8 @@ impl OracleExpression {
             | OracleExpression::Until(inner)
             | OracleExpression::Anniversary(inner)
             | OracleExpression::OfUser(inner)
+            | OracleExpression::Row(_, inner, _)
+            | OracleExpression::IsThere(inner)
             | OracleExpression::Matches(inner, _) => vec![inner],
             OracleExpression::And(left, right)
             | OracleExpression::Or(left, right)

@@ -18,6 +18,7 @@ use super::log::{OracleCallType, print_time};
 use super::resolve;
 use super::rules::{OracleEventName, OracleRules};
 use super::share::hmac_share;
+use super::tables::ChangedRows;
 use super::user::OracleUser;
 use super::value::OracleValue;
 use crate::decoder_oracle::decimal::OracleDecimal;
@@ -108,7 +109,8 @@ impl OracleState<'_> {
 
     /// The end of the first beat at which anything happens to a group, if that is not after `to`.
     pub(super) fn next_group_beat(&mut self, to: i64, is_end: bool) -> Option<i64> {
-        let waiting = self.waiting.iter().map(|waiting| waiting.beat).min();
+        let rows = self.rows_waiting.iter().map(|row| row.beat);
+        let waiting = self.waiting.iter().map(|waiting| waiting.beat).chain(rows).min();
         let waiting = waiting.map(|beat| if is_end { beat.min(to) } else { beat }).filter(|beat| *beat <= to);
         let rules = self.rules;
         let due =
@@ -117,10 +119,11 @@ impl OracleState<'_> {
         waiting.into_iter().chain(due).min()
     }
 
-    /// Ends a beat for groups: they get what was brought, then fire what is due; then users are told. `watermark` is where the log
+    /// Ends a beat: rows are taken; groups get what was brought, then fire what is due; then users are told. `watermark` is where the log
     /// is then.
     pub(super) fn meet(&mut self, watermark: i64, is_end: bool) {
         let last = if is_end && watermark == self.until { i64::MAX } else { watermark };
+        let changed = self.take_rows(last);
         let (mut now, later): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|waiting| waiting.beat <= last);
         self.waiting = later;
         now.sort_by_key(|waiting| waiting.one.arrival);
@@ -145,7 +148,7 @@ impl OracleState<'_> {
         for place in places {
             self.advance_group(&place, watermark, &mut told);
         }
-        self.tell(told, watermark);
+        self.tell(told, &changed, watermark);
     }
 
     fn bring_to_group(&mut self, place: &GroupPlace, matches: &[&OracleGroupMatch], told: &mut Vec<OracleTold>) {
@@ -197,8 +200,8 @@ impl OracleState<'_> {
         }
     }
 
-    /// Tells users what groups have to tell, each all of it at once.
-    fn tell(&mut self, mut told: Vec<OracleTold>, watermark: i64) {
+    /// Tells users what groups have to tell, and which rows changed, each all of it at once.
+    fn tell(&mut self, mut told: Vec<OracleTold>, changed: &ChangedRows, watermark: i64) {
         told.sort_by(|a, b| (a.name, &a.key).cmp(&(b.name, &b.key)));
         let mut by_user: BTreeMap<String, Vec<OracleTold>> = BTreeMap::new();
         for one in told {
@@ -213,13 +216,20 @@ impl OracleState<'_> {
                 by_user.entry(user).or_default().push(one.clone());
             }
         }
+        for (id, user) in &self.users {
+            if user.concerned_by(changed, self.rules).is_some() {
+                by_user.entry(id.clone()).or_default();
+            }
+        }
         let arrival = self.arrival;
         for (id, told) in by_user {
             let Some(user) = self.users.get(&id) else { continue };
-            let now = told.iter().map(|one| one.at).max().expect("there is one").max(user.now).max(watermark);
+            let times = told.iter().map(|one| one.at).chain(user.concerned_by(changed, self.rules));
+            let now = times.max().expect("there is one").max(user.now).max(watermark);
             let expired_at = self.is_expired(user, now).then(|| self.expiry_of(user, now));
             let Some(mut user) = self.users.remove(&id) else { continue };
             user.log_beat = Some(beat_after(watermark));
+            user.nothing_before = super::BEGINNING;
             user.advance(self.rules, now, &mut self.journal);
             if let Some(at) = expired_at {
                 self.bury(user, at);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
+use toml::Value as Toml;
 
+use super::fields::{count, duration, path_of, position, required, string};
 use super::history::{OracleHistory, OracleMatch};
 use super::log::print_time;
 use super::rules::OracleRules;
@@ -13,9 +15,21 @@ use super::value::OracleValue;
 /// The longest text that is a key.
 const KEY_BYTES_MAX: usize = 256;
 
+/// An entry of `[per]`.
+pub(crate) struct OraclePer {
+    /// The path of the key in a match.
+    pub(crate) key: Vec<String>,
+    pub(crate) ttl: i64,
+    pub(crate) max: usize,
+    /// Index of the entry of `[tables]`.
+    pub(crate) table: Option<usize>,
+}
+
 /// What a user has for one value of a key.
 #[derive(Clone)]
 pub(crate) struct OracleInstance {
+    /// Index of the entry of `[per]`.
+    pub(crate) per: usize,
     pub(crate) history: OracleHistory,
     /// By segment.
     pub(crate) member_of: Vec<bool>,
@@ -24,8 +38,9 @@ pub(crate) struct OracleInstance {
 }
 
 impl OracleInstance {
-    fn new(rules: &OracleRules) -> OracleInstance {
+    fn new(per: usize, rules: &OracleRules) -> OracleInstance {
         OracleInstance {
+            per,
             history: OracleHistory::default(),
             member_of: vec![false; rules.segments.len()],
             fired: BTreeMap::new(),
@@ -83,7 +98,7 @@ impl OracleUser {
                 }
                 self.make_room(index, 1, rules, journal);
             }
-            let instance = self.instances.entry(place).or_insert_with(|| OracleInstance::new(rules));
+            let instance = self.instances.entry(place).or_insert_with(|| OracleInstance::new(index, rules));
             instance.history.times.push(one.at);
             instance.history.add(one.clone());
         }
@@ -92,7 +107,8 @@ impl OracleUser {
     /// Unites the instances with those of a visitor, whose memberships vanish.
     pub(crate) fn merge_keys(&mut self, visitor: BTreeMap<(usize, String), OracleInstance>, rules: &OracleRules) {
         for (place, theirs) in visitor {
-            let own = self.instances.entry(place).or_insert_with(|| OracleInstance::new(rules));
+            let per = place.0;
+            let own = self.instances.entry(place).or_insert_with(|| OracleInstance::new(per, rules));
             own.history.merge(theirs.history);
             for (campaign, count) in theirs.fired {
                 *own.fired.entry(campaign).or_default() += count;
@@ -121,5 +137,16 @@ pub(crate) fn key_text(value: &OracleValue) -> Option<String> {
             (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&whole).then(|| whole.to_string())
         }
         _ => None,
+    }
+}
+
+/// An entry of `[per]`.
+pub(super) fn per(entry: &Toml, tables: &[String]) -> OraclePer {
+    let table = entry.as_table().expect("an entry of [per] is a table");
+    OraclePer {
+        key: path_of(&required(table, "key")),
+        ttl: duration(table, "ttl").expect("a [per] has a `ttl`"),
+        max: count(table, "max").unwrap_or(20),
+        table: string(table, "table").map(|id| position(tables, &id)),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
+use super::rules::OracleRules;
 use crate::decoder_oracle::lenient;
 
 /// Ids longer than this are rejected.
@@ -49,13 +50,13 @@ pub(crate) struct OracleCall {
 }
 
 /// Every accepted call of the file, in order. The broker's time of a call is its `receivedAt`; its own is not after `until`.
-pub(crate) fn calls(jsonl: &[u8], until: i64) -> Vec<OracleCall> {
+pub(crate) fn calls(jsonl: &[u8], until: i64, rules: &OracleRules) -> Vec<OracleCall> {
     let mut calls = Vec::new();
     for line in jsonl.split(|byte| *byte == b'\n') {
         let Some(json) = read(line) else { continue };
         match json.as_array().or(json["batch"].as_array()) {
-            Some(items) => calls.extend(items.iter().filter_map(|item| call(&in_envelope(item, &json), until))),
-            None => calls.extend(call(&json, until)),
+            Some(items) => calls.extend(items.iter().filter_map(|item| call(&in_envelope(item, &json), until, rules))),
+            None => calls.extend(call(&json, until, rules)),
         }
     }
     calls
@@ -87,7 +88,7 @@ fn in_envelope(item: &Json, envelope: &Json) -> Json {
     call
 }
 
-fn call(json: &Json, until: i64) -> Option<OracleCall> {
+fn call(json: &Json, until: i64, rules: &OracleRules) -> Option<OracleCall> {
     let object = json.as_object().filter(|object| !object.get("batch").is_some_and(Json::is_array))?;
     let event = text(object, "event")?;
     let kind = match text(object, "type")?.map(|kind| kind.to_ascii_lowercase()).as_deref() {
@@ -128,7 +129,12 @@ fn call(json: &Json, until: i64) -> Option<OracleCall> {
     };
     let someone =
         call.user.is_some() || call.anonymous.is_some() || (kind == OracleCallType::Alias && call.previous.is_some());
-    (someone && call.at <= until).then_some(call)
+    // A row needs a key, and nobody.
+    let is_meant = match rules.table_of(&call) {
+        Some(table) => rules.tables[table].key_of(&call.properties).is_some(),
+        None => someone,
+    };
+    (is_meant && call.at <= until).then_some(call)
 }
 
 /// The outer `None` is a rejection, the inner one a string that is missing or null.

@@ -33,6 +33,7 @@ mod rules;
 mod share;
 mod span;
 mod syntax;
+mod tables;
 mod user;
 mod value;
 mod zone;
@@ -48,6 +49,7 @@ use budgets::OracleBooks;
 use groups::OracleGroupMatch;
 use log::{OracleCall, OracleCallType};
 use rules::OracleRules;
+use tables::OracleRowCall;
 use user::OracleUser;
 
 /// Before every event.
@@ -97,15 +99,19 @@ fn replayed<'r>(input: &OracleInput<'_>, rules: &'r OracleRules) -> OracleState<
         until: until_ms,
         groups: BTreeMap::new(),
         waiting: Vec::new(),
+        rows_waiting: Vec::new(),
         arrival: 0,
     };
     for (index, line) in input.events_jsonl.split_inclusive(|byte| *byte == b'\n').enumerate() {
         for (_, id) in input.forgetting.requests.iter().filter(|(before, _)| *before == index) {
             state.forget(id);
         }
-        for call in log::calls(line, until_ms) {
+        for call in log::calls(line, until_ms, rules) {
             state.move_watermark(call.at - max_disorder_ms);
-            state.apply(call, state.arrival);
+            match rules.table_of(&call) {
+                Some(table) => state.keep_row(table, &call),
+                None => state.apply(call, state.arrival),
+            }
             state.arrival += 1;
         }
     }
@@ -128,6 +134,8 @@ struct OracleState<'r> {
     groups: BTreeMap<(usize, String), OracleUser>,
     /// What waits for the end of a beat.
     waiting: Vec<OracleGroupMatch>,
+    /// The rows that do, in the order of the log.
+    rows_waiting: Vec<OracleRowCall>,
     /// How many calls were accepted.
     arrival: usize,
 }

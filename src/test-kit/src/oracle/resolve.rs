@@ -46,6 +46,7 @@ impl NameResolver<'_> {
         match syntax {
             SyntaxNode::Literal(value) => OracleExpression::Literal(value.clone()),
             SyntaxNode::List(items) => OracleExpression::List(items.iter().map(|item| self.lower(item)).collect()),
+            SyntaxNode::Field(..) if self.row(syntax).is_some() => self.row(syntax).expect("it is one"),
             SyntaxNode::Name(_) | SyntaxNode::Field(..) => {
                 let (root, path) = self.field(syntax);
                 OracleExpression::Field(root, path)
@@ -82,6 +83,7 @@ impl NameResolver<'_> {
         let argument = |index: usize| &arguments[index];
         match function {
             "number" => OracleExpression::ToNumber(Box::new(self.lower(argument(0)))),
+            "has" if self.row(argument(0)).is_some() => OracleExpression::IsThere(Box::new(self.lower(argument(0)))),
             "has" => {
                 let (root, path) = self.field(argument(0));
                 OracleExpression::Has(root, path)
@@ -171,6 +173,25 @@ impl NameResolver<'_> {
             other => panic!("{}: `{other}` has no fields here", self.text),
         };
         (root, path[1..].to_vec())
+    }
+
+    /// A value of a row.
+    fn row(&self, syntax: &SyntaxNode) -> Option<OracleExpression> {
+        let (mut path, mut head) = (Vec::new(), syntax);
+        while let SyntaxNode::Field(target, field) = head {
+            path.insert(0, field.clone());
+            head = target;
+        }
+        match head {
+            SyntaxNode::Name(name) if name == "row" => {
+                Some(OracleExpression::Row(None, Box::new(OracleExpression::Key), path))
+            }
+            SyntaxNode::Call(name, arguments) if name == "row" => {
+                let table = Some(self.string(&arguments[0]));
+                Some(OracleExpression::Row(table, Box::new(self.lower(&arguments[1])), path))
+            }
+            _ => None,
+        }
     }
 
     fn name(&self, syntax: &SyntaxNode) -> (usize, Vec<String>) {

@@ -1,5 +1,7 @@
 //! A rules file, as the oracle reads it.
 
+use std::cell::RefCell;
+
 use toml::{Table, Value as Toml};
 
 use super::budgets::{OracleBudget, OracleCoupon, OracleSettlement};
@@ -7,10 +9,12 @@ use super::calendar::{CalendarPeriod, OracleCalendar};
 use super::expression::OracleExpression;
 use super::fields::{count, duration, file_order, number, path_of, position, quiet_hours, required, string, tables};
 use super::groups::{OracleGroupKind, OracleNotice, group, told};
+use super::instance::{OraclePer, per};
 use super::log::OracleCallType;
 use super::models::OracleModel;
 use super::partners::OraclePartner;
 use super::resolve;
+use super::tables::{OracleRows, OracleTable};
 use super::zone::OracleZone;
 use crate::decoder_oracle::decimal::OracleDecimal;
 
@@ -27,6 +31,9 @@ pub(crate) struct OracleRules {
     pub(crate) names: Vec<OracleEventName>,
     pub(crate) name_ids: Vec<String>,
     pub(crate) groups: Vec<OracleGroupKind>,
+    pub(crate) tables: Vec<OracleTable>,
+    /// The rows of tables, as users see them now: whatever is evaluated may ask for any.
+    pub(crate) rows: RefCell<OracleRows>,
     pub(crate) segments: Vec<OracleSegment>,
     pub(crate) campaigns: Vec<OracleCampaign>,
     pub(crate) caps: Vec<OracleCap>,
@@ -82,14 +89,6 @@ pub(crate) struct OracleEventName {
     pub(crate) lets: Vec<(String, OracleExpression)>,
     /// What gives its matches, if groups do.
     pub(crate) notice: Option<OracleNotice>,
-}
-
-/// An entry of `[per]`.
-pub(crate) struct OraclePer {
-    /// The path of the key in a match.
-    pub(crate) key: Vec<String>,
-    pub(crate) ttl: i64,
-    pub(crate) max: usize,
 }
 
 /// An entry of `[[segments]]`.
@@ -160,6 +159,7 @@ impl OracleRules {
         let name_ids = file_order(text, "events");
         let per_ids = file_order(text, "per");
         let group_ids = file_order(text, "groups");
+        let table_ids = file_order(text, "tables");
         let segments = tables(&file, "segments");
         let segment_ids: Vec<String> = segments.iter().map(|table| required(table, "id")).collect();
         let segments: Vec<OracleSegment> = segments
@@ -198,7 +198,9 @@ impl OracleRules {
                 })
                 .collect(),
             groups: group_ids.iter().map(|id| group(id, &file["groups"][id])).collect(),
-            pers: per_ids.iter().map(|id| per(&file["per"][id])).collect(),
+            tables: table_ids.iter().map(|id| OracleTable::parse(id, &file["tables"][id])).collect(),
+            rows: RefCell::default(),
+            pers: per_ids.iter().map(|id| per(&file["per"][id], &table_ids)).collect(),
             segments,
             campaigns: tables(&file, "campaigns")
                 .into_iter()
@@ -248,15 +250,6 @@ fn name(entry: &Toml) -> OracleEventName {
         filter: string(table, "where").map(|text| term(&text)),
         lets: lets.iter().map(|(id, text)| (id.clone(), term(text.as_str().expect("a term")))).collect(),
         notice: None,
-    }
-}
-
-fn per(entry: &Toml) -> OraclePer {
-    let table = entry.as_table().expect("an entry of [per] is a table");
-    OraclePer {
-        key: path_of(&required(table, "key")),
-        ttl: duration(table, "ttl").expect("a [per] has a `ttl`"),
-        max: count(table, "max").unwrap_or(20),
     }
 }
 

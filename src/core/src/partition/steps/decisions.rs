@@ -201,7 +201,7 @@ impl StepContext {
         occasion: DecisionOccasion<'_, '_>,
     ) -> ReachedOutcome {
         let instance = instance_of(plan, &user.profile, Some(trigger));
-        let scope = scope_of(plan, &user.profile, Some(trigger), instance.as_deref());
+        let scope = scope_of(plan, &user.profile, Some(trigger), instance.as_deref()).with_rows(&self.rows);
         let subject = DecisionSubject { user: &user.id, secret: &self.secret, trigger, message_id, scope };
         let (before, state) = (self.step_recording.begin(&user.campaigns), &mut user.campaigns);
         let (campaign, outcome, deferred, funds) = match occasion {
@@ -265,7 +265,7 @@ impl StepContext {
         let payload = match outcome {
             Outcome::Sent { variant, .. } => {
                 let instance = instance_of(plan, &user.profile, trigger);
-                let scope = scope_of(plan, &user.profile, trigger, instance.as_deref());
+                let scope = scope_of(plan, &user.profile, trigger, instance.as_deref()).with_rows(&self.rows);
                 let mut payload = campaigns::payload(&scope, campaign, variant);
                 let key = trigger.and_then(|trigger| trigger.key(&plan.rules)).map(|(_, key)| key);
                 payload.extend(self.payload_picks(plan, user, campaign, key));

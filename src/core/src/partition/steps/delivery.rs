@@ -5,12 +5,33 @@ use std::sync::Arc;
 use super::matches::{EventMatch, MatchValues};
 use super::picks::TouchPlaces;
 use super::{EvaluationOrigin, EvaluationPoint, MatchedEvent, StepContext};
+use crate::engine::evaluate::EvaluationContext;
 use crate::event::{Event, Scalar};
 use crate::groups::ToldNotice;
 use crate::partition::io::Output;
 use crate::partition::{ExecutionPlan, User};
+use crate::time::Timestamp;
 
 impl StepContext {
+    /// The first instant after now, or after `from`, at which anything that a segment of the user looks at may change by time alone.
+    pub(in crate::partition) fn next_instant(&self, plan: &ExecutionPlan, user: &User, from: Timestamp) -> Timestamp {
+        let now = user.profile.now.max(from);
+        let scope = EvaluationContext::new(&plan.rules, &user.profile, now).with_rows(&self.rows);
+        let mut first = Timestamp::NEVER;
+        for segment in plan.rules.segments.iter().filter(|segment| segment.group.is_none()) {
+            match segment.per {
+                None => first = first.min(scope.next_instant(&segment.when)),
+                Some(per) => {
+                    for instance in user.profile.keys.iter().filter(|instance| instance.per == per) {
+                        let scope = EvaluationContext { instance: Some(&*instance), ..scope };
+                        first = first.min(scope.next_instant(&segment.when));
+                    }
+                }
+            }
+        }
+        first
+    }
+
     /// Adds notices as matches at the user's clock, by which everything due has fired, and evaluates once.
     pub(in crate::partition) fn take_delivery(
         &mut self,

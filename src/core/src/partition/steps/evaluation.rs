@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{EvaluationOrigin, EvaluationPoint, PendingTrigger, StepContext, TriggeredCampaign};
 use crate::campaigns::TransitionTrigger;
-use crate::engine::segments::{SegmentChange, reevaluate};
+use crate::engine::segments::{SegmentChange, SegmentRules, reevaluate};
 use crate::growth::StateUpdater;
 use crate::partition::io::{Cause, Output, OutputKind, RulesChange};
 use crate::partition::{ExecutionPlan, User};
@@ -100,7 +100,8 @@ impl StepContext {
             user.unsettled = false;
         }
         let (stale, changes) = (&mut self.stale, &mut self.changes);
-        let until = reevaluate(&plan.rules, &plan.dispatch, &mut user.profile, was_unsettled, stale, changes);
+        let rules = SegmentRules { rules: &plan.rules, dispatch: &plan.dispatch, rows: &self.rows };
+        let until = reevaluate(rules, &mut user.profile, was_unsettled, stale, changes);
         // If not every timed segment was evaluated, the old due time still holds for the rest.
         user.segments_due = if covers_all { until } else { until.min(user.segments_due) };
         if (was_unsettled || !self.changes.changed.is_empty())

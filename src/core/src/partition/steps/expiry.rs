@@ -82,10 +82,12 @@ impl StepContext {
         let (mut probe, counts) = (user.clone(), self.counts.clone());
         let (growth_deltas, uplift) = (std::mem::take(&mut self.growth_deltas), std::mem::take(&mut self.uplift));
         let (asks, changes) = (self.asks.len(), self.budget_changes.len());
+        let key_changes = self.key_changes.len();
         let expired = self.fire_due(plan, &mut probe, LogInstant { at: to, position: 0 }, &mut Vec::new()).is_some();
         (self.counts, self.growth_deltas, self.uplift) = (counts, growth_deltas, uplift);
         self.asks.truncate(asks);
         self.budget_changes.truncate(changes);
+        self.key_changes.truncate(key_changes);
         expired
     }
 

@@ -9,6 +9,7 @@ use crate::engine::key_instance::{KeyInstance, key_of};
 use crate::event::{FieldId, Scalar, field_value};
 use crate::features::FeatureInput;
 use crate::partition::io::{Cause, Output, OutputKind};
+use crate::partition::key_index::KeyEntryChange;
 use crate::partition::{ExecutionPlan, User};
 use crate::rules::ruleset::{PerId, TransitionKind};
 
@@ -29,6 +30,9 @@ impl StepContext {
             let keyed = KeyedMatch { per, key: &key, name: found.name, input, features };
             let result = user.profile.keys.record(&plan.rules, keyed);
             self.counts.keys[usize::from(per.0)] += u64::from(result.is_new);
+            if result.is_new && self.indexes_keys[usize::from(per.0)] {
+                self.key_changes.push(KeyEntryChange::new(per, &key, true));
+            }
             for instance in result.removed {
                 self.forget_key(plan, user, &instance, Cause::Max, input.position, out);
             }
@@ -77,6 +81,9 @@ impl StepContext {
         out: &mut Vec<Output>,
     ) {
         let per = usize::from(instance.per.0);
+        if self.indexes_keys[per] {
+            self.key_changes.push(KeyEntryChange::new(instance.per, &instance.key, false));
+        }
         self.counts.keys[per] -= 1;
         self.counts.keys_forgotten[per][usize::from(cause == Cause::Max)] += 1;
         instance.members.iter().for_each(|segment| self.counts.sizes[usize::from(segment.0)] -= 1);

@@ -72,7 +72,8 @@ impl StepContext {
         self.names.clear();
         self.matches.clear();
         let mut values = Vec::new();
-        let scope = EvaluationContext::new(&plan.rules, &user.profile, user.profile.now);
+        let rows = Arc::clone(&self.rows);
+        let scope = EvaluationContext::new(&plan.rules, &user.profile, user.profile.now).with_rows(&rows);
         let candidate = MatchCandidate { fields: &event.fields, item: &[], ordinal: 0, ts };
         for id in plan.dispatch.candidate_names(event) {
             let first = self.matches.len();

@@ -21,6 +21,7 @@ use super::beats::AskTicket;
 use super::counters::PartitionCounters;
 use super::departures::SegmentDeparture;
 use super::io::{Cause, ExpiredUser};
+use super::key_index::KeyEntryChange;
 use super::pick_trial::PickTrialRecorder;
 use super::recorder::EventRecorder;
 use super::{ExecutionPlan, User};
@@ -33,6 +34,7 @@ use crate::goals::UpliftCounts;
 use crate::groups::GroupMatch;
 use crate::growth::{ActivitySpan, RollupDeltas};
 use crate::picks::PickIndex;
+use crate::rows::TableRows;
 use crate::rules::ruleset::{CampaignId, LedgerId, NameId};
 use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp, beat_after, beat_through};
@@ -73,6 +75,12 @@ pub(super) struct StepContext {
     pub(super) asks: Vec<AskTicket>,
     /// The matches for groups that came since this was last taken.
     pub(super) group_matches: Vec<GroupMatch>,
+    /// The rows of tables, as users see them.
+    pub(super) rows: Arc<TableRows>,
+    /// By `[per.K]`: whether who has which key is indexed.
+    pub(super) indexes_keys: Vec<bool>,
+    /// Which keys the user got or lost since this was last taken, of those that are indexed.
+    pub(super) key_changes: Vec<KeyEntryChange>,
     /// What changed of budgets since this was last taken.
     pub(super) budget_changes: Vec<TimedBudgetChange>,
     stale: SegmentSet,
@@ -168,6 +176,9 @@ impl StepContext {
             beat: Timestamp::MIN,
             asks: Vec::new(),
             group_matches: Vec::new(),
+            rows: Arc::new(TableRows::new(&plan.rules)),
+            indexes_keys: plan.rules.pers.iter().map(|per| per.table.is_some()).collect(),
+            key_changes: Vec::new(),
             budget_changes: Vec::new(),
             stale: SegmentSet::default(),
             names: Vec::new(),

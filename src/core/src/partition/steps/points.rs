@@ -148,7 +148,7 @@ impl StepContext {
             return;
         }
         let instance = instance_of(plan, &user.profile, Some(trigger));
-        let scope = scope_of(plan, &user.profile, Some(trigger), instance.as_deref());
+        let scope = scope_of(plan, &user.profile, Some(trigger), instance.as_deref()).with_rows(&self.rows);
         let (ledger, amount, ts) = (price.ledger, Points::of(&scope.value(&price.amount)), user.profile.now);
         let price = Some(PointsPrice { campaign, trigger: trigger.origin() });
         let movement = PointsMovement { ledger, amount, ts, position, cause: cause.clone(), ordinal: 0, price };

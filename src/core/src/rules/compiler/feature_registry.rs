@@ -105,6 +105,7 @@ impl FeatureRegistry {
             fields: self.fields.items,
             traits: self.traits.items,
             tracked: Vec::new(),
+            row_events: Vec::new(),
             property_events: None,
             timezone_field: None,
             timezone_trait: None,

@@ -19,7 +19,7 @@ use std::ops::Range;
 pub(super) use feature_registry::IdSpaceExhausted;
 pub(super) use motion::Motion;
 pub(super) use path::ROOTS;
-pub(super) use symbols::{MatchShape, SymbolTable};
+pub(super) use symbols::{MatchShape, SymbolTable, TableShape};
 pub(super) use typed_term::{TermType, TypedTerm};
 
 use super::ruleset::{Feature, FeatureId, FeatureKind, FeatureSource, NameId};
@@ -33,6 +33,8 @@ pub(super) enum ConditionContext {
     Where(Option<ArrayId>),
     /// A term of `let` of an event name, which sees the same.
     Let(Option<ArrayId>),
+    /// `gone` of a table: the call that is a row, and no user.
+    Row,
     /// `when` of the segment with this index: history, and the segments above.
     When(usize),
     /// `if`, `payload_from` and `price` of a campaign: history, every segment, and the match that triggers it.
@@ -71,6 +73,7 @@ impl ConditionContext {
         match self {
             ConditionContext::Where(_) => Some("where"),
             ConditionContext::Let(_) => Some("let"),
+            ConditionContext::Row => Some("gone"),
             ConditionContext::OfMatch(context) => Some(context.key),
             ConditionContext::When(_) | ConditionContext::Campaign(_) | ConditionContext::Notice => None,
         }

@@ -4,7 +4,7 @@ use super::{ConditionCompiler, ConditionContext, MatchTermContext, TermType, Tri
 use crate::diagnostics::shorten;
 use crate::rules::functions;
 use crate::rules::ruleset::Term;
-use crate::rules::syntax::{DottedPath, Expression, ExpressionKind};
+use crate::rules::syntax::{DottedPath, Expression, ExpressionKind, FunctionCall};
 
 /// Names at the start of a path.
 pub(in crate::rules) const ROOTS: [&str; 3] = ["traits", "properties", "context"];
@@ -12,19 +12,27 @@ pub(in crate::rules) const ROOTS: [&str; 3] = ["traits", "properties", "context"
 /// The name at the start of a path into the match that triggers a campaign. Not reserved: an event may have this name too.
 const MATCH_ROOT: &str = "event";
 
+/// The name at the start of a path into the row of a key. Not reserved either.
+const ROW_ROOT: &str = "row";
+
 impl ConditionCompiler<'_, '_, '_> {
     /// `traits.x`, `properties.x`, `context.x`; every other path is a mistake.
     pub(super) fn path(&mut self, node: &Expression) -> Option<TypedTerm> {
         let Some(path) = node.as_path() else {
-            if let ExpressionKind::Field(target, _) = &node.kind {
-                self.misplaced_dot(target);
+            let ExpressionKind::Field(target, _) = &node.kind else { return None };
+            if let Some((call, fields)) = row_call(node) {
+                return self.row_of_call(call, &fields, node);
             }
+            self.misplaced_dot(target);
             return None;
         };
         let root = path.root;
         // An event may have this name too, and is meant where events can be named.
         if root == "item" && (self.context.event_key().is_some() || !self.symbols.names.contains_key(root)) {
             return self.item(path, node);
+        }
+        if root == ROW_ROOT && !self.symbols.names.contains_key(root) {
+            return self.row_of_key(&path.fields, node);
         }
         if let Some(on) = self.triggering_match(root) {
             return self.property_of_trigger(on, path, node);
@@ -41,12 +49,15 @@ impl ConditionCompiler<'_, '_, '_> {
             let help = "a group knows the matches that bear its key: first(invite.user), last(order.total)";
             return self.fail(&node.span, "a group has no traits; only users have", help);
         }
+        if root == "traits" && self.context == ConditionContext::Row {
+            return self.fail(&node.span, "a row is no user's event, and sees no traits", "");
+        }
         if root == "traits" {
             let id = self.symbols.registry.user_trait(path.fields);
             let id = self.within_limits(&node.span, id)?;
             return Some(TypedTerm::new(Term::Trait(id), TermType::Dynamic));
         }
-        if !matches!(self.context, ConditionContext::Where(_) | ConditionContext::Let(_)) {
+        if !matches!(self.context, ConditionContext::Where(_) | ConditionContext::Let(_) | ConditionContext::Row) {
             let help = if root == "properties" && self.triggering_match(MATCH_ROOT).is_some() {
                 format!("write event.{} for that of the event that triggers the campaign", path.fields.join("."))
             } else if root == "properties" {
@@ -156,11 +167,25 @@ impl ConditionCompiler<'_, '_, '_> {
             return;
         }
         let names = self.symbols.name_order.iter().map(String::as_str);
-        let known = names.chain(ROOTS).chain(["true", "false"]);
+        let known = names.chain(ROOTS).chain([ROW_ROOT]).chain(["true", "false"]);
         let help = match self.problems.nearest(root, known.chain(functions::names())) {
             Some(name) => format!("did you mean `{name}`?"),
             None => "write texts in quotes; define events in [events]; a trait is written traits.name".to_owned(),
         };
         self.problems.add_missing(&path.root_span, format!("unknown name {}", shorten(root)), help);
+    }
+}
+
+/// `row(…)` with the fields behind it.
+fn row_call(node: &Expression) -> Option<(&FunctionCall, Vec<String>)> {
+    let (mut fields, mut head) = (Vec::new(), node);
+    while let ExpressionKind::Field(target, field) = &head.kind {
+        fields.push(field.clone());
+        head = target;
+    }
+    fields.reverse();
+    match &head.kind {
+        ExpressionKind::Call(call) if call.name == ROW_ROOT => Some((call, fields)),
+        _ => None,
     }
 }

@@ -7,7 +7,7 @@ use super::feature_registry::{FeatureRegistry, IdSpaceExhausted};
 use crate::event::{ArrayId, FieldId};
 use crate::rules::ruleset::{
     CampaignTrigger, CustomerModel, Feature, GroupId, LedgerId, MATCH_USER_PATH, MatchValueSource, NameId, PerId,
-    Projection, Purpose, PurposeId,
+    Projection, Purpose, PurposeId, TableId,
 };
 
 /// The names of a rules file, and the features, fields and traits that its conditions read, while it is compiled.
@@ -27,6 +27,10 @@ pub(in crate::rules) struct SymbolTable {
     pub(in crate::rules) budget_order: Vec<String>,
     /// The ids of `[per.K]`, in file order, also those with mistakes.
     pub(in crate::rules) per_order: Vec<String>,
+    /// The table of each `[per.K]`.
+    pub(in crate::rules) per_tables: Vec<Option<TableId>>,
+    /// `[tables.T]`, in file order, also those with mistakes.
+    pub(in crate::rules) tables: Vec<TableShape>,
     /// The ids of `[groups.G]`, in file order, also those with mistakes.
     pub(in crate::rules) group_order: Vec<String>,
     /// The keys of `[groups.G]`, as the rules write them.
@@ -76,6 +80,17 @@ pub(in crate::rules) struct MatchShape {
     pub(in crate::rules) each: Option<ArrayId>,
     /// The names of `let`, in file order; of a notice, then the group's key.
     pub(in crate::rules) lets: Vec<String>,
+}
+
+/// What rows of a table have.
+#[derive(Clone, Debug, Default)]
+pub(in crate::rules) struct TableShape {
+    /// The table's id.
+    pub(in crate::rules) id: String,
+    /// The track event whose calls are rows.
+    pub(in crate::rules) event: String,
+    /// What is kept of them, in the order of `keep`.
+    pub(in crate::rules) columns: Vec<String>,
 }
 
 /// Segments visited in the search for cycles, over all conditions. Beyond it, a cycle is reported as a segment that is defined
@@ -144,6 +159,11 @@ impl SymbolTable {
             }
             CampaignTrigger::Match(_) => None,
         }
+    }
+
+    /// The table whose rows the calls of a track event are.
+    pub(in crate::rules) fn table_of_event(&self, event: &str) -> Option<&str> {
+        self.tables.iter().find(|shape| shape.event == event && !event.is_empty()).map(|shape| shape.id.as_str())
     }
 
     /// The purpose of a name, which is registered if it is new.

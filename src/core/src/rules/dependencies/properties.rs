@@ -4,7 +4,7 @@ use super::{each_in_term, each_term};
 use crate::event::{CallType, FieldId};
 use crate::rules::growth::GrowthRules;
 use crate::rules::ruleset::{
-    Campaign, CampaignTrigger, EventName, Feature, Goal, Ledger, NameId, NumericProperty, Term,
+    Campaign, CampaignTrigger, EventName, Feature, Goal, Ledger, NameId, NumericProperty, RowTable, Term,
 };
 
 /// What may read properties of the matches of a name, beside the name itself.
@@ -14,13 +14,14 @@ pub(in crate::rules) struct PropertyReaders<'r> {
     pub(in crate::rules) goals: &'r [Goal],
     pub(in crate::rules) ledgers: &'r [Ledger],
     pub(in crate::rules) growth: Option<&'r GrowthRules>,
+    pub(in crate::rules) tables: &'r [RowTable],
     pub(in crate::rules) has_keys: bool,
 }
 
 /// The track events of which a feature, a `where`, a campaign, a goal, a ledger or the growth numbers read a property. `None`:
 /// properties of every event can be read.
 pub(in crate::rules) fn property_events(names: &[EventName], readers: &PropertyReaders<'_>) -> Option<Vec<String>> {
-    let PropertyReaders { features, campaigns, goals, ledgers, growth, has_keys } = *readers;
+    let PropertyReaders { features, campaigns, goals, ledgers, growth, tables, has_keys } = *readers;
     let sales = growth.map(|growth| {
         let (orders, refunds) = (&growth.orders, &growth.refunds);
         [orders.as_ref().map(|orders| orders.name), refunds.as_ref().map(|refunds| refunds.name)]
@@ -44,7 +45,8 @@ pub(in crate::rules) fn property_events(names: &[EventName], readers: &PropertyR
         .map(NameId)
         .zip(names)
         .filter(|(id, name)| name.call == CallType::Track && name.notice.is_none() && is_read(*id, name));
-    read.map(|(_, name)| name.event.clone()).collect()
+    let rows = tables.iter().map(|table| Some(table.event.clone()));
+    read.map(|(_, name)| name.event.clone()).chain(rows).collect()
 }
 
 /// The properties that features, goals, ledgers and growth numbers add up, each once.

@@ -12,6 +12,7 @@
 //! | `points` | of a ledger of points |
 //! | `consent` | of what the user consents to |
 //! | `group` | of groups: shares of a total |
+//! | `row` | of rows of a table |
 //! | `segment` | of memberships and keys |
 //! | `value` | of values that are given: literals, traits, properties |
 //! | `argument` | the argument that most share: an event or a property of it |
@@ -23,6 +24,7 @@ mod history;
 mod model;
 mod moment;
 mod points;
+mod row;
 mod segment;
 mod value;
 mod window;
@@ -58,7 +60,7 @@ const OF_ONE_USER: [&str; 4] = ["keys_in", "hour", "weekday", "code"];
 
 /// Every function.
 #[rustfmt::skip]
-pub(super) const FUNCTIONS: [Function; 37] = [
+pub(super) const FUNCTIONS: [Function; 38] = [
     Function { name: "count", usage: "count(order, '7d')", reads_history: true, compile: window::count },
     Function { name: "sum", usage: "sum(order.total, '7d')", reads_history: true, compile: window::sum },
     Function { name: "min", usage: "min(order.total, '7d')", reads_history: true, compile: window::min },
@@ -85,6 +87,7 @@ pub(super) const FUNCTIONS: [Function; 37] = [
     Function { name: "keys_in", usage: "keys_in('cart_left')", reads_history: false, compile: segment::keys_in },
     Function { name: "key", usage: "key()", reads_history: false, compile: segment::key },
     Function { name: "part", usage: "part(100, 5, total(join))", reads_history: false, compile: group::part },
+    Function { name: "row", usage: "row('products', event.product_id).price", reads_history: false, compile: row::row },
     Function { name: "code", usage: "code()", reads_history: false, compile: segment::code },
     Function { name: "duration", usage: "duration('45m')", reads_history: false, compile: value::duration },
     Function { name: "has", usage: "has(traits.email)", reads_history: false, compile: value::has },

@@ -22,6 +22,7 @@ mod partner;
 mod per;
 mod pick_list;
 mod projection;
+mod row_table;
 mod term;
 
 pub use budget::{Budget, BudgetId, Coupon, Settlement, Spend};
@@ -39,6 +40,7 @@ pub use partner::{Partner, PartnerId, Purpose, PurposeId};
 pub use per::{PerId, PerKey};
 pub use pick_list::{PickInterval, PickKind, PickList, PickListId, PickSource};
 pub use projection::{ArrayProjection, Projection};
+pub use row_table::{ColumnId, RowTable, TableColumn, TableId};
 pub use term::Term;
 
 use std::sync::Arc;
@@ -70,6 +72,8 @@ pub struct Ruleset {
     pub pers: Vec<PerKey>,
     /// `[groups.G]`, in file order.
     pub groups: Vec<GroupKind>,
+    /// `[tables.T]`, in file order.
+    pub tables: Vec<RowTable>,
     /// `[[models]]`, in file order.
     pub models: Vec<CustomerModel>,
     /// `[[ledgers]]`, in file order.

@@ -1,6 +1,6 @@
 //! `[per.K]`: state for each value of a property of a user's matches (semantics §11).
 
-use super::NameId;
+use super::{NameId, TableId};
 use crate::event::FieldId;
 use crate::time::Span;
 
@@ -17,6 +17,8 @@ pub struct PerKey {
     pub key: String,
     /// How long after its latest match an instance is forgotten.
     pub ttl: Span,
+    /// The table whose rows have the same keys; `None`: it names none.
+    pub table: Option<TableId>,
     /// How many instances a user has at most, 1 to [`MAX_INSTANCES`](PerKey::MAX_INSTANCES).
     pub max: u16,
     /// By `NameId`: the field that has the key of a match.

@@ -14,6 +14,8 @@ pub struct Projection {
     pub traits: Vec<Vec<String>>,
     /// The track events that have names, by `TrackedId`.
     pub tracked: Vec<String>,
+    /// The track events whose calls are rows of tables: they need no id of a user, and what is null is told.
+    pub row_events: Vec<String>,
     /// The track events of which something reads properties; `None`: of any.
     pub property_events: Option<Vec<String>>,
     /// `context.timezone`, where a campaign has quiet hours or asks for `hour()`, `weekday()`.
@@ -56,6 +58,7 @@ impl Projection {
     pub(crate) fn unite_events(&mut self, other: &Projection) {
         add_missing(&mut self.tracked, &other.tracked);
         self.tracked.sort_unstable();
+        add_missing(&mut self.row_events, &other.row_events);
         match (&mut self.property_events, &other.property_events) {
             (Some(ours), Some(theirs)) => add_missing(ours, theirs),
             (ours, _) => *ours = None,

@@ -1,6 +1,6 @@
 //! Terms: expressions that have a value.
 
-use super::{Condition, FeatureId, LedgerId, ModelQuestion, MovingTerm, PurposeId, SegmentId};
+use super::{ColumnId, Condition, FeatureId, LedgerId, ModelQuestion, MovingTerm, PurposeId, SegmentId, TableId};
 use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 use crate::time::Span;
 use crate::value::Arithmetic;
@@ -55,6 +55,15 @@ pub enum Term {
         parts: Box<Term>,
         /// Which of them, from 1.
         part: Box<Term>,
+    },
+    /// `row.x`, and `row('products', KEY).x`: a value of the row with a key.
+    Row {
+        /// The table.
+        table: TableId,
+        /// The value.
+        column: ColumnId,
+        /// The key; of `row.x`, that of the instance.
+        key: Box<Term>,
     },
     /// `code()`: the code of a reservation's coupon; in `settle` only.
     CouponCode,

@@ -87,6 +87,7 @@ impl<'t> RulesReader<'t> {
         match value.get_ref() {
             DeValue::String(event) => {
                 self.check_event(event, &value.span());
+                self.refuse_row_event(event, &value.span());
                 let event = Some(event.clone().into_owned());
                 Some(event_name(id, CallType::Track, event))
             }
@@ -122,6 +123,7 @@ impl<'t> RulesReader<'t> {
         };
         if let Some(event) = &event {
             self.check_event(event.get_ref(), &event.span());
+            self.refuse_row_event(event.get_ref(), &event.span());
         }
         let each = self.each(section);
         let array = each.flatten();

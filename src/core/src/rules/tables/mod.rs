@@ -16,6 +16,7 @@ mod payload;
 mod payload_picks;
 mod per;
 mod picks;
+mod row_tables;
 mod segments;
 
 #[cfg(test)]
@@ -41,6 +42,8 @@ pub(super) use per::PER_KEYS;
 #[cfg(test)]
 pub(super) use picks::PICKS_KEYS;
 #[cfg(test)]
+pub(super) use row_tables::TABLE_KEYS;
+#[cfg(test)]
 pub(super) use segments::SEGMENT_KEYS;
 
 use std::ops::Range;
@@ -52,6 +55,7 @@ use toml::Spanned;
 use crate::diagnostics::SourceMap;
 use crate::diagnostics::{Diagnostic, Diagnostics, nearest, shorten};
 use crate::document::{self, TomlSection};
+use crate::event::TrackedId;
 use crate::rules::compiler::{ConditionCompiler, ConditionContext, SymbolTable, TriggeringMatch};
 use crate::rules::dependencies::{self, PropertyReaders};
 use crate::rules::fingerprint;
@@ -62,7 +66,7 @@ use crate::time::Span;
 use crate::time::ZoneCalendar;
 
 /// Keys of the top level.
-pub(super) const TOP_KEYS: [&str; 20] = [
+pub(super) const TOP_KEYS: [&str; 21] = [
     "timezone",
     "control",
     "dedup_window",
@@ -70,6 +74,7 @@ pub(super) const TOP_KEYS: [&str; 20] = [
     "events",
     "per",
     "groups",
+    "tables",
     "models",
     "ledgers",
     "segments",
@@ -112,6 +117,7 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
     let control = root.number("control", 0.0..=1.0, &mut reader.problems).unwrap_or(0.0);
     let dedup_window = root.duration("dedup_window", &mut reader.problems).unwrap_or(DEDUP_WINDOW);
     reader.group_ids(&root);
+    let mut tables = reader.row_tables(&root);
     let mut names = reader.events(&root);
     let pers = reader.pers(&root);
     let groups = reader.groups(&root);
@@ -140,7 +146,8 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
     let purposes = std::mem::take(&mut reader.symbols.purposes);
     let (features, mut projection) = reader.symbols.into_parts();
     (projection.timezone_field, projection.timezone_trait) = zone_ids.unzip();
-    projection.tracked = dependencies::tracked_events(&names);
+    projection.tracked = dependencies::tracked_events(&names, &tables);
+    projection.row_events = tables.iter().map(|table| table.event.clone()).collect();
     let has_keys = !pers.is_empty() || !groups.is_empty() || !picks.is_empty();
     let readers = PropertyReaders {
         features: &features,
@@ -148,11 +155,16 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
         goals: &goals,
         ledgers: &ledgers,
         growth: growth.as_ref(),
+        tables: &tables,
         has_keys,
     };
     projection.property_events = dependencies::property_events(&names, &readers);
     projection.unite_events(shared);
     let amounts = dependencies::amounts(&readers);
+    for table in &mut tables {
+        let place = projection.tracked.iter().position(|event| *event == table.event);
+        table.tracked = place.and_then(|place| u16::try_from(place).ok()).map(TrackedId);
+    }
     let segments = segments::with_reads(segments, &features);
     let version = fingerprint(file);
     Ok(Ruleset {
@@ -165,6 +177,7 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
         names,
         pers,
         groups,
+        tables,
         models,
         ledgers,
         segments,

@@ -3,11 +3,12 @@
 use toml::de::DeValue;
 
 use super::RulesReader;
+use super::known_tables::KnownTables;
 use crate::document::{TomlSection, in_file_order, kind_of};
-use crate::rules::ruleset::PerKey;
+use crate::rules::ruleset::{PerKey, TableId};
 
 /// Keys of a `[per.K]`.
-pub(in crate::rules) const PER_KEYS: [&str; 3] = ["key", "ttl", "max"];
+pub(in crate::rules) const PER_KEYS: [&str; 4] = ["key", "ttl", "max", "table"];
 
 impl<'t> RulesReader<'t> {
     /// Reads `[per.K]`. The names of events are known.
@@ -22,6 +23,7 @@ impl<'t> RulesReader<'t> {
         for (id, span, value) in entries {
             self.check_id("key in [per]", id, &span);
             self.symbols.per_order.push(id.to_owned());
+            self.symbols.per_tables.push(None);
             let DeValue::Table(table) = value.get_ref() else {
                 let message = format!("a key in [per] is a table, but this is {}", kind_of(value.get_ref()));
                 self.problems.add(&value.span(), message, "write [per.cart] with key = \"cart_id\" and ttl = \"30d\"");
@@ -38,9 +40,16 @@ impl<'t> RulesReader<'t> {
         let key = section.needed_string("key", "\"cart_id\"", &mut self.problems);
         let ttl = section.duration("ttl", &mut self.problems);
         let max = section.integer("max", 1..=PerKey::MAX_INSTANCES, &mut self.problems);
+        let ids: Vec<String> = self.symbols.tables.iter().map(|shape| shape.id.clone()).collect();
+        let example = "[tables.products] with event = \"Product Updated\", key = \"product_id\" and keep = [\"price\"]";
+        let known = KnownTables { name: "tables", ids: &ids, plural: "tables", example };
+        let table = known.find(section, "table", &mut self.problems).map(TableId);
+        if let Some(last) = self.symbols.per_tables.last_mut() {
+            *last = table;
+        }
         let key = key?;
         let (path, fields) = self.key_fields(&key)?;
         let max = max.and_then(|max| u16::try_from(max).ok()).unwrap_or(PerKey::DEFAULT_INSTANCES);
-        Some(PerKey { id: id.to_owned(), key: path.join("."), ttl: ttl?, max, fields })
+        Some(PerKey { id: id.to_owned(), key: path.join("."), ttl: ttl?, table, max, fields })
     }
 }

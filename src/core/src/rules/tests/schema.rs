@@ -35,7 +35,8 @@ fn the_schema_has_the_readers_keys_and_no_other() {
     let event = "/properties/events/patternProperties/^[A-Za-z_][A-Za-z0-9_]*$/anyOf/1";
     let variant = format!("{campaign}/properties/variants/items");
     let per = "/properties/per/patternProperties/^[A-Za-z0-9_-]{1,64}$";
-    let tables: [(&str, &[&str]); 24] = [
+    let tables: [(&str, &[&str]); 25] = [
+        ("/properties/tables/patternProperties/^[A-Za-z0-9_-]{1,64}$", &tables::TABLE_KEYS),
         ("/properties/groups/patternProperties/^[A-Za-z0-9_-]{1,64}$", &tables::GROUP_KEYS),
         (per, &tables::PER_KEYS),
         ("/properties/models/items", &tables::MODEL_KEYS),

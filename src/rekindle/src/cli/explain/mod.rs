@@ -72,14 +72,14 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), CliError> {
         story = args.story(&plan, visitors.into_iter().chain([Arc::clone(&user)]).collect())?;
     }
     let UserStory { pipeline, outputs: story, .. } = story;
-    let Some(UserCopy { user, at, .. }) = pipeline.copy_of(&args.user) else {
+    let Some(UserCopy { user, at, rows, .. }) = pipeline.copy_of(&args.user) else {
         let linked_to = pipeline.linked_user(&args.user).cloned();
         return Err(ExplainError::UnknownUser { user: args.user.clone(), linked_to }.into());
     };
     let all: Vec<&Output> = story.iter().collect();
     let (events, is_complete) = pipeline.recorded_events_of(&args.user);
     let events = EventHistory { events: &events, is_complete: is_complete && knows_all };
-    let history = UserHistory { outputs: &all, events: Some(events) };
+    let history = UserHistory { outputs: &all, events: Some(events), rows: &rows };
     let is_asked = |segment: &Segment| args.asks_for(segment);
     let explained = SegmentExplanation::with_history(&plan, &user, at, history, is_asked);
     let mut decisions = DecisionExplanation::of_story(&plan.rules, &all, Some(&user));

@@ -192,7 +192,8 @@ fn a_million_members_of_one_group_keep_no_more_than_it_may() {
     let rules = rules.replace("distinct(join.user, '1d')", "total(join)");
     let plan = plan(&rules);
     let secret = rekindle_core::secret::DrawSecret::default();
-    let group_rules = plan.group_rules(&secret);
+    let rows = rekindle_core::rows::TableRows::new(&plan.rules);
+    let group_rules = plan.group_rules(&secret, &rows);
     let join = plan.rules.names.iter().position(|name| name.id == "join").expect("a name");
     let join = rekindle_core::rules::ruleset::NameId(u16::try_from(join).expect("few names"));
     let user = plan.rules.match_user_field().expect("it is read");

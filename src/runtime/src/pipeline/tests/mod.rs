@@ -10,6 +10,7 @@ mod groups;
 mod messages;
 mod queries;
 mod rules_change;
+mod tables;
 mod timers;
 mod uplift;
 mod values;
