@@ -130,7 +130,7 @@ proptest! {
                 let files = EventFiles::open(&paths, options.max_message_bytes()).expect("the files can be read");
                 let (pipeline, outputs) =
                     story_of(Arc::clone(&plan), options.clone(), until, files, user).expect("a replay");
-                let request = HistoryRequest { user, until, with_texts: false, as_if_alone: false };
+                let request = HistoryRequest { user, until, with_items: until.is_none(), as_if_alone: false };
                 let story = indexed.story(&plan, request).expect("a history");
                 let (of_index, of_log) = (
                     told(&plan, &story.pipeline, &story.outputs, user),

@@ -61,7 +61,7 @@ pub(super) async fn explain(
     let (copy, notes, story) = match asked.at {
         None => (services.live.copy_of(&id).await.map_err(busy)?, Vec::new(), None),
         Some(_) => {
-            let request = StoryRequest { user: id.clone(), until: asked.at, with_texts: false };
+            let request = StoryRequest { user: id.clone(), until: asked.at, with_items: false };
             let LoggedStory { story, notes, .. } = services.history.story(request).await?;
             (story.pipeline.copy_of(&id), notes, Some(story))
         }

@@ -18,8 +18,8 @@ pub struct StoryRequest {
     pub user: String,
     /// As of when; `None`: up to now.
     pub until: Option<Timestamp>,
-    /// With the text of events.
-    pub with_texts: bool,
+    /// With all events and outputs, as they follow one another.
+    pub with_items: bool,
 }
 
 /// What the user's own events in the log tell.

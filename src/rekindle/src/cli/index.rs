@@ -38,7 +38,7 @@ impl IndexArgs {
         options: &PipelineOptions,
         user: &str,
     ) -> Result<UserStory, CliError> {
-        let request = HistoryRequest { user, until: inputs.until, with_texts: false, as_if_alone: false };
+        let request = HistoryRequest { user, until: inputs.until, with_items: false, as_if_alone: false };
         let indexed = if self.no_index { None } else { self.open(inputs, options).transpose() };
         match indexed.map(|files| self.told(files?, plan, request)) {
             Some(Ok(story)) => return Ok(story),

@@ -67,7 +67,7 @@ pub(crate) fn run(args: &TimelineArgs) -> Result<(), CliError> {
 impl TimelineArgs {
     fn story(&self, plan: &Arc<ExecutionPlan>, options: &PipelineOptions) -> Result<UserStory, CliError> {
         let request =
-            HistoryRequest { user: &self.user, until: self.inputs.until, with_texts: true, as_if_alone: true };
+            HistoryRequest { user: &self.user, until: self.inputs.until, with_items: true, as_if_alone: true };
         let mut story = match self.index.open(&self.inputs, options)? {
             Some(mut files) => files.story(plan, request)?,
             None => {

@@ -79,8 +79,8 @@ impl StreamHistory {
         let (options, replayed) = (self.options.clone(), Arc::clone(&plan));
         let replay = tokio::task::spawn_blocking(move || {
             let mut replay = UserReplay::new(replayed, &options, request.until, &request.user)?;
-            if request.with_texts {
-                replay = replay.with_texts();
+            if request.with_items {
+                replay = replay.with_items();
             }
             own.into_records().for_each(|(_, latest_read, record)| replay.feed(latest_read, &record));
             Ok::<_, rekindle_runtime::history::HistoryError>(replay.finish(end))

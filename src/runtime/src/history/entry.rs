@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// The bytes of a written entry.
 pub(super) const ENTRY_BYTES: usize = 24;
 
-/// In the written place: the record links the id, as an anonymous one, to a user.
+/// In the written place: the record has the id beside another.
 const LINKS: u64 = 1 << 63;
 /// In the written place: the record requests to forget the id.
 const FORGETS: u64 = 1 << 62;
@@ -20,7 +20,7 @@ pub(super) struct IndexEntry {
     pub(super) id: u64,
     /// Where the record is: its offset in a file, or its sequence in a stream.
     pub(super) place: u64,
-    /// A call of the record has the id as `anonymousId`, beside a `userId`.
+    /// A call of the record has a `userId` and an `anonymousId`, and the id is one of them.
     pub(super) links: bool,
     /// The record requests to forget the id.
     pub(super) forgets: bool,

@@ -31,8 +31,8 @@ pub struct HistoryRequest<'r> {
     pub user: &'r str,
     /// Up to when; `None`: up to the latest event.
     pub until: Option<Timestamp>,
-    /// With the text of events.
-    pub with_texts: bool,
+    /// With all events and outputs, as they follow one another.
+    pub with_items: bool,
     /// Also under rules with budgets, as if the user were alone with them.
     pub as_if_alone: bool,
 }
@@ -79,7 +79,7 @@ impl IndexedFiles {
     /// # Errors
     /// The user's own events do not say it, or the files or indexes can't be read.
     pub fn story(&mut self, plan: &Arc<ExecutionPlan>, request: HistoryRequest<'_>) -> Result<UserStory, HistoryError> {
-        let HistoryRequest { user, until, with_texts, as_if_alone } = request;
+        let HistoryRequest { user, until, with_items, as_if_alone } = request;
         if !as_if_alone && !plan.rules.budgets.is_empty() {
             return Err(HistoryError::NotAlone { why: "the rules have budgets, which all users share" });
         }
@@ -100,8 +100,8 @@ impl IndexedFiles {
             own => own?,
         };
         let mut replay = UserReplay::new(Arc::clone(plan), &self.options, until, user)?;
-        if with_texts {
-            replay = replay.with_texts();
+        if with_items {
+            replay = replay.with_items();
         }
         own.into_records().for_each(|(_, latest_read, record)| replay.feed(latest_read, &record));
         let has_events = self.files.iter().any(|file| file.index.manifest.events > 0);

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use crate::pipeline::PipelineOptions;
 use rekindle_core::time::Clock;
 
 /// What is read at once of a line whose length is not known.
-const READ_BYTES: usize = 4 << 10;
+const READ_BYTES: usize = 1 << 10;
 
 /// Why a document is not indexed: an index has the places of lines.
 const DOCUMENT: &str = "it is a JSON document over several lines, and only lines are indexed; write each call on a line of its \
@@ -227,9 +228,11 @@ impl PlacedLines {
             if let Some(end) = memchr::memchr(b'\n', &self.text) {
                 return Ok(Bytes::copy_from_slice(&self.text[..end]));
             }
-            self.file.seek(SeekFrom::Start(place + self.text.len() as u64))?;
-            let more = READ_BYTES.max(self.text.len());
-            if self.file.by_ref().take(more as u64).read_to_end(&mut self.text)? == 0 {
+            let known = self.text.len();
+            self.text.resize(known + READ_BYTES.max(known), 0);
+            let read = self.file.read_at(&mut self.text[known..], place + known as u64)?;
+            self.text.truncate(known + read);
+            if read == 0 {
                 return Ok(Bytes::copy_from_slice(&self.text));
             }
         }

@@ -16,7 +16,7 @@ use crate::checksummed_json;
 use rekindle_core::time::Timestamp;
 
 const MANIFEST: &str = "manifest.json";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What an index has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -34,7 +34,7 @@ pub struct StoryEvent {
     pub user_id: Option<String>,
     /// `anonymousId`.
     pub anonymous_id: Option<String>,
-    /// Its JSON; `None`: it is too long, or was not kept.
+    /// Its JSON; `None`: it is too long.
     pub text: Option<String>,
 }
 
@@ -51,11 +51,15 @@ pub enum StoryItem {
 pub struct UserStory {
     /// The pipeline at its end; nothing is to be asked of it but of this user.
     pub pipeline: Pipeline,
-    /// What happened to the user, and to visitors before they became the user, in order.
+    /// What happened to the user, and to visitors before they became the user, in order; empty unless asked for.
     pub items: Vec<StoryItem>,
     /// All outputs about this id alone, in order.
     pub outputs: Vec<Output>,
 }
+
+/// What happened to each id, one after the other.
+#[derive(Default)]
+struct ItemsById(HashMap<Arc<str>, Vec<StoryItem>>);
 
 /// Replays records of one user.
 pub struct UserReplay {
@@ -65,10 +69,8 @@ pub struct UserReplay {
     user: String,
     /// All outputs about the user.
     outputs: Vec<Output>,
-    /// What happened to each id.
-    items: HashMap<Arc<str>, Vec<StoryItem>>,
-    /// The text of events is kept.
-    keeps_texts: bool,
+    /// What happened to each id, one after the other; `None`: nobody asks.
+    items: Option<ItemsById>,
 }
 
 impl UserReplay {
@@ -100,34 +102,26 @@ impl UserReplay {
             options,
             user: user.to_owned(),
             outputs: Vec::new(),
-            items: HashMap::new(),
-            keeps_texts: false,
+            items: None,
         })
     }
 
-    /// The same, keeping the text of events.
-    pub fn with_texts(self) -> UserReplay {
-        UserReplay { keeps_texts: true, ..self }
+    /// The same, keeping all events and outputs as they follow one another.
+    pub fn with_items(self) -> UserReplay {
+        UserReplay { items: Some(ItemsById::default()), ..self }
     }
 
     /// Applies a record before which this was the greatest time read.
     pub fn feed(&mut self, latest_read: Timestamp, record: &HistoryRecord) {
         let HistoryRecord { kind, lines, received } = record;
         self.pipeline.advance_watermark(latest_read - self.options.max_disorder);
-        let before = self.owners(record);
+        let events = if self.items.is_some() { self.owners(record) } else { Vec::new() };
         let (mut outputs, mut rejected) = (Vec::new(), 0_u32);
         let entry = InputEntry { kind: *kind, lines, received: *received, is_whole: received.is_some() };
         self.pipeline.feed_entries(&[entry], &mut |_| rejected += 1, &mut outputs);
-        // What was due before the events comes before them; what they cause, after.
-        let first = before.iter().map(|(_, event)| event.at).min().unwrap_or(Timestamp::NEVER);
-        let (due, caused): (Vec<Output>, Vec<Output>) = outputs.into_iter().partition(|output| output.at < first);
-        self.keep(due);
-        for (owner, event) in before {
-            self.items.entry(owner).or_default().push(StoryItem::Event(event));
-        }
-        self.keep(caused);
-        for forgotten in self.pipeline.forgotten() {
-            self.items.remove(&forgotten.user);
+        self.keep(events, outputs);
+        if let Some(items) = &mut self.items {
+            self.pipeline.forgotten().iter().for_each(|forgotten| drop(items.0.remove(&forgotten.user)));
         }
     }
 
@@ -137,24 +131,21 @@ impl UserReplay {
             let mut outputs = Vec::new();
             self.pipeline.advance_to(end, &mut outputs);
             self.pipeline.end_log(&mut outputs);
-            self.keep(outputs);
+            self.keep(Vec::new(), outputs);
         }
-        let items = self.items.remove(self.user.as_str()).unwrap_or_default();
+        let items = self.items.and_then(|mut items| items.0.remove(self.user.as_str())).unwrap_or_default();
         UserStory { items, outputs: self.outputs, pipeline: self.pipeline }
     }
 
-    /// Keeps outputs with those whom they are about; what happened to a visitor is the user's from its merging on.
-    fn keep(&mut self, outputs: Vec<Output>) {
-        for output in outputs {
-            if *output.user == *self.user {
-                self.outputs.push(output.clone());
+    /// Keeps outputs, and the events with whom they are about.
+    fn keep(&mut self, events: Vec<(Arc<str>, StoryEvent)>, outputs: Vec<Output>) {
+        let is_own = |output: &Output| *output.user == *self.user;
+        match &mut self.items {
+            Some(items) => {
+                self.outputs.extend(outputs.iter().filter(|output| is_own(output)).cloned());
+                items.add(events, outputs);
             }
-            if let OutputKind::Merged { from } = &output.decided {
-                let visitor = self.items.remove(from).unwrap_or_default();
-                let user = self.items.entry(Arc::clone(&output.user)).or_default();
-                user.extend(visitor);
-            }
-            self.items.entry(Arc::clone(&output.user)).or_default().push(StoryItem::Output(output));
+            None => self.outputs.extend(outputs.into_iter().filter(is_own)),
         }
     }
 
@@ -174,7 +165,7 @@ impl UserReplay {
                 (None, None) => return,
             };
             let text = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(str::to_owned);
-            let is_kept = self.keeps_texts && event.original.len() <= TEXT_BYTES_MAX;
+            let is_kept = event.original.len() <= TEXT_BYTES_MAX;
             let kept = StoryEvent {
                 at: resolved.at,
                 call: event.call,
@@ -187,5 +178,27 @@ impl UserReplay {
             owners.push((owner, kept));
         });
         owners
+    }
+}
+
+impl ItemsById {
+    /// What was due before the events comes before them; what they cause, after.
+    fn add(&mut self, events: Vec<(Arc<str>, StoryEvent)>, outputs: Vec<Output>) {
+        let first = events.iter().map(|(_, event)| event.at).min().unwrap_or(Timestamp::NEVER);
+        let (due, caused): (Vec<Output>, Vec<Output>) = outputs.into_iter().partition(|output| output.at < first);
+        due.into_iter().for_each(|output| self.add_output(output));
+        for (owner, event) in events {
+            self.0.entry(owner).or_default().push(StoryItem::Event(event));
+        }
+        caused.into_iter().for_each(|output| self.add_output(output));
+    }
+
+    /// What happened to a visitor is the user's from its merging on.
+    fn add_output(&mut self, output: Output) {
+        if let OutputKind::Merged { from } = &output.decided {
+            let visitor = self.0.remove(from).unwrap_or_default();
+            self.0.entry(Arc::clone(&output.user)).or_default().extend(visitor);
+        }
+        self.0.entry(Arc::clone(&output.user)).or_default().push(StoryItem::Output(output));
     }
 }

@@ -55,14 +55,22 @@ pub struct OwnRecords {
     beside: BTreeSet<(String, String)>,
     /// Visitors, and what is known of their links.
     visitors: HashMap<String, FirstLink>,
-    /// The greatest time read before each wanted record.
-    wanted: BTreeMap<RecordPlace, Timestamp>,
+    wanted: BTreeMap<RecordPlace, WantedRecord>,
     records: BTreeMap<RecordPlace, (HistoryRecord, Vec<CallIds>)>,
     /// Wanted records that can't be handed in.
     gone: HashSet<RecordPlace>,
     /// How many of them were removed from it.
     removed: usize,
     bytes: usize,
+}
+
+/// What the index says of a wanted record.
+#[derive(Clone, Copy)]
+struct WantedRecord {
+    /// The greatest time read before it.
+    latest_read: Timestamp,
+    /// A call has two ids.
+    links: bool,
 }
 
 /// What is known of a visitor's link.
@@ -128,7 +136,11 @@ impl OwnRecords {
     /// There are more bytes than fit in memory.
     pub fn add(&mut self, place: RecordPlace, record: HistoryRecord) -> Result<(), HistoryError> {
         let HistoryRecord { kind, lines, received } = &record;
-        let calls = self.scanner.calls(ScannedRecord { kind: *kind, lines, received: *received });
+        let calls = match self.wanted.get(&place) {
+            // Only its ids are asked for here, and they are known.
+            Some(WantedRecord { links: false, .. }) => Vec::new(),
+            _ => self.scanner.calls(ScannedRecord { kind: *kind, lines, received: *received }),
+        };
         for call in &calls {
             if let (Some(user), Some(visitor)) = (&call.user, &call.anonymous)
                 && user != visitor
@@ -166,18 +178,19 @@ impl OwnRecords {
     /// All of them in the order of the log, each with the greatest time read before it.
     pub fn into_records(self) -> impl Iterator<Item = (RecordPlace, Timestamp, HistoryRecord)> {
         let wanted = self.wanted;
-        self.records.into_iter().filter_map(move |(place, (record, _))| Some((place, *wanted.get(&place)?, record)))
+        self.records.into_iter().filter_map(move |(place, (record, _))| Some((place, wanted.get(&place)?.latest_read, record)))
     }
 
     /// The greatest times read before the records, to be corrected.
     pub(super) fn times(&mut self) -> impl Iterator<Item = (RecordPlace, &mut Timestamp)> {
-        self.wanted.iter_mut().map(|(place, read)| (*place, read))
+        self.wanted.iter_mut().map(|(place, wanted)| (*place, &mut wanted.latest_read))
     }
 
     fn want(&mut self, entry: &IndexEntry) {
         let place = RecordPlace(entry.place);
         if !self.gone.contains(&place) {
-            self.wanted.insert(place, entry.latest_read);
+            let (latest_read, links) = (entry.latest_read, entry.links);
+            self.wanted.entry(place).or_insert(WantedRecord { latest_read, links }).links |= links;
         }
     }
 

@@ -75,8 +75,8 @@ impl LogScanner {
         for CallIds { user, anonymous, at } in calls {
             self.events += 1;
             read = read.max(at);
-            let links = user.is_some();
-            user.iter().for_each(|id| add(id, false, false));
+            let links = user.is_some() && anonymous.is_some();
+            user.iter().for_each(|id| add(id, links, false));
             anonymous.iter().for_each(|id| add(id, links, false));
         }
         let received = record.received.filter(|_| record.kind != RecordKind::Audit);

@@ -15,7 +15,7 @@ use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 
-const OF_U: HistoryRequest<'_> = HistoryRequest { user: "u", until: None, with_texts: false, as_if_alone: false };
+const OF_U: HistoryRequest<'_> = HistoryRequest { user: "u", until: None, with_items: true, as_if_alone: false };
 
 fn stream() -> IndexedSource {
     IndexedSource::Stream { name: "EVENTS".to_owned(), created_ms: 0, first: 1 }
