@@ -3,7 +3,7 @@
 //! Events are generated as they are needed, one message each, on a thread of their own; outputs are counted and dropped.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,8 @@ struct FeedShared {
     /// The last message whose outputs were all received.
     handled: AtomicU64,
     outputs: AtomicU64,
+    /// The most events per second; 0: as many as the engine takes.
+    rate: AtomicU32,
     pauses: AtomicBool,
     stops: AtomicBool,
 }
@@ -60,6 +62,11 @@ impl EngineFeed {
             .spawn(move || feed(traffic, sequence, &batches, &feeding))
             .map_err(|cause| Error::Io { attempt: "start a thread", cause })?;
         Ok(EngineFeed { live, shared, feeder: Some(feeder), engine: Some(thread) })
+    }
+
+    /// From now on at most this number of events per second, evenly.
+    pub(crate) fn pace(&self, events_per_second: u32) {
+        self.shared.rate.store(events_per_second, Ordering::Relaxed);
     }
 
     /// Pauses the feed; batches that were handed over are still processed.
@@ -119,6 +126,7 @@ pub(crate) fn message(sequence: u64, received: Timestamp, lines: Bytes) -> LogRe
 
 fn feed(mut traffic: Traffic, mut sequence: u64, batches: &mpsc::Sender<RecordBatch>, shared: &FeedShared) {
     let mut ends: Vec<(usize, Timestamp)> = Vec::with_capacity(BATCH_EVENTS);
+    let mut due = Instant::now();
     while !shared.stops.load(Ordering::Relaxed) {
         if shared.pauses.load(Ordering::Relaxed) {
             std::thread::sleep(PAUSE_RETRY_INTERVAL);
@@ -138,6 +146,12 @@ fn feed(mut traffic: Traffic, mut sequence: u64, batches: &mpsc::Sender<RecordBa
         if batches.blocking_send(batch.collect()).is_err() {
             return;
         }
+        if let rate @ 1.. = shared.rate.load(Ordering::Relaxed) {
+            due += Duration::from_secs(1) * BATCH_EVENTS as u32 / rate;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        // What was missed is not made up for.
+        due = due.max(Instant::now() - PAUSE_RETRY_INTERVAL);
     }
 }
 

@@ -4,7 +4,8 @@
 //! comparison of two rule sets, `collect` events over HTTP, `deliver` actions over HTTP. `engine` measures
 //! decoder and engine and the limits of the machine, `explain` how long explanations take, `language` what state per key, arrays and budgets cost, `nats` the daemon on a real server,
 //! `peers` the same work by Rekindle and by jobs written for timely dataflow and Flink, `scale` memory and cost of many
-//! users, `membership` how fast readers see changes of segments, `uplift` whether the intervals of uplift hold. Each command starts what it needs, on loopback and in a
+//! users, `membership` how fast readers see changes of segments, `watching` what tabs that watch the live feed cost,
+//! `uplift` whether the intervals of uplift hold. Each command starts what it needs, on loopback and in a
 //! temporary folder, prints a table (with `--json` one JSON object), and exits with another code than 0 if a check fails.
 
 mod backtest;
@@ -35,6 +36,7 @@ mod synthetic_users;
 mod table;
 mod uplift;
 mod usage;
+mod watching;
 mod workload;
 
 use std::io::Write;
@@ -75,6 +77,7 @@ enum LoadtestCommand {
     ScaleOne(scale::one::OneArgs),
     Membership(membership::MembershipArgs),
     Uplift(uplift::UpliftCheckArgs),
+    Watching(watching::WatchingArgs),
 }
 
 fn main() -> ExitCode {
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         LoadtestCommand::ScaleOne(args) => run(scale::one::run(&args)),
         LoadtestCommand::Membership(args) => run(membership::run(&args)),
         LoadtestCommand::Uplift(args) => uplift::run(&args),
+        LoadtestCommand::Watching(args) => run(watching::run(&args)),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -18,6 +18,7 @@ mod history;
 mod import;
 mod init;
 mod packaging;
+mod partners;
 mod picks;
 mod secret;
 mod settings;

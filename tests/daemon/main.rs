@@ -18,6 +18,7 @@ mod from_log_faults;
 mod history;
 mod letters;
 mod mapped;
+mod partners;
 mod recovery;
 mod reload;
 mod restarts;

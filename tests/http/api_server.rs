@@ -11,13 +11,13 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rekindle::api::{ApiServices, Routes};
-use rekindle::api::{ForgetError, ForgetRequests, LoggedPosition, MetricsCache, NoHistory};
+use rekindle::api::{ConsentChange, LoggedPosition, MetricsCache, NoHistory, NotLogged, UserRequests};
 use rekindle::audit::AuditMemory;
 use rekindle::metrics::ExpositionFormat;
 use rekindle_core::campaigns::StepRecording;
 use rekindle_core::partition::ExecutionPlan;
 use rekindle_core::rules;
-use rekindle_core::time::Timestamp;
+use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::health::Health;
 use rekindle_runtime::live::{self, EngineHandle};
 use rekindle_runtime::log::{LogRecord, RecordBatch, RecordKind};
@@ -108,14 +108,14 @@ pub(crate) struct Log {
     batches: Mutex<Option<mpsc::Sender<RecordBatch>>>,
 }
 
-impl ForgetRequests for Log {
-    fn forget(&self, user: &str) -> BoxFuture<'_, Result<LoggedPosition, ForgetError>> {
+impl UserRequests for Log {
+    fn forget(&self, user: &str) -> BoxFuture<'_, Result<LoggedPosition, NotLogged>> {
         let broken = self.broken.lock().expect("not poisoned").clone();
         let batches = self.batches.lock().expect("not poisoned").clone();
         let (user, received) = (user.to_owned(), self.live.stats().watermark);
         async move {
             if let Some(why) = broken {
-                return Err(ForgetError { source: why.into() });
+                return Err(NotLogged { source: why.into() });
             }
             let lines = Bytes::from(serde_json::json!({ "user": user }).to_string());
             let message = LogRecord { sequence: 42, received, kind: RecordKind::Forget, lines };
@@ -124,6 +124,23 @@ impl ForgetRequests for Log {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             Ok(LoggedPosition { sequence: Some(42) })
+        }
+        .boxed()
+    }
+
+    fn consent(&self, said: ConsentChange) -> BoxFuture<'_, Result<LoggedPosition, NotLogged>> {
+        let broken = self.broken.lock().expect("not poisoned").clone();
+        let batches = self.batches.lock().expect("not poisoned").clone();
+        // After all that was fed.
+        let received = self.live.stats().watermark + Span(60_000);
+        async move {
+            if let Some(why) = broken {
+                return Err(NotLogged { source: why.into() });
+            }
+            let lines = Bytes::from(said.to_call(received).to_string());
+            let message = LogRecord { sequence: 43, received, kind: RecordKind::Events, lines };
+            batches.expect("the source has not ended").send(vec![message]).await.expect("the engine runs");
+            Ok(LoggedPosition { sequence: Some(43) })
         }
         .boxed()
     }
@@ -158,7 +175,7 @@ impl Api {
             live: live.clone(),
             health: health.clone(),
             rules: Arc::<RulesFile>::clone(&rules),
-            forget: Arc::<Log>::clone(&log),
+            requests: Arc::<Log>::clone(&log),
             audit: Arc::new(AuditMemory::default()),
             history: Arc::new(NoHistory),
             backtests: backtests(&live, options, &past),

@@ -33,9 +33,10 @@ const NOT_IN_THE_DEMO: &[&str] = &[
     "rekindle_rules_reloads",
     "rekindle_rules_unseen",
     "rekindle_rules_loaded",
-    // Its rules have no groups.
+    // Its rules have no groups and no partners.
     "rekindle_groups",
     "rekindle_notices",
+    "rekindle_partner_",
     // The demo keeps no log.
     "rekindle_rules_reload_",
     // It needs a hundred users of the control group.

@@ -184,6 +184,55 @@ async fn action_services_can_read_actions_and_no_more() {
     assert!(!may_publish(&actions, "rekindle.actions.email.forged", &admin).await);
 }
 
+#[tokio::test]
+async fn a_partner_reads_what_it_is_told_and_no_more() {
+    let server = shipped();
+    let admin = create_stream(&server, "REKINDLE", &["rekindle.>"]).await;
+    let jetstream = async_nats::jetstream::new(admin.clone());
+    for subject in
+        ["rekindle.partners.zeta.vip.enter", "rekindle.partners.acme.vip.enter", "rekindle.actions.email.hello"]
+    {
+        jetstream.publish(subject, "x".into()).await.unwrap().await.unwrap();
+    }
+    let config = |name: &str, filter: &str| pull::Config {
+        name: Some(name.to_owned()),
+        durable_name: Some(name.to_owned()),
+        filter_subject: filter.to_owned(),
+        ..pull::Config::default()
+    };
+    let stream = jetstream.get_stream("REKINDLE").await.unwrap();
+    for partner in ["acme", "zeta"] {
+        let own = config(&format!("partner_{partner}"), &format!("rekindle.partners.{partner}.>"));
+        stream.create_consumer(own).await.expect("made for it");
+    }
+    let acme = client(&server, "acme", "change-me-acme").await;
+    let context = async_nats::jetstream::with_prefix(acme.clone(), "rekindle.API");
+    let mut told = acme.subscribe("rekindle.partners.acme.>").await.unwrap();
+    acme.flush().await.unwrap();
+    let known = context.get_consumer_from_stream("partner_acme", "REKINDLE");
+    let consumer: async_nats::jetstream::consumer::PullConsumer = known.await.expect("permitted");
+    let mut messages = consumer.messages().await.unwrap();
+    let message = tokio::time::timeout(Duration::from_secs(5), messages.try_next()).await.unwrap().unwrap().unwrap();
+    assert_eq!(message.subject.as_str(), "rekindle.partners.acme.vip.enter");
+    message.double_ack().await.expect("acknowledged");
+    jetstream.publish("rekindle.partners.acme.vip.exit", "x".into()).await.unwrap().await.unwrap();
+    let heard = tokio::time::timeout(Duration::from_secs(5), told.next()).await.unwrap().unwrap();
+    assert_eq!(heard.subject.as_str(), "rekindle.partners.acme.vip.exit");
+
+    let brief = Duration::from_millis(500);
+    let other = context.get_consumer_from_stream::<pull::Config, _, _>("partner_zeta", "REKINDLE");
+    assert!(tokio::time::timeout(brief, other).await.is_err(), "another partner's consumer");
+    let made = context.create_consumer_on_stream(config("partner_acme", "rekindle.partners.>"), "REKINDLE");
+    assert!(tokio::time::timeout(brief, made).await.is_err(), "a consumer of its own");
+    for subject in ["rekindle.partners.acme.vip.enter", "events.track", "rekindle.control.forget", "rekindle.tick"] {
+        assert!(!may_publish(&acme, subject, &admin).await, "{subject}");
+    }
+    let mut others = acme.subscribe("rekindle.partners.zeta.>").await.unwrap();
+    acme.flush().await.unwrap();
+    jetstream.publish("rekindle.partners.zeta.vip.exit", "x".into()).await.unwrap().await.unwrap();
+    assert!(tokio::time::timeout(brief, others.next()).await.is_err(), "another partner's messages");
+}
+
 /// Everything by which the server would publish for a client that may not: reply subjects, and a subject for traces.
 async fn request_publishes_by_the_server(client: &Client, api: &str, to: &str) {
     for subject in

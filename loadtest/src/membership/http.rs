@@ -12,7 +12,9 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use rekindle::api::{ApiServices, ForgetError, ForgetRequests, LoggedPosition, MetricsCache, Routes, RulesProvider};
+use rekindle::api::{
+    ApiServices, ConsentChange, LoggedPosition, MetricsCache, NotLogged, Routes, RulesProvider, UserRequests,
+};
 use rekindle::audit::AuditMemory;
 use rekindle::backtests::Backtests;
 use rekindle::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome, RulesUpdate, UpdateOutcome};
@@ -85,9 +87,13 @@ impl RulesProvider for UnsupportedServices {
     }
 }
 
-impl ForgetRequests for UnsupportedServices {
-    fn forget(&self, _: &str) -> BoxFuture<'_, Result<LoggedPosition, ForgetError>> {
-        async { Err(ForgetError { source: "a measurement has no log".into() }) }.boxed()
+impl UserRequests for UnsupportedServices {
+    fn forget(&self, _: &str) -> BoxFuture<'_, Result<LoggedPosition, NotLogged>> {
+        async { Err(NotLogged { source: "a measurement has no log".into() }) }.boxed()
+    }
+
+    fn consent(&self, _: ConsentChange) -> BoxFuture<'_, Result<LoggedPosition, NotLogged>> {
+        async { Err(NotLogged { source: "a measurement has no log".into() }) }.boxed()
     }
 }
 
@@ -102,7 +108,7 @@ pub(super) async fn serve(live: EngineHandle) -> Result<ServedApi, Error> {
         live,
         health: Health::default(),
         rules: Arc::new(UnsupportedServices),
-        forget: Arc::new(UnsupportedServices),
+        requests: Arc::new(UnsupportedServices),
         audit: Arc::new(AuditMemory::default()),
         history: Arc::new(rekindle::api::NoHistory),
         started: Instant::now(),

@@ -126,7 +126,16 @@ async fn measure(args: &OneArgs) -> Result<SizeMeasurement, Error> {
 
 /// A pipeline whose users have few events, days ago. It has a worker per core.
 pub(crate) fn populated(plan: &Arc<ExecutionPlan>, users: u32) -> Result<Pipeline, Error> {
-    let mut pipeline = Pipeline::new(Arc::clone(plan), PipelineOptions::default())
+    populated_with(plan, users, PipelineOptions::default())
+}
+
+/// The same, with these options.
+pub(crate) fn populated_with(
+    plan: &Arc<ExecutionPlan>,
+    users: u32,
+    options: PipelineOptions,
+) -> Result<Pipeline, Error> {
+    let mut pipeline = Pipeline::new(Arc::clone(plan), options)
         .map_err(|error| Error::Io { attempt: "start the workers", cause: std::io::Error::other(error) })?;
     let mut outputs = Vec::new();
     for block in synthetic_users::histories(users) {

@@ -101,6 +101,18 @@ fn scale_compares_segments() {
 
 /// Answers come both ways, while the engine goes on.
 #[test]
+fn watching_reports_what_tabs_cost_and_see() {
+    let small = ["--tabs", "2", "--rate", "5000", "--users", "1000", "--seconds", "1", "--rounds", "2", "--json"];
+    let report = loadtest(&[&["watching"], &small[..]].concat());
+    for figure in ["events_per_second", "lines_per_second"] {
+        assert!(is_positive(&report[figure]), "{figure}: {report:#}");
+    }
+    for spread in ["alone_ns_per_event", "watched_ns_per_event", "ratio"] {
+        assert!(is_positive(&report[spread]["median"]), "{spread}: {report:#}");
+    }
+}
+
+#[test]
 fn membership_reports_both_ways_to_ask() {
     let small = ["--users", "5000", "--connections", "4", "--seconds", "0.5", "--rounds", "1", "--json"];
     let report = loadtest(&[&["membership"], &small[..]].concat());

@@ -37,6 +37,7 @@ const CHANGES = {
   rules_reloaded_from_log: 'reloaded the rules file, with the past',
   reload_cancelled: 'stopped a change of the rules',
   user_forgotten: 'forgot a person',
+  consent_recorded: 'recorded what a person consents to',
   signed_in: 'signed in',
   signed_out: 'signed out',
 };

@@ -73,6 +73,8 @@ pub enum AuditedChange {
     ReloadCancelled,
     /// A user was forgotten.
     UserForgotten,
+    /// What a user consents to was recorded.
+    ConsentRecorded,
     /// Somebody signed in.
     SignedIn,
     /// Somebody signed out.

@@ -139,7 +139,7 @@ fn services(api: &Api) -> ApiServices {
         live: api.live.clone(),
         health: api.health.clone(),
         rules: api.rules.clone(),
-        forget: api.log.clone(),
+        requests: api.log.clone(),
         audit: Arc::new(AuditMemory::default()),
         history: Arc::new(NoHistory),
         backtests: Arc::new(Backtests::without_log(api.live.clone())),

@@ -12,6 +12,7 @@ mod groups;
 mod keys;
 mod limits;
 mod live;
+mod partners;
 mod picks;
 mod points;
 mod rules_editor;

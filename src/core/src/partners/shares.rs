@@ -130,6 +130,12 @@ impl PartnerShares {
         }
     }
 
+    /// Under which subject the user is shared with a partner, for a segment; `None`: it is not.
+    pub fn subject(&self, partner: PartnerId, segment: SegmentId) -> Option<PartnerSubject> {
+        let share = self.0.iter().find(|share| share.partner == RuleReference::Current(partner.0))?;
+        share.segments.contains(&RuleReference::Current(segment.0)).then_some(share.subject)
+    }
+
     /// By partner.
     pub fn all(&self) -> &[PartnerShare] {
         &self.0

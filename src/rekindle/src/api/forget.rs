@@ -1,6 +1,4 @@
-//! Forgetting a user: a request that is published into the log, and takes effect at its position there.
-//!
-//! The daemon publishes it: it provides a [`ForgetRequests`].
+//! Forgetting a user: a request that is put into the log, and takes effect at its position there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +6,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use futures_util::future::BoxFuture;
 use serde::Serialize;
-use thiserror::Error;
 use utoipa::ToSchema;
 
 use super::params::PathId;
@@ -22,28 +18,6 @@ use rekindle_core::decode::MAX_ID_BYTES;
 
 /// How long the engine may take to find the users of an id.
 const WHOM_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Publishes requests to forget a user into the log.
-pub trait ForgetRequests: Send + Sync + 'static {
-    /// Publishes a request into the log. Publishing it twice does no harm.
-    fn forget(&self, user: &str) -> BoxFuture<'_, Result<LoggedPosition, ForgetError>>;
-}
-
-/// The position of a request in the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoggedPosition {
-    /// Its sequence number in the stream; `None`: the log is plain NATS, which numbers nothing.
-    pub sequence: Option<u64>,
-}
-
-/// A request that is not in the log, as far as is known.
-#[derive(Debug, Error)]
-#[error("the request could not be put into the log, so nobody is forgotten: {source}; ask again, twice does no harm")]
-pub struct ForgetError {
-    /// Why not. Each implementation of [`ForgetRequests`] has errors of its own.
-    #[from]
-    pub source: Box<dyn std::error::Error + Send + Sync>,
-}
 
 /// Who will be forgotten.
 #[derive(Debug, Serialize, ToSchema)]
@@ -84,7 +58,7 @@ pub(super) async fn forget(
     // Before the request is in the log: afterwards the users may be gone.
     let whom = tokio::time::timeout(WHOM_TIMEOUT, services.live.affected_users(&user)).await.ok().and_then(Result::ok);
     let forgets = whom.map(|whom| whom.iter().map(|user| user.to_string()).collect());
-    let logged = services.forget.forget(&user).await;
+    let logged = services.requests.forget(&user).await;
     let record =
         |outcome| AuditRecord { user: Some(user.clone()), ..requester.record(AuditedChange::UserForgotten, outcome) };
     services.audit.record(match &logged {

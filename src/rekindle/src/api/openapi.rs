@@ -11,8 +11,8 @@ use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
 use super::access::{self, ApiAccess};
 use super::{
-    audit, backtest, budgets, campaigns, explain, forget, from_log, groups, growth, live, observe, picks, problem,
-    rules, rules_check,
+    audit, backtest, budgets, campaigns, consent, explain, forget, from_log, groups, growth, live, observe, partners,
+    picks, problem, rules, rules_check,
 };
 use super::{rules_update, rules_versions, search, segment_history, segments, session, stats, timeline, uplift, users};
 
@@ -55,6 +55,9 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         groups::segment_groups,
         segment_history::history,
         groups::group,
+        partners::partners,
+        partners::partner_subjects,
+        consent::consent,
         campaigns::campaigns,
         uplift::uplift,
         budgets::budgets,

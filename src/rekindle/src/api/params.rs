@@ -50,6 +50,22 @@ impl<S: Send + Sync> FromRequestParts<S> for PathGroup {
     }
 }
 
+/// A partner and one of its segments in a path, percent-decoded: any texts at all.
+pub(super) struct PathPartner {
+    pub(super) partner: String,
+    pub(super) segment: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PathPartner {
+    type Rejection = ProblemDocument;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathPartner, ProblemDocument> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        path.map(|Path((partner, segment))| PathPartner { partner, segment })
+            .map_err(|_| ProblemDocument::bad_request("partner and segment in the path must be percent-encoded UTF-8"))
+    }
+}
+
 /// A body of JSON, which says that it is that: a form of another site can't.
 pub(super) struct JsonBody<T>(pub(super) T);
 

@@ -12,15 +12,15 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::access::{self, ApiAccess};
 use super::audit::{self, AuditLog};
 use super::error::ApiError;
-use super::forget::{self, ForgetRequests};
 use super::history::HistoryRequests;
 use super::limits::{self, RequestLimits};
 use super::observe::{self, MetricsCache};
 use super::problem::ProblemDocument;
 use super::rules::{self, RulesProvider};
+use super::user_requests::UserRequests;
 use super::{
-    backtest, budgets, campaigns, console, explain, from_log, groups, growth, live, openapi, picks, problem, roles,
-    rules_check, search,
+    backtest, budgets, campaigns, consent, console, explain, forget, from_log, groups, growth, live, openapi, partners,
+    picks, problem, roles, rules_check, search,
 };
 use super::{rules_update, rules_versions, segment_history, segments, session, stats, timeline, uplift, users};
 use crate::backtests::Backtests;
@@ -38,8 +38,8 @@ pub struct ApiServices {
     pub health: Health,
     /// Its rules.
     pub rules: Arc<dyn RulesProvider>,
-    /// Where requests to forget a user go.
-    pub forget: Arc<dyn ForgetRequests>,
+    /// Where requests about users go.
+    pub requests: Arc<dyn UserRequests>,
     /// Where records of changes go.
     pub audit: Arc<dyn AuditLog>,
     /// What the log says of one user.
@@ -152,10 +152,11 @@ impl fmt::Debug for Routes {
 }
 
 /// The routes of the API, which are answered within limits.
-pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 27] {
+pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 30] {
     [
         ("/v1/users", get(search::search)),
         ("/v1/users/{id}", get(users::user).delete(forget::forget)),
+        ("/v1/users/{id}/consent", post(consent::consent)),
         ("/v1/users/{id}/segments", get(users::user_segments)),
         ("/v1/users/{id}/explain", get(explain::explain)),
         ("/v1/users/{id}/timeline", get(timeline::timeline)),
@@ -164,6 +165,8 @@ pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 27] {
         ("/v1/segments/{id}/groups", get(groups::segment_groups)),
         ("/v1/segments/{id}/history", get(segment_history::history)),
         ("/v1/groups/{kind}/{key}", get(groups::group)),
+        ("/v1/partners", get(partners::partners)),
+        ("/v1/partners/{partner}/{segment}", get(partners::partner_subjects)),
         ("/v1/campaigns", get(campaigns::campaigns)),
         ("/v1/campaigns/{id}/uplift", get(uplift::uplift)),
         ("/v1/budgets", get(budgets::budgets)),

@@ -2,6 +2,7 @@
 
 mod browser;
 mod event_log;
+mod requests;
 mod rules;
 mod screen;
 #[cfg(test)]
@@ -42,7 +43,8 @@ use rekindle_settings::{EngineSettings, HttpSettings, Secret};
 use rekindle_simulator::messages::{MessageCoupon, STEP_MAX, ShopMessage};
 use rekindle_simulator::{Simulator, SimulatorOptions};
 use rekindle_web::{BindError, HttpServer};
-use rules::{DemoForgetRequests, DemoRules};
+use requests::{AskedOfDemo, DemoRequests};
+use rules::DemoRules;
 use screen::Screen;
 
 /// The default rules of the demo.
@@ -133,7 +135,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
         rules: Arc::new(DemoRules::new(live.clone(), args.rules.clone(), text)),
         live,
         health: Health::default(),
-        forget: Arc::clone(&demo.forget) as _,
+        requests: Arc::clone(&demo.requests) as _,
         audit: Arc::new(AuditMemory::default()),
         history: Arc::new(crate::api::NoHistory),
         started: Instant::now(),
@@ -223,8 +225,8 @@ fn has_api(address: SocketAddr) -> bool {
 struct Demo {
     simulator: Simulator,
     engine: SteppedEngine,
-    /// Requests to forget shoppers.
-    forget: Arc<DemoForgetRequests>,
+    /// Requests about shoppers.
+    requests: Arc<DemoRequests>,
     board: Arc<DemoMetrics>,
     lines: Vec<u8>,
     /// The events so far, for trying rules on them.
@@ -256,8 +258,8 @@ impl Demo {
         let events = args.events.as_deref().map(|path| OutputFile::create("the events", Some(path))).transpose()?;
         let simulator = Simulator::new(shop);
         let (live, engine) = SteppedEngine::new(pipeline);
-        let (forget, log, lines) = (Arc::default(), Arc::default(), Vec::new());
-        Ok((live, Demo { simulator, engine, forget, board, lines, log, options, events, step, now: OPENING }))
+        let (requests, log, lines) = (Arc::default(), Arc::default(), Vec::new());
+        Ok((live, Demo { simulator, engine, requests, board, lines, log, options, events, step, now: OPENING }))
     }
 
     fn run(mut self, args: &DemoArgs, address: SocketAddr, stop: &AtomicBool) -> Result<(), CliError> {
@@ -334,10 +336,14 @@ impl Demo {
         let to = self.now + step;
         self.lines.clear();
         self.simulator.advance(to, &mut self.lines);
+        let AskedOfDemo { consents, forget } = self.requests.take();
+        for said in consents {
+            self.lines.extend_from_slice(said.to_call(self.now).to_string().as_bytes());
+            self.lines.push(b'\n');
+        }
         if let Some(events) = &mut self.events {
             events.write(|file| file.write_all(&self.lines))?;
         }
-        let forget = self.forget.take();
         self.log.add(RecordKind::Events, &self.lines, self.now);
         self.log.add(RecordKind::Forget, &forget, self.now);
         let entry = |kind, lines| InputEntry { kind, lines, received: None, is_whole: false };

@@ -11,10 +11,12 @@ use rekindle_runtime::replay::ReplayError;
 use rekindle_runtime::store::StoreError;
 use rekindle_web::BindError;
 
+use super::asked_daemon::AskedDaemonError;
 use super::deliver::DeliverCommandError;
 use super::import::ImportError;
 use super::init::InitError;
 use super::load::FileLoadError;
+use super::partners::PartnersError;
 use super::picks::PicksError;
 use super::reload::ReloadCommandError;
 use super::secret::SecretFileError;
@@ -53,6 +55,12 @@ pub enum CliError {
     /// Nothing can be explained.
     #[error("error: {0}")]
     Explain(#[from] explain::ExplainError),
+    /// A daemon did not do what it was asked for.
+    #[error("error: {0}")]
+    AskedDaemon(#[from] AskedDaemonError),
+    /// Nothing can be said of a partner.
+    #[error("error: {0}")]
+    Partners(#[from] PartnersError),
     /// The rules were not reloaded.
     #[error("error: {0}")]
     Reload(#[from] ReloadCommandError),

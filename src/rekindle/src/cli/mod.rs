@@ -1,5 +1,6 @@
 //! The command line: the commands, one module each.
 
+pub mod asked_daemon;
 pub mod backtest;
 pub mod check;
 mod check_against;
@@ -17,6 +18,7 @@ pub mod init;
 mod load;
 pub mod man;
 mod outputs;
+pub mod partners;
 pub mod picks;
 pub mod reload;
 pub mod replay;
@@ -75,6 +77,7 @@ enum Command {
     Growth(growth::GrowthArgs),
     Fit(Box<fit::FitArgs>),
     Picks(picks::PicksArgs),
+    Partners(partners::PartnersArgs),
     Explain(Box<explain::ExplainArgs>),
     Timeline(Box<timeline::TimelineArgs>),
     Backtest(Box<backtest::BacktestArgs>),
@@ -112,6 +115,7 @@ pub fn run() -> ExitCode {
         Command::Growth(args) => growth::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Picks(args) => picks::run(&args),
+        Command::Partners(args) => partners::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Timeline(args) => timeline::run(&args),
         Command::Backtest(args) => backtest::run(&args),

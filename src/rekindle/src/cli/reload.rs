@@ -1,15 +1,12 @@
 //! `rekindle reload`: asks a running daemon to reload its rules.
 
-use std::fs;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
-use ureq::Agent;
-use ureq::http::Response;
 
+use super::asked_daemon::{AskedDaemon, AskedDaemonError, DaemonAddress, text_of};
 use super::backtest::{self, EXPLAIN_REQUEST};
 use super::{CliError, terminal};
 use rekindle_core::json::JsonText;
@@ -17,12 +14,6 @@ use rekindle_runtime::backtest::BacktestReport;
 
 /// How often a reload from the log is asked how far it is.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
-/// How long the daemon may take to answer: an ordinary reload evaluates all users first.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// The longest answer: the result of a dry run.
-const ANSWER_BYTES_MAX: u64 = 128 << 20;
-
 /// Make a running daemon reload its rules file
 ///
 /// With --from-log the new rules are run over the stream first, as far back as it reaches, beside the live engine; they take effect
@@ -46,44 +37,13 @@ pub struct ReloadArgs {
     /// Accept rules from which all events, segments or campaigns are gone
     #[arg(long)]
     allow_empty: bool,
-    /// The daemon's address ([http] listen)
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9464")]
-    url: String,
-    /// The file with the token ([http] token_file)
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    daemon: DaemonAddress,
 }
 
 /// Why the rules were not reloaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadCommandError {
-    /// The token can't be read.
-    #[error("could not read the token in {}: {source}", path.display())]
-    Token {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The daemon can't be asked.
-    #[error("could not ask the daemon at {url}: {source}; does it run, and is that its [http] listen?")]
-    NotAsked {
-        /// Its address.
-        url: String,
-        /// Why not.
-        source: Box<ureq::Error>,
-    },
-    /// The daemon refuses it.
-    #[error("the daemon refuses ({status}): {detail}")]
-    Refused {
-        /// The status of its answer.
-        status: u16,
-        /// What it says.
-        detail: String,
-    },
-    /// The answer can't be understood.
-    #[error("the daemon's answer can't be understood: {0}")]
-    Answer(String),
     /// It was begun, and did not come to its end.
     #[error("the rules in force remain: {0}")]
     NotApplied(String),
@@ -97,18 +57,18 @@ pub enum ReloadCommandError {
 /// # Errors
 /// The daemon can't be asked, refuses it, or the rules did not take effect.
 pub fn run(args: &ReloadArgs) -> Result<(), CliError> {
-    let daemon = AskedDaemon::new(args)?;
+    let daemon = AskedDaemon::new(&args.daemon)?;
     if args.cancel {
         let cancelled = daemon.ask("DELETE", "/v1/rules/reload")?;
         return terminal::print(format!(
             "the reload from the log of rules {} is cancelled",
-            text(&cancelled, "version")
+            text_of(&cancelled, "version")
         ));
     }
     let allow_empty = if args.allow_empty { "allow_empty=true" } else { "allow_empty=false" };
     if args.dry_run {
         let begun = daemon.ask("POST", &format!("/v1/rules/reload?from=log&dry_run=true&{allow_empty}"))?;
-        return daemon.await_backtest(&text(&begun, "id"), args.json);
+        return daemon.await_backtest(&text_of(&begun, "id"), args.json);
     }
     if args.from_log {
         daemon.ask("POST", &format!("/v1/rules/reload?from=log&{allow_empty}"))?;
@@ -120,7 +80,7 @@ pub fn run(args: &ReloadArgs) -> Result<(), CliError> {
 
 /// What an ordinary reload did.
 fn summary(reloaded: &Value) -> String {
-    let (version, previous) = (text(reloaded, "version"), text(reloaded, "previous"));
+    let (version, previous) = (text_of(reloaded, "version"), text_of(reloaded, "previous"));
     if reloaded["changed"] != true {
         return format!("the file holds the rules in force, {version}: nothing changes");
     }
@@ -130,78 +90,29 @@ fn summary(reloaded: &Value) -> String {
         said.push_str("\nthese start empty, and do not know the past (reload with --from-log so that they do):");
     }
     for begins in empty {
-        said.push_str(&format!("\n  {}: {}", text(begins, "what"), text(begins, "blind")));
+        said.push_str(&format!("\n  {}: {}", text_of(begins, "what"), text_of(begins, "blind")));
     }
     said
 }
 
-/// A daemon that is asked over its API.
-struct AskedDaemon {
-    url: String,
-    agent: Agent,
-    authorization: Option<String>,
-}
-
+/// Waiting for what was begun.
 impl AskedDaemon {
-    fn new(args: &ReloadArgs) -> Result<AskedDaemon, ReloadCommandError> {
-        let read = |path: &PathBuf| {
-            let token = fs::read_to_string(path);
-            token.map_err(|source| ReloadCommandError::Token { path: path.clone(), source })
-        };
-        let token = args.token_file.as_ref().map(read).transpose()?;
-        let agent = Agent::config_builder().http_status_as_error(false).timeout_global(Some(ANSWER_TIMEOUT)).build();
-        Ok(AskedDaemon {
-            url: args.url.trim_end_matches('/').to_owned(),
-            agent: agent.into(),
-            authorization: token.map(|token| format!("Bearer {}", token.trim())),
-        })
-    }
-
-    fn ask(&self, method: &str, path: &str) -> Result<Value, ReloadCommandError> {
-        let body = self.ask_text(method, path)?;
-        serde_json::from_str(&body).map_err(|error| ReloadCommandError::Answer(error.to_string()))
-    }
-
-    fn ask_text(&self, method: &str, path: &str) -> Result<String, ReloadCommandError> {
-        let not_asked =
-            |source: ureq::Error| ReloadCommandError::NotAsked { url: self.url.clone(), source: Box::new(source) };
-        let uri = format!("{}{path}", self.url);
-        let request = ureq::http::Request::builder().method(method).uri(&uri);
-        let request = match &self.authorization {
-            Some(authorization) => request.header("Authorization", authorization),
-            None => request,
-        };
-        let request = request.body(()).map_err(|error| not_asked(error.into()))?;
-        let answer: Response<ureq::Body> = self.agent.run(request).map_err(not_asked)?;
-        let status = answer.status().as_u16();
-        let body = answer.into_body().into_with_config().limit(ANSWER_BYTES_MAX).read_to_string().map_err(not_asked)?;
-        if (200..300).contains(&status) {
-            return Ok(body);
-        }
-        let answer: Value =
-            serde_json::from_str(&body).map_err(|error| ReloadCommandError::Answer(error.to_string()))?;
-        // Mistakes in the rules are rendered by the daemon.
-        let rendered = answer["rendered"].as_str().filter(|rendered| !rendered.is_empty());
-        let detail = rendered.map_or_else(|| text(&answer, "detail"), |rendered| format!("\n{rendered}"));
-        Err(ReloadCommandError::Refused { status, detail })
-    }
-
     /// Waits until the reload from the log has ended, and shows how far it is.
     fn await_end(&self) -> Result<(), CliError> {
         loop {
             let reload = self.ask("GET", "/v1/rules/reload")?;
-            let (state, events) = (text(&reload, "state"), reload["events"].as_u64().unwrap_or(0));
+            let (state, events) = (text_of(&reload, "state"), reload["events"].as_u64().unwrap_or(0));
             let is_over = ["applied", "cancelled", "failed"].contains(&state.as_str());
             show(&state, reload["progress"].as_f64().unwrap_or(0.0), events, is_over);
             match state.as_str() {
                 "applied" => {
-                    let (version, previous) = (text(&reload, "version"), text(&reload, "previous"));
+                    let (version, previous) = (text_of(&reload, "version"), text_of(&reload, "previous"));
                     return terminal::print(format!(
                         "rules {version} are in force, instead of {previous}, and know the past: {events} events"
                     ));
                 }
                 "cancelled" => return Err(ReloadCommandError::NotApplied("it was cancelled".to_owned()).into()),
-                "failed" => return Err(ReloadCommandError::NotApplied(text(&reload, "error")).into()),
+                "failed" => return Err(ReloadCommandError::NotApplied(text_of(&reload, "error")).into()),
                 _ => std::thread::sleep(LOOK_INTERVAL),
             }
         }
@@ -209,7 +120,7 @@ impl AskedDaemon {
 
     /// Waits until a backtest has ended, and prints its result.
     fn await_backtest(&self, id: &str, as_json: bool) -> Result<(), CliError> {
-        let wrong = |error: serde_json::Error| ReloadCommandError::Answer(error.to_string());
+        let wrong = |error: serde_json::Error| AskedDaemonError::Answer(error.to_string());
         let job = loop {
             let body = self.ask_text("GET", &format!("/v1/rules/backtest/{id}"))?;
             let job: AnsweredBacktest = serde_json::from_str(&body).map_err(wrong)?;
@@ -256,8 +167,4 @@ fn show(state: &str, progress: f64, events: u64, is_over: bool) {
         let end = if is_over { "\n" } else { "" };
         let _ = write!(terminal, "\r\x1b[K{shown}: {:.1} %, {events} events{end}", progress * 100.0);
     }
-}
-
-fn text(answer: &Value, field: &str) -> String {
-    answer[field].as_str().unwrap_or_default().to_owned()
 }

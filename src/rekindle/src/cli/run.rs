@@ -107,7 +107,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
             live: instruments.live.clone(),
             health: instruments.health.clone(),
             rules: instruments.reloader.clone(),
-            forget: instruments.forgetter.clone(),
+            requests: instruments.requests.clone(),
             audit: instruments.audit.clone(),
             history: instruments.history.clone(),
             backtests: instruments.backtests.clone(),

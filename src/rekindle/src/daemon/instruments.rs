@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::{AuditTrail, ForgetPublisher, MissingNamesStatus, RulesReloader, StreamHistory};
+use super::{AuditTrail, MissingNamesStatus, RulesReloader, StreamHistory, UserRequestPublisher};
 use crate::backtests::Backtests;
 use crate::metrics::CheckpointMetrics;
 use rekindle_nats::NatsConnection;
@@ -29,8 +29,8 @@ pub struct Instruments {
     pub reloader: Arc<RulesReloader>,
     /// The names that the rules read and that do not occur in the log.
     pub missing_names: Arc<MissingNamesStatus>,
-    /// Requests to forget a user.
-    pub forgetter: Arc<ForgetPublisher>,
+    /// Requests about users.
+    pub requests: Arc<UserRequestPublisher>,
     /// Records of changes.
     pub audit: Arc<AuditTrail>,
     /// What the log says of one user.

@@ -14,7 +14,6 @@ mod checkpointer;
 mod collectors;
 mod control;
 mod error;
-mod forget;
 mod from_log;
 mod history;
 mod instruments;
@@ -30,10 +29,10 @@ mod store_lock;
 mod takeover;
 mod tasks;
 mod update;
+mod user_requests;
 
 pub use audit::AuditTrail;
 pub use error::DaemonError;
-pub use forget::ForgetPublisher;
 pub use history::StreamHistory;
 pub use instruments::{ConnectedBroker, Instruments};
 pub use missing_names::MissingNamesStatus;
@@ -41,6 +40,7 @@ pub use reload::RulesReloader;
 pub(crate) use repeated_warning::warn_repeatedly;
 pub use signals::{Signals, hang_up};
 pub use start_position::StartConflict;
+pub use user_requests::UserRequestPublisher;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -173,7 +173,11 @@ impl Daemon {
             health,
             sink: Arc::default(),
             connected: is_connected.clone(),
-            forgetter: Arc::new(ForgetPublisher::new(settings.source.clone(), is_connected.clone())),
+            requests: Arc::new(UserRequestPublisher::new(
+                settings.source.clone(),
+                &settings.collect.subject,
+                is_connected.clone(),
+            )),
             audit,
             history: Arc::new(StreamHistory::new(
                 settings.clone(),

@@ -74,6 +74,8 @@ metrics! {
     KEYS: Gauge "rekindle_keys" ["per"] "Instances of keys now, by `[per.K]`.";
     KEYS_FORGOTTEN: Counter "rekindle_keys_forgotten_total" ["per", "reason"]
         "Instances of keys forgotten, by `[per.K]` and reason: ttl, or max where the user had as many as it may have.";
+    PARTNER_SUBJECTS: Gauge "rekindle_partner_subjects" ["partner"] "Subjects that a partner knows now, each as often as it is in a segment.";
+    PARTNER_CHANGES: Counter "rekindle_partner_changes_total" ["partner", "change"] "What partners were told: `enter`, `exit`.";
     GROUPS: Gauge "rekindle_groups" ["of"] "Groups now, by `[groups.G]`.";
     GROUPS_OPENED: Counter "rekindle_groups_opened_total" ["of"] "Groups that began with a first match, by `[groups.G]`.";
     GROUPS_FORGOTTEN: Counter "rekindle_groups_forgotten_total" ["of"] "Groups forgotten, `ttl` after their latest match, by `[groups.G]`.";

@@ -69,6 +69,12 @@ impl MetricsPage {
             self.count(&KEYS_FORGOTTEN, &[&per.id, "ttl"], *ttl);
             self.count(&KEYS_FORGOTTEN, &[&per.id, "max"], *max);
         }
+        let told = totals.counts.sharing.iter().zip(&totals.counts.shared);
+        for (partner, (known, [enters, exits])) in rules.partners.iter().zip(told) {
+            self.add(&PARTNER_SUBJECTS, &[&partner.id], *known as f64);
+            self.count(&PARTNER_CHANGES, &[&partner.id, "enter"], *enters);
+            self.count(&PARTNER_CHANGES, &[&partner.id, "exit"], *exits);
+        }
         self.groups(rules, &totals.groups);
         for (ledger, points) in rules.ledgers.iter().zip(&totals.counts.points) {
             for change in PointsChange::ALL {

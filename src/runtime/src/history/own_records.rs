@@ -178,7 +178,9 @@ impl OwnRecords {
     /// All of them in the order of the log, each with the greatest time read before it.
     pub fn into_records(self) -> impl Iterator<Item = (RecordPlace, Timestamp, HistoryRecord)> {
         let wanted = self.wanted;
-        self.records.into_iter().filter_map(move |(place, (record, _))| Some((place, wanted.get(&place)?.latest_read, record)))
+        self.records
+            .into_iter()
+            .filter_map(move |(place, (record, _))| Some((place, wanted.get(&place)?.latest_read, record)))
     }
 
     /// The greatest times read before the records, to be corrected.

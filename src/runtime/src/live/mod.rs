@@ -49,6 +49,7 @@ use rekindle_core::goals::UpliftCounts;
 use rekindle_core::groups::GroupKeysPage;
 use rekindle_core::growth::GrowthReport;
 use rekindle_core::partition::{ExecutionPlan, GroupReport, Output, UserReport};
+use rekindle_core::partners::PartnerSubject;
 use rekindle_core::picks::Pick;
 use rekindle_core::time::Timestamp;
 use request::EngineRequest;
@@ -245,6 +246,20 @@ impl EngineHandle {
     /// The engine does not answer.
     pub async fn picks_for(&self, asked: AskedPicks) -> Result<Option<Vec<Pick>>, EngineBusy> {
         self.ask(|reply| EngineRequest::Picks { asked, reply }).await
+    }
+
+    /// Under which subjects those of the users are known to a partner, in a segment, who are shared with it.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn partner_subjects(
+        &self,
+        partner: &str,
+        segment: &str,
+        users: Vec<Arc<str>>,
+    ) -> Result<Vec<PartnerSubject>, EngineBusy> {
+        let (partner, segment) = (partner.to_owned(), segment.to_owned());
+        self.ask(|reply| EngineRequest::PartnerSubjects { partner, segment, users, reply }).await
     }
 
     /// The users that forgetting an id would delete now: the one with this id, and the one that it is linked to as a visitor's.

@@ -15,6 +15,7 @@ use crate::store::StoreError;
 use rekindle_core::groups::GroupKeysPage;
 use rekindle_core::identity::LinksSnapshot;
 use rekindle_core::partition::{ExecutionPlan, GroupReport, UserReport};
+use rekindle_core::partners::PartnerSubject;
 use rekindle_core::picks::Pick;
 
 /// What a [handle](super::EngineHandle) asks of the engine. It is answered between two batches.
@@ -76,6 +77,17 @@ pub(super) enum EngineRequest {
         /// Receives the answer; `None`: there is no such list.
         reply: oneshot::Sender<Option<Vec<Pick>>>,
     },
+    /// Under which subjects users are shared with a partner.
+    PartnerSubjects {
+        /// The partner.
+        partner: String,
+        /// For which of its segments.
+        segment: String,
+        /// Which users.
+        users: Vec<Arc<str>>,
+        /// Receives the subjects of those that are shared.
+        reply: oneshot::Sender<Vec<PartnerSubject>>,
+    },
     /// Finds the users that forgetting an id would delete.
     AffectedUsers {
         /// The id.
@@ -136,6 +148,9 @@ impl EngineRequest {
                 drop(reply.send(pipeline.group_keys(&segment, &after, limit)));
             }
             EngineRequest::Picks { asked, reply } => drop(reply.send(pipeline.picks_for(&asked))),
+            EngineRequest::PartnerSubjects { partner, segment, users, reply } => {
+                drop(reply.send(pipeline.partner_subjects(&partner, &segment, &users)));
+            }
             EngineRequest::AffectedUsers { id, reply } => drop(reply.send(pipeline.affected_users(&id))),
             other => return Some(other),
         }

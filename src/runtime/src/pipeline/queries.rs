@@ -10,8 +10,10 @@ use super::Pipeline;
 use rekindle_core::partition::{
     ExecutionPlan, Partition, RecordedEvent, RecordedMerge, SegmentDeparture, User, UserReport, UserStateExport,
 };
+use rekindle_core::partners::PartnerSubject;
 use rekindle_core::route::partition_of;
 use rekindle_core::rows::TableRows;
+use rekindle_core::rules::ruleset::{PartnerId, SegmentId};
 use rekindle_core::time::Timestamp;
 
 /// Everything that is stored about a user or an anonymous visitor.
@@ -76,6 +78,17 @@ impl Pipeline {
         let at = self.fired().max(user.profile.now);
         let rows = self.rows().map_or_else(Arc::default, |rows| Arc::clone(rows.rows()));
         Some(UserCopy { plan: Arc::clone(&self.plan), user, at, rows })
+    }
+
+    /// Under which subjects those of the users are known to a partner, in a segment, who are shared with it.
+    pub fn partner_subjects(&self, partner: &str, segment: &str, users: &[Arc<str>]) -> Vec<PartnerSubject> {
+        let rules = &self.plan.rules;
+        let partner = rules.partners.iter().position(|known| known.id == partner);
+        let segment = rules.segments.iter().position(|known| known.id == segment);
+        let number = |at: Option<usize>| at.and_then(|at| u16::try_from(at).ok());
+        let (Some(partner), Some(segment)) = (number(partner), number(segment)) else { return Vec::new() };
+        let (partner, segment) = (PartnerId(partner), SegmentId(segment));
+        users.iter().filter_map(|user| self.user(user)?.shares.subject(partner, segment)).collect()
     }
 
     /// The events that were recorded, in the order of the log, and whether these are all.

@@ -160,9 +160,20 @@ impl TestDaemon {
 
     /// The status and the document of an answer to a document.
     pub fn put(&self, path: &str, document: &Value) -> (u16, Value) {
+        self.send("PUT", path, document)
+    }
+
+    /// The same, posted.
+    pub fn post(&self, path: &str, document: &Value) -> (u16, Value) {
+        self.send("POST", path, document)
+    }
+
+    fn send(&self, method: &str, path: &str, document: &Value) -> (u16, Value) {
         let agent: ureq::Agent =
             ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(LIMIT)).build().into();
-        let request = agent.put(format!("{}{path}", self.http)).header("Content-Type", "application/json");
+        let uri = format!("{}{path}", self.http);
+        let request = if method == "PUT" { agent.put(uri) } else { agent.post(uri) };
+        let request = request.header("Content-Type", "application/json");
         let mut answer = request.send(document.to_string()).expect("the daemon answers");
         let body = answer.body_mut().read_to_string().expect("a body");
         (answer.status().as_u16(), serde_json::from_str(&body).expect("JSON"))

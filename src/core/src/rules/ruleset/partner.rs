@@ -1,7 +1,8 @@
 //! `needs`, and `[[partners]]`: what users consent to, and who is told about their segments (semantics §21).
 
-use super::{SegmentId, Term};
+use super::{Ruleset, SegmentId, Term};
 use crate::event::FieldId;
+use crate::rules::notation;
 
 /// A purpose that users consent to, in the order in which the rules name them first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,4 +48,11 @@ pub struct Partner {
     pub subject: Option<Term>,
     /// The segments, in the order in which it lists them; each once, and all of users.
     pub segments: Vec<SegmentId>,
+}
+
+impl Partner {
+    /// The text by which the partner knows people, as the rules write it; `None`: the user's id.
+    pub fn subject_text(&self, rules: &Ruleset) -> Option<String> {
+        Some(notation::term(rules, self.subject.as_ref()?))
+    }
 }

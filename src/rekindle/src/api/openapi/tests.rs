@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::super::{
-    ApiServices, ForgetError, ForgetRequests, HistoryRequests, HistoryUnavailable, LoggedPosition, LoggedStory,
-    MetricsCache, Routes, RulesProvider, StoryRequest,
+    ApiServices, ConsentChange, HistoryRequests, HistoryUnavailable, LoggedPosition, LoggedStory, MetricsCache,
+    NotLogged, Routes, RulesProvider, StoryRequest, UserRequests,
 };
 use super::{ApiAccess, PATH, document};
 use crate::audit::AuditMemory;
@@ -70,8 +70,12 @@ impl RulesProvider for NoRules {
 
 struct NoLog;
 
-impl ForgetRequests for NoLog {
-    fn forget(&self, _: &str) -> BoxFuture<'_, Result<LoggedPosition, ForgetError>> {
+impl UserRequests for NoLog {
+    fn forget(&self, _: &str) -> BoxFuture<'_, Result<LoggedPosition, NotLogged>> {
+        async { Ok(LoggedPosition { sequence: None }) }.boxed()
+    }
+
+    fn consent(&self, _: ConsentChange) -> BoxFuture<'_, Result<LoggedPosition, NotLogged>> {
         async { Ok(LoggedPosition { sequence: None }) }.boxed()
     }
 }
@@ -108,7 +112,7 @@ fn routes() -> Routes {
     let services = ApiServices {
         health: Health::default(),
         rules: Arc::new(NoRules),
-        forget: Arc::new(NoLog),
+        requests: Arc::new(NoLog),
         audit: Arc::new(AuditMemory::default()),
         history: Arc::new(NoLog),
         backtests: Arc::new(Backtests::without_log(live.clone())),

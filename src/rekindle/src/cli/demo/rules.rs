@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::api::{ForgetError, ForgetRequests, LoggedPosition, RulesProvider};
+use crate::api::RulesProvider;
 use crate::daemon::wall_clock;
 use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome, RulesUpdate, UpdateOutcome};
 use crate::versions::{KeptVersions, RulesVersion, VersionsUnreadable};
@@ -121,26 +121,5 @@ impl RulesProvider for DemoRules {
 
     fn cancel_from_log(&self) -> bool {
         false
-    }
-}
-
-/// Requests to forget users, which the next step takes in.
-#[derive(Debug, Default)]
-pub(super) struct DemoForgetRequests {
-    waiting: Mutex<Vec<u8>>,
-}
-
-impl DemoForgetRequests {
-    /// The lines of those that wait.
-    pub(super) fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl ForgetRequests for DemoForgetRequests {
-    fn forget(&self, user: &str) -> BoxFuture<'_, Result<LoggedPosition, ForgetError>> {
-        let line = format!("{}\n", serde_json::json!({ "user": user }));
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(line.as_bytes());
-        async { Ok(LoggedPosition { sequence: None }) }.boxed()
     }
 }
