@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the Debian package: target/debian/rekindle_VERSION_ARCHITECTURE.deb. It needs cargo-deb (`cargo install cargo-deb --locked`).
+# Builds the Debian package: target/debian/rekindle_VERSION_ARCHITECTURE.deb. It needs cargo-deb and cargo-about
+# (`cargo install cargo-deb --locked && cargo install cargo-about --locked --features cli`).
 #
 #   config/debian/build.sh            # of a release build
 #   config/debian/build.sh BINARY     # of this binary: below target/packaging
@@ -29,6 +30,9 @@ grep -q '^store = "/var/lib/rekindle/checkpoints"$' "$made/rekindle.toml"
 version=$("$binary" --version | cut -d' ' -f2)
 printf 'rekindle (%s-1) unstable; urgency=medium\n\n  * changelog.gz beside this file says what changed.\n\n -- %s  %s\n' "$version" \
     "$(sed -n 's/^maintainer = "\(.*\)"$/\1/p' src/rekindle/Cargo.toml)" "$(git log -1 --format=%cD)" | gzip -9n >"$made/changelog.Debian.gz"
+
+config/third-party.sh >"$made/third-party-licenses"
+gzip -9n "$made/third-party-licenses"
 
 # Of a binary that is only tried, quickly.
 cargo deb --package rekindle --no-build --locked --strip ${1:+--fast}

@@ -3,14 +3,14 @@
 #
 #   tests/packaging/debian.sh [BINARY]
 #
-# As root, on a machine with cargo-deb, debootstrap and Debian's packages within reach. lintian looks at the package where it is
+# As root, on a machine with cargo-deb, cargo-about, debootstrap and Debian's packages within reach. lintian looks at the package where it is
 # installed. systemd does not run in that root, so what the unit confines is tried by unit.sh.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 [ -n "${IN_OWN_MOUNTS:-}" ] || IN_OWN_MOUNTS=1 exec unshare --mount --propagation private "$0" "$@"
 # shellcheck source=tests/packaging/common.sh
 . tests/packaging/common.sh
-need debootstrap cargo cargo-deb curl python3 setpriv chroot
+need debootstrap cargo cargo-deb cargo-about curl python3 setpriv chroot
 config/debian/build.sh "$(realpath "${1:-target/release/rekindle}")"
 package=$(find target/packaging/debian -name 'rekindle_*.deb' | tail -n 1)
 
@@ -50,6 +50,10 @@ in_root bash -c '. /usr/share/bash-completion/completions/rekindle && complete -
 [ "$(find "$root"/usr/share/man/man1 -name 'rekindle*.1.gz' | wc -l)" -gt 10 ] || fail "manual pages"
 for file in doc/rekindle/copyright doc/rekindle/examples/deliver/webhook.toml zsh/vendor-completions/_rekindle fish/vendor_completions.d/rekindle.fish; do
     [ -s "$root/usr/share/$file" ] || fail "there is no $file"
+done
+licences=$(gzip -dc "$root/usr/share/doc/rekindle/third-party-licenses.gz")
+for linked in tokio async-nats preact ECharts; do
+    grep -q "$linked" <<<"$licences" || fail "the licences of what is linked and embedded lack $linked"
 done
 
 echo "== run, as the unit says"

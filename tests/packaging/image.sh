@@ -34,9 +34,18 @@ mkdir -p "$work/cargo"
 cat >"$work/cargo/cargo" <<'CARGO'
 #!/bin/sh
 set -eu
-[ "$*" = "build --release --locked --bin rekindle" ] || { echo "another compilation: cargo $*" >&2; exit 1; }
-mkdir -p target/release
-cp /stand-in target/release/rekindle
+case "$*" in
+"build --release --locked --bin rekindle")
+    mkdir -p target/release
+    cp /stand-in target/release/rekindle
+    ;;
+"install cargo-about --locked --features cli") ;;
+"about generate "*) echo "licences of crates" ;;
+*)
+    echo "another command: cargo $*" >&2
+    exit 1
+    ;;
+esac
 CARGO
 chmod 755 "$work/cargo/cargo"
 container=$(buildah from scratch)
@@ -94,6 +103,8 @@ container=$(buildah from rekindle)
 root=$(buildah mount "$container")
 of_image() { buildah inspect --type image --format "{{$1}}" rekindle; }
 [ "$(of_image .OCIv1.Config.User)" = 65532 ] || fail "user: $(of_image .OCIv1.Config.User)"
+licences=$root/usr/share/doc/rekindle/third-party-licenses
+{ grep -q "licences of crates" "$licences" && grep -q preact "$licences"; } || fail "no licences of what is linked and embedded"
 for port in 9464 9465; do
     [[ $(of_image .OCIv1.Config.ExposedPorts) == *$port* ]] || fail "port $port is not exposed"
 done
