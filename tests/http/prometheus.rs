@@ -33,9 +33,10 @@ const NOT_IN_THE_DEMO: &[&str] = &[
     "rekindle_rules_reloads",
     "rekindle_rules_unseen",
     "rekindle_rules_loaded",
-    // Its rules have no groups and no partners.
+    // Its rules have no groups, no tables and no partners.
     "rekindle_groups",
     "rekindle_notices",
+    "rekindle_table_",
     "rekindle_partner_",
     // The demo keeps no log.
     "rekindle_rules_reload_",

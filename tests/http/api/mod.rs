@@ -20,6 +20,7 @@ mod rules_update;
 mod search;
 mod segments;
 mod session;
+mod tables;
 mod uplift;
 mod users;
 

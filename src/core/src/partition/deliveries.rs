@@ -9,7 +9,7 @@ use super::io::{LogInstant, Output};
 use super::{ExecutionPlan, Partition, WARM_FROM};
 use crate::groups::{GroupMatch, GroupRules, ToldNotice};
 use crate::rows::{RowChange, TableRows};
-use crate::rules::ruleset::{NameId, PerId};
+use crate::rules::ruleset::{NameId, PerId, TableId};
 use crate::secret::DrawSecret;
 
 /// The state of how many users is fetched together.
@@ -133,6 +133,12 @@ impl Partition {
             self.remove(id);
         }
         expired.is_none()
+    }
+
+    /// How many instances of a key there are whose users see the rows of a table, of the first `most`.
+    pub fn watchers(&self, plan: &ExecutionPlan, table: TableId, key: &str, most: usize) -> usize {
+        let pers = plan.dispatch.pers_of_table(table).iter();
+        pers.map(|per| self.keys.count(*per, key, most)).sum::<usize>().min(most)
     }
 
     /// From here on users see these rows of tables.

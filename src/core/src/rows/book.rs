@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashSet;
+use serde::{Deserialize, Serialize};
 
 use super::{Row, RowChange, RowUpdate, TableRows};
 use crate::event::Scalar;
@@ -11,16 +12,30 @@ use crate::rules::ruleset::{ColumnId, RowTable, Ruleset, TableId};
 use crate::time::Timestamp;
 
 /// Counts of rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowTotals {
     /// How many rows there are, by table.
     pub rows: Vec<u64>,
+    /// The bytes that they take, by table.
+    pub bytes: Vec<u64>,
+    /// How many calls have been taken, by table: those too that said nothing new.
+    pub calls: Vec<u64>,
     /// How many calls were ignored since there were `max` rows, by table.
     pub ignored: Vec<u64>,
     /// How often what can be read of a row was other than before, by table.
     pub changed: Vec<u64>,
     /// How many calls wait for the end of their beat.
     pub waiting: u64,
+}
+
+impl RowTotals {
+    /// Adds what was counted before: what there is now stays as it is.
+    pub fn add_before(&mut self, before: &RowTotals) {
+        let add_each = |ours: &mut [u64], theirs: &[u64]| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
+        add_each(&mut self.calls, &before.calls);
+        add_each(&mut self.ignored, &before.ignored);
+        add_each(&mut self.changed, &before.changed);
+    }
 }
 
 /// Rows as they are stored, with the calls that wait for the end of their beat.
@@ -43,6 +58,7 @@ pub struct RowBook {
     waiting: Vec<RowUpdate>,
     /// What changed since the last snapshot; `None`: it is not kept.
     changed: Option<HashSet<(TableId, Arc<str>), foldhash::fast::FixedState>>,
+    calls: Vec<u64>,
     ignored: Vec<u64>,
     changes: Vec<u64>,
 }
@@ -58,7 +74,7 @@ impl RowBook {
     pub fn new(rules: &Ruleset) -> RowBook {
         let rows = Arc::new(TableRows::new(rules));
         let none = vec![0; rules.tables.len()];
-        RowBook { rows, ignored: none.clone(), changes: none, ..RowBook::default() }
+        RowBook { rows, calls: none.clone(), ignored: none.clone(), changes: none, ..RowBook::default() }
     }
 
     /// Rows as they were stored.
@@ -172,6 +188,7 @@ impl RowBook {
             let before = || TouchedRow { before: rows.row(table, &update.key).cloned(), at: update.ts };
             let row = touched.entry(place).or_insert_with(before);
             row.at = row.at.max(update.ts);
+            self.calls[usize::from(table.0)] += 1;
             take(rows, update);
         }
         let mut changes = Vec::new();
@@ -205,7 +222,9 @@ impl RowBook {
     pub fn totals(&self) -> RowTotals {
         let tables = (0..).map(TableId).take(self.ignored.len());
         RowTotals {
-            rows: tables.map(|table| self.rows.len_of(table) as u64).collect(),
+            rows: tables.clone().map(|table| self.rows.len_of(table) as u64).collect(),
+            bytes: tables.map(|table| self.rows.heap_bytes_of(table) as u64).collect(),
+            calls: self.calls.clone(),
             ignored: self.ignored.clone(),
             changed: self.changes.clone(),
             waiting: self.waiting.len() as u64,
@@ -216,11 +235,11 @@ impl RowBook {
 /// Merges a call into its row.
 fn take(rows: &mut TableRows, update: RowUpdate) {
     let RowUpdate { table, key, ts, is_gone, values, .. } = update;
-    if let Some(row) = rows.row_mut(table, &key) {
-        if is_gone && ts >= row.latest() {
+    if let Some(latest) = rows.row(table, &key).map(Row::latest) {
+        if is_gone && ts >= latest {
             rows.remove(table, &key);
         } else {
-            row.learn(values, ts);
+            rows.change(table, &key, |row| row.learn(values, ts));
         }
     } else if !is_gone {
         let mut row = Row::new(ts);

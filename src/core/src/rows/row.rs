@@ -85,9 +85,9 @@ impl Row {
         self.values.iter().filter_map(|(column, value)| Some((*column, value.as_ref()?)))
     }
 
-    /// The bytes it takes on the heap.
+    /// The bytes it takes on the heap, but for room that is not used.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.values.capacity() * size_of::<(ColumnId, Option<Scalar<'static>>)>()
+        self.values.len() * size_of::<(ColumnId, Option<Scalar<'static>>)>()
             + self.values().map(|(_, value)| value.heap_bytes()).sum::<usize>()
     }
 }

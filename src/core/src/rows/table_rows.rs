@@ -29,6 +29,8 @@ struct PartedRows {
     /// None until there is a row.
     parts: Vec<Arc<RowPart>>,
     len: usize,
+    /// The bytes of keys and values.
+    bytes: usize,
 }
 
 impl TableRows {
@@ -40,6 +42,11 @@ impl TableRows {
     /// The row of a key.
     pub fn row(&self, table: TableId, key: &str) -> Option<&Row> {
         self.tables.get(usize::from(table.0))?.parts.get(part_of(key))?.get(key)
+    }
+
+    /// The row of a key, with the key as it is kept.
+    pub fn entry(&self, table: TableId, key: &str) -> Option<(&Arc<str>, &Row)> {
+        self.tables.get(usize::from(table.0))?.parts.get(part_of(key))?.get_key_value(key)
     }
 
     /// A value of the row of a key; `None` where there is none.
@@ -59,14 +66,11 @@ impl TableRows {
         })
     }
 
-    /// The bytes on the heap.
-    pub fn heap_bytes(&self) -> usize {
-        let of_part = |part: &Arc<RowPart>| {
-            // An `Arc` has two counters before its text.
-            let texts = part.iter().map(|(key, row)| key.len() + 2 * size_of::<usize>() + row.heap_bytes());
-            part.allocation_size() + texts.sum::<usize>()
-        };
-        self.tables.iter().flat_map(|rows| &rows.parts).map(of_part).sum()
+    /// The bytes on the heap of a table, about: its keys and values, and what leads to them.
+    pub fn heap_bytes_of(&self, table: TableId) -> usize {
+        self.tables
+            .get(usize::from(table.0))
+            .map_or(0, |rows| rows.bytes + rows.parts.iter().map(|part| part.allocation_size()).sum::<usize>())
     }
 
     /// Puts a row in the place of the one of its key.
@@ -76,21 +80,41 @@ impl TableRows {
             rows.parts = vec![Arc::default(); PARTS];
         }
         let part = Arc::make_mut(&mut rows.parts[part_of(&key)]);
-        rows.len += usize::from(part.insert(key, row).is_none());
+        rows.bytes += bytes_of(&key, &row);
+        match part.get_mut(&key) {
+            Some(known) => rows.bytes -= bytes_of(&key, &std::mem::replace(known, row)),
+            None => {
+                rows.len += 1;
+                part.insert(key, row);
+            }
+        }
     }
 
     /// Takes a row out.
     pub fn remove(&mut self, table: TableId, key: &str) {
         let Some(rows) = self.tables.get_mut(usize::from(table.0)) else { return };
         let Some(part) = rows.parts.get_mut(part_of(key)).filter(|part| part.contains_key(key)) else { return };
-        rows.len -= usize::from(Arc::make_mut(part).remove(key).is_some());
+        if let Some(row) = Arc::make_mut(part).remove(key) {
+            rows.len -= 1;
+            rows.bytes -= bytes_of(key, &row);
+        }
     }
 
-    /// A row to change, if there is one.
-    pub(super) fn row_mut(&mut self, table: TableId, key: &str) -> Option<&mut Row> {
-        let part = self.tables.get_mut(usize::from(table.0))?.parts.get_mut(part_of(key))?;
-        part.contains_key(key).then(|| Arc::make_mut(part).get_mut(key)).flatten()
+    /// Changes a row, if there is one.
+    pub(super) fn change(&mut self, table: TableId, key: &str, change: impl FnOnce(&mut Row)) {
+        let Some(rows) = self.tables.get_mut(usize::from(table.0)) else { return };
+        let part = rows.parts.get_mut(part_of(key)).filter(|part| part.contains_key(key));
+        if let Some(row) = part.and_then(|part| Arc::make_mut(part).get_mut(key)) {
+            rows.bytes -= bytes_of(key, row);
+            change(row);
+            rows.bytes += bytes_of(key, row);
+        }
     }
+}
+
+/// The bytes of a row and its key; an `Arc` has two counters before its text.
+fn bytes_of(key: &str, row: &Row) -> usize {
+    key.len() + 2 * size_of::<usize>() + row.heap_bytes()
 }
 
 fn part_of(key: &str) -> usize {

@@ -52,6 +52,7 @@ mod segments;
 mod session;
 mod sessions;
 mod stats;
+mod tables;
 mod timeline;
 mod uplift;
 mod user_requests;

@@ -14,7 +14,9 @@ use super::{
     audit, backtest, budgets, campaigns, consent, explain, forget, from_log, groups, growth, live, observe, partners,
     picks, problem, rules, rules_check,
 };
-use super::{rules_update, rules_versions, search, segment_history, segments, session, stats, timeline, uplift, users};
+use super::{
+    rules_update, rules_versions, search, segment_history, segments, session, stats, tables, timeline, uplift, users,
+};
 
 /// Where the document is.
 pub(super) const PATH: &str = "/v1/openapi.json";
@@ -62,6 +64,7 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         uplift::uplift,
         budgets::budgets,
         picks::picks,
+        tables::row,
         stats::stats,
         growth::growth,
         growth::one_kind,

@@ -57,6 +57,7 @@ pub(super) const OPERATIONS: &[(&str, &str, ApiRole)] = &[
     ("GET", "/v1/campaigns/{id}/uplift", Reader),
     ("GET", "/v1/budgets", Reader),
     ("POST", "/v1/picks/{id}", Reader),
+    ("GET", "/v1/tables/{table}/{key}", Reader),
     ("GET", "/v1/stats", Reader),
     ("GET", "/v1/growth", Reader),
     ("GET", "/v1/growth/{kind}", Reader),

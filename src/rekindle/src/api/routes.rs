@@ -22,7 +22,7 @@ use super::{
     backtest, budgets, campaigns, consent, console, explain, forget, from_log, groups, growth, live, openapi, partners,
     picks, problem, roles, rules_check, search,
 };
-use super::{rules_update, rules_versions, segment_history, segments, session, stats, timeline, uplift, users};
+use super::{rules_update, rules_versions, segment_history, segments, session, stats, tables, timeline, uplift, users};
 use crate::backtests::Backtests;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::health::Health;
@@ -152,7 +152,7 @@ impl fmt::Debug for Routes {
 }
 
 /// The routes of the API, which are answered within limits.
-pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 30] {
+pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 31] {
     [
         ("/v1/users", get(search::search)),
         ("/v1/users/{id}", get(users::user).delete(forget::forget)),
@@ -171,6 +171,7 @@ pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 30] {
         ("/v1/campaigns/{id}/uplift", get(uplift::uplift)),
         ("/v1/budgets", get(budgets::budgets)),
         ("/v1/picks/{id}", post(picks::picks)),
+        ("/v1/tables/{table}/{key}", get(tables::row)),
         ("/v1/stats", get(stats::stats)),
         ("/v1/growth", get(growth::growth)),
         ("/v1/growth/{kind}", get(growth::one_kind)),

@@ -22,7 +22,7 @@ use rekindle_core::time::Timestamp;
         "accepted": 69_659, "by_call": {"track": 60_000, "identify": 9_659}, "rejected": {"not_json": 2}, "late": 4,
         "duplicates": 17, "from_future": 0, "placeholder_ids": 0
     },
-    "users": 23_570, "keys": {"cart": 8_112}, "groups": {"team": 340}, "links": 310, "pending_timers": 5_275, "state_bytes": 9_428_000,
+    "users": 23_570, "keys": {"cart": 8_112}, "groups": {"team": 340}, "rows": {"products": 24_000}, "links": 310, "pending_timers": 5_275, "state_bytes": 9_428_000,
     "queues": {"batches": 0, "emissions": 1}
 }))]
 pub(super) struct StatisticsResponse {
@@ -43,6 +43,8 @@ pub(super) struct StatisticsResponse {
     keys: BTreeMap<String, u64>,
     /// Groups, by `[groups.G]`.
     groups: BTreeMap<String, u64>,
+    /// Rows, by `[tables.T]`.
+    rows: BTreeMap<String, u64>,
     /// Anonymous visitors linked to users.
     links: u64,
     /// Pending timers.
@@ -91,6 +93,7 @@ pub(super) async fn stats(State(services): State<Arc<ApiServices>>) -> Json<Stat
     let stats = services.live.stats();
     let (totals, counts) = (&stats.totals, &stats.totals.counts);
     let group_ids = stats.plan.rules.groups.iter().map(|group| group.id.clone());
+    let table_ids = stats.plan.rules.tables.iter().map(|table| table.id.clone());
     Json(StatisticsResponse {
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: services.started.elapsed().as_secs(),
@@ -108,6 +111,7 @@ pub(super) async fn stats(State(services): State<Arc<ApiServices>>) -> Json<Stat
         users: totals.users,
         keys: stats.plan.rules.pers.iter().map(|per| per.id.clone()).zip(counts.keys.iter().copied()).collect(),
         groups: group_ids.zip(totals.groups.groups.iter().copied()).collect(),
+        rows: table_ids.zip(totals.rows.rows.iter().copied()).collect(),
         links: totals.links,
         pending_timers: stats.pending_timers,
         state_bytes: stats.state_bytes,

@@ -14,7 +14,7 @@ pub(super) use rekindle_core::decimal::grouped;
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
 use rekindle_core::partition::PointsChange;
-use rekindle_core::rules::ruleset::{Budget, EventName, GroupKind, PerKey, Ruleset, TransitionKind};
+use rekindle_core::rules::ruleset::{Budget, EventName, GroupKind, PerKey, RowTable, Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_core::value::Value::Number;
 use rekindle_runtime::pipeline::{BudgetTotals, PipelineTotals, missing_names};
@@ -125,6 +125,13 @@ impl<'a> Summary<'a> {
                 .map(|(name, [told, delivered])| (name.id.clone(), json!({"told": told, "delivered": delivered})));
             summary["notices"] = notices.collect::<Map<_, _>>().into();
         }
+        if !self.rules.tables.is_empty() {
+            let tables = self.tables().map(|(table, [rows, calls, changed, ignored])| {
+                let figures = json!({"rows": rows, "calls": calls, "changed": changed, "ignored": ignored});
+                (table.id.clone(), figures)
+            });
+            summary["tables"] = tables.collect::<Map<_, _>>().into();
+        }
         if !self.rules.ledgers.is_empty() {
             let ledgers = self.rules.ledgers.iter().zip(&counts.points).map(|(ledger, points)| {
                 let changes =
@@ -164,6 +171,15 @@ impl<'a> Summary<'a> {
         let changes = totals.opened.iter().zip(&totals.forgotten);
         let counts = totals.groups.iter().zip(changes).map(|(now, (opened, forgotten))| [*now, *opened, *forgotten]);
         self.rules.groups.iter().zip(counts)
+    }
+
+    /// How many rows there are now, how many calls were taken and changed what can be read, and how many were ignored.
+    fn tables(&self) -> impl Iterator<Item = (&RowTable, [u64; 4])> {
+        let totals = &self.totals.rows;
+        let changes = totals.calls.iter().zip(totals.changed.iter().zip(&totals.ignored));
+        let counts = totals.rows.iter().zip(changes);
+        let counts = counts.map(|(rows, (calls, (changed, ignored)))| [*rows, *calls, *changed, *ignored]);
+        self.rules.tables.iter().zip(counts)
     }
 
     /// How often groups told something by each name, and how many users got it.
@@ -231,6 +247,14 @@ impl fmt::Display for Summary<'_> {
         for (per, [now, ttl, max]) in self.keys() {
             let (now, ttl, max) = (grouped(now), grouped(ttl), grouped(max));
             writeln!(f, "keys         {:<28} {now} now, forgotten: {ttl} by ttl, {max} by max", per.id)?;
+        }
+        for (table, [rows, calls, changed, ignored]) in self.tables() {
+            let (rows, calls, changed, ignored) = (grouped(rows), grouped(calls), grouped(changed), grouped(ignored));
+            writeln!(
+                f,
+                "table        {:<28} {rows} rows, {calls} calls, {changed} changes, {ignored} ignored",
+                table.id
+            )?;
         }
         for (group, counts) in self.groups() {
             let [now, opened, forgotten] = counts.map(grouped);

@@ -83,6 +83,12 @@ metrics! {
         "Notices by name of `[events]` with `of`: how often groups told something, each time once, however many users it is for.";
     NOTICES_DELIVERED: Counter "rekindle_notices_delivered_total" ["event"]
         "Users who got such a notice, each as often as they did; who is not there does not count.";
+    TABLE_ROWS: Gauge "rekindle_table_rows" ["table"] "Rows now, by `[tables.T]`.";
+    TABLE_BYTES: Gauge "rekindle_table_bytes" ["table"] "Memory of these rows in bytes, about, by `[tables.T]`.";
+    TABLE_CALLS: Counter "rekindle_table_calls_total" ["table"] "Calls that were taken as rows, also those that said nothing new, by `[tables.T]`.";
+    TABLE_CHANGES: Counter "rekindle_table_changes_total" ["table"]
+        "Rows of which other things could be read at the end of a second of the log than before, by `[tables.T]`: these reach users.";
+    TABLE_IGNORED: Counter "rekindle_table_calls_ignored_total" ["table"] "Calls for new rows that were ignored since the table had its `max`, by `[tables.T]`.";
     POINTS: Counter "rekindle_points_total" ["ledger", "change"]
         "Points by ledger and change: earned, spent, refused (asked for), expired. Read as a sum of points, not of changes.";
     POINTS_CHANGES: Counter "rekindle_points_changes_total" ["ledger", "change"]

@@ -11,6 +11,7 @@ use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
 use rekindle_core::groups::GroupTotals;
 use rekindle_core::partition::PointsChange;
+use rekindle_core::rows::RowTotals;
 use rekindle_core::rules::ruleset::{Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::live::EngineStats;
@@ -76,6 +77,7 @@ impl MetricsPage {
             self.count(&PARTNER_CHANGES, &[&partner.id, "exit"], *exits);
         }
         self.groups(rules, &totals.groups);
+        self.tables(rules, &totals.rows);
         for (ledger, points) in rules.ledgers.iter().zip(&totals.counts.points) {
             for change in PointsChange::ALL {
                 self.count(&POINTS, &[&ledger.id, change.name()], points.points[change as usize]);
@@ -102,6 +104,17 @@ impl MetricsPage {
         for (name, (told, delivered)) in rules.names.iter().zip(notices).filter(|(name, _)| name.notice.is_some()) {
             self.count(&NOTICES, &[&name.id], *told);
             self.count(&NOTICES_DELIVERED, &[&name.id], *delivered);
+        }
+    }
+
+    fn tables(&mut self, rules: &Ruleset, totals: &RowTotals) {
+        for (place, table) in rules.tables.iter().enumerate() {
+            let of = |counts: &[u64]| counts.get(place).copied().unwrap_or_default();
+            self.add(&TABLE_ROWS, &[&table.id], of(&totals.rows) as f64);
+            self.add(&TABLE_BYTES, &[&table.id], of(&totals.bytes) as f64);
+            self.count(&TABLE_CALLS, &[&table.id], of(&totals.calls));
+            self.count(&TABLE_CHANGES, &[&table.id], of(&totals.changed));
+            self.count(&TABLE_IGNORED, &[&table.id], of(&totals.ignored));
         }
     }
 

@@ -37,7 +37,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::log::RecordBatch;
 use crate::output::batch::{OutputItem, RulesActivation};
-use crate::pipeline::{AskedPicks, FoundUsers, Pipeline, PipelineTotals, UserCopy, UserExport};
+use crate::pipeline::{AskedPicks, FoundUsers, Pipeline, PipelineTotals, RowReport, UserCopy, UserExport};
 use engine::{Engine, EngineChannels};
 use feed::{FeedFilter, FeedLines, LiveFeed, TooManyWatchers};
 use membership_view::MembershipView;
@@ -238,6 +238,14 @@ impl EngineHandle {
     ) -> Result<Option<GroupKeysPage>, EngineBusy> {
         let (segment, after) = (segment.to_owned(), after.to_owned());
         self.ask(|reply| EngineRequest::GroupKeys { segment, after, limit, reply }).await
+    }
+
+    /// A row of a table; `None`: there is no such one.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn describe_row(&self, table: &str, key: &str) -> Result<Option<RowReport>, EngineBusy> {
+        self.ask(|reply| EngineRequest::DescribeRow { table: table.to_owned(), key: key.to_owned(), reply }).await
     }
 
     /// What would be offered now; `None`: the rules have no such list.

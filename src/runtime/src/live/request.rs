@@ -10,7 +10,7 @@ use super::EngineBusy;
 use super::recovery::Recovery;
 use super::snapshot::{CompletedSnapshot, SnapshotError, SnapshotStart};
 use crate::output::batch::RulesActivation;
-use crate::pipeline::{AskedPicks, FoundUsers, Pipeline, UserCopy, UserExport};
+use crate::pipeline::{AskedPicks, FoundUsers, Pipeline, RowReport, UserCopy, UserExport};
 use crate::store::StoreError;
 use rekindle_core::groups::GroupKeysPage;
 use rekindle_core::identity::LinksSnapshot;
@@ -69,6 +69,15 @@ pub(super) enum EngineRequest {
         limit: usize,
         /// Receives the answer; `None`: there is no such segment of groups.
         reply: oneshot::Sender<Option<GroupKeysPage>>,
+    },
+    /// Reports a row of a table.
+    DescribeRow {
+        /// The id of the `[tables.T]`.
+        table: String,
+        /// The key.
+        key: String,
+        /// Receives the answer.
+        reply: oneshot::Sender<Option<RowReport>>,
     },
     /// Works out a list of picks.
     Picks {
@@ -147,6 +156,7 @@ impl EngineRequest {
             EngineRequest::GroupKeys { segment, after, limit, reply } => {
                 drop(reply.send(pipeline.group_keys(&segment, &after, limit)));
             }
+            EngineRequest::DescribeRow { table, key, reply } => drop(reply.send(pipeline.row_report(&table, &key))),
             EngineRequest::Picks { asked, reply } => drop(reply.send(pipeline.picks_for(&asked))),
             EngineRequest::PartnerSubjects { partner, segment, users, reply } => {
                 drop(reply.send(pipeline.partner_subjects(&partner, &segment, &users)));

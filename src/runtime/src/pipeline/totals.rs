@@ -12,6 +12,7 @@ use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
 use rekindle_core::groups::{GroupBook, GroupTotals};
 use rekindle_core::partition::PartitionCounters;
+use rekindle_core::rows::{RowBook, RowTotals};
 use rekindle_core::rules::ruleset::BudgetId;
 
 /// Everything counted so far.
@@ -48,6 +49,9 @@ pub struct PipelineTotals {
     /// What groups are there, and what they told.
     #[serde(default)]
     pub groups: GroupTotals,
+    /// What rows of tables are there, and what became of calls.
+    #[serde(default)]
+    pub rows: RowTotals,
 }
 
 /// Counts by reason, of a version that knew no later reasons: new ones are added at the end.
@@ -73,7 +77,7 @@ pub struct BudgetTotals {
 }
 
 impl PipelineTotals {
-    /// Adds what was counted before the pipeline was restored. Users, links, segment sizes, keys, groups and balances are current
+    /// Adds what was counted before the pipeline was restored. Users, links, segment sizes, keys, groups, rows and balances are current
     /// values and stay as they are, and so do budgets and the number of forgotten users, which a checkpoint contains.
     pub fn add_before(&mut self, before: &PipelineTotals) {
         self.events += before.events;
@@ -93,6 +97,7 @@ impl PipelineTotals {
         }
         self.seen.add_before(&before.seen);
         self.groups.add_before(&before.groups);
+        self.rows.add_before(&before.rows);
     }
 }
 
@@ -123,6 +128,7 @@ impl Pipeline {
             seen: self.seen.clone(),
             budgets: self.budget_totals(),
             groups: self.groups().map(GroupBook::totals).unwrap_or_default(),
+            rows: self.rows().map(RowBook::totals).unwrap_or_default(),
         }
     }
 
