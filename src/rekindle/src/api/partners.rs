@@ -40,7 +40,7 @@ pub(super) struct PartnerEntry {
     needs: Vec<String>,
     /// The text by which it knows people, as the rules have it; null: the user's id.
     subject: Option<String>,
-    /// The segments that it is told of.
+    /// The segments whose users it is told.
     segments: Vec<String>,
     /// How many subjects it knows now, each as often as it is in a segment.
     shared: u64,
