@@ -93,7 +93,7 @@ fn counts_matches(plan: &ExecutionPlan, operand: &rekindle_core::explanation::Op
     let [feature] = operand.features.as_slice() else { return false };
     let feature = &plan.rules.features[usize::from(feature.0)];
     let is_count = matches!(feature.kind, FeatureKind::WindowCount(_) | FeatureKind::TotalCount(_));
-    let is_told = feature.name().is_some_and(|name| plan.rules.names[usize::from(name.0)].notice.is_some());
+    let is_told = feature.name().is_some_and(|name| plan.rules.names[usize::from(name.0)].is_told());
     is_call && is_alone && is_count && feature.per.is_none() && !is_told
 }
 

@@ -175,6 +175,9 @@ fn every_function_operator_and_key_occurs_in_rules() {
         "spends = ",
         "coupon = ",
         "settle = ",
+        "[[ranks]]",
+        "{ rank = ",
+        "among = ",
         "[[models]]",
         "kind = \"bg_nbd\"",
         "kind = \"mbg_nbd\"",
@@ -251,7 +254,7 @@ fn comparison_finds_another_score_in_a_payload() {
 #[test]
 fn the_oracle_treats_users_independently() {
     let share_nothing =
-        scenario_of(LanguageParts { budgets: false, groups: false, tables: false, ..LanguageParts::ALL });
+        scenario_of(LanguageParts { budgets: false, groups: false, tables: false, ranks: false, ..LanguageParts::ALL });
     for scenario in drawn(share_nothing).iter().take(40) {
         let events = scenario.events_jsonl();
         let mixed_log: String = String::from_utf8_lossy(&events)

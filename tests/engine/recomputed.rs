@@ -218,7 +218,7 @@ proptest! {
         // What campaigns take of points changes what segments ask of them, and no campaign is run over the past.
         prop_assume!(after.rules.campaigns.iter().all(|campaign| campaign.price.is_none()));
         // What groups told by the rules before has moved users' clocks.
-        prop_assume!(before.rules.names.iter().all(|name| name.notice.is_none()));
+        prop_assume!(before.rules.names.iter().all(|name| !name.is_told()));
         check(&RulesSwitch { options: options(partitions, &scenario), before, after, lines, at_line })?;
     }
 }

@@ -33,8 +33,9 @@ const NOT_IN_THE_DEMO: &[&str] = &[
     "rekindle_rules_reloads",
     "rekindle_rules_unseen",
     "rekindle_rules_loaded",
-    // Its rules have no groups, no tables and no partners.
+    // Its rules have no groups, no tables, no ranks and no partners.
     "rekindle_groups",
+    "rekindle_rank",
     "rekindle_notices",
     "rekindle_table_",
     "rekindle_partner_",

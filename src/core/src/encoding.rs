@@ -44,11 +44,12 @@ pub(crate) enum KeySpace {
     Groups = 13,
     Picks = 14,
     Tables = 15,
+    Ranks = 16,
 }
 
 impl KeySpace {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [KeySpace; 16] = [
+    pub(crate) const ALL: [KeySpace; 17] = [
         KeySpace::Features,
         KeySpace::Traits,
         KeySpace::Segments,
@@ -65,6 +66,7 @@ impl KeySpace {
         KeySpace::Groups,
         KeySpace::Picks,
         KeySpace::Tables,
+        KeySpace::Ranks,
     ];
 }
 

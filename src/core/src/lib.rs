@@ -29,6 +29,7 @@ pub mod partition;
 pub mod partners;
 pub mod picks;
 pub mod points;
+pub mod ranks;
 pub mod route;
 pub mod rows;
 pub mod rules;

@@ -188,7 +188,7 @@ fn journal_among_others(case: &Case, other: &Case) -> (Vec<u8>, usize) {
 
 #[test]
 fn journal_does_not_depend_on_other_users() {
-    // Users share budgets and groups.
+    // Users share budgets, groups and ranks.
     let cases: Vec<Case> = Case::all().into_iter().filter(|case| !case.is_shared()).collect();
     let mut others_lines = 0;
     for (case, other) in cases.iter().zip(cases.iter().cycle().skip(1)) {
@@ -201,7 +201,7 @@ fn journal_does_not_depend_on_other_users() {
 
 /// A scenario in which users share nothing.
 fn scenario_that_shares_nothing() -> impl Strategy<Value = Scenario> {
-    scenario_of(LanguageParts { budgets: false, groups: false, tables: false, ..LanguageParts::ALL })
+    scenario_of(LanguageParts { budgets: false, groups: false, tables: false, ranks: false, ..LanguageParts::ALL })
 }
 
 proptest! {

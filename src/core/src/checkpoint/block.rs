@@ -15,8 +15,8 @@ use super::error::CodecError;
 /// - 5 to 7: never written: of 8 no flipped bit makes a version that is read.
 /// - 8: there are keys of budgets and goals, exposures to goals, and what was counted of them.
 /// - 9 to 15: never written: of 16 no flipped bit makes a version that is read.
-/// - 16: there may be the latest decisions, the hours of segments, keys of groups, picks and tables, groups, rows of tables, what waits
-///   for the end of a beat, what users touched, and what stands of picks.
+/// - 16: there may be the latest decisions, the hours of segments, keys of groups, picks, tables and ranks, groups, rows of tables, what waits
+///   for the end of a beat, what users touched, what stands of picks, and when ranks are taken next.
 pub const FORMAT_VERSION: u16 = 16;
 
 /// What a file begins with, with its version.
@@ -66,17 +66,18 @@ pub(super) enum CheckpointBlockKind {
     Rows = 17,
     RemovedRows = 18,
     RowUpdates = 19,
+    RankTakings = 20,
 }
 
 impl CheckpointBlockKind {
     fn of(code: u8) -> Option<CheckpointBlockKind> {
         use CheckpointBlockKind::{Budgets, End, Growth, Header, Keys, Links, Removed, Unlinked, Uplift, Users};
         use CheckpointBlockKind::{Decisions, ForgottenDecisions, GroupMatches, Groups, Picks, SegmentHours};
-        use CheckpointBlockKind::{RemovedRows, RowUpdates, Rows};
+        use CheckpointBlockKind::{RankTakings, RemovedRows, RowUpdates, Rows};
         let state = [Header, Keys, Users, Removed, Links, Unlinked, End, Growth, Uplift, Budgets];
         let recent = [ForgottenDecisions, Decisions, SegmentHours, Groups, GroupMatches, Picks];
-        let rows = [Rows, RemovedRows, RowUpdates];
-        state.into_iter().chain(recent).chain(rows).find(|kind| *kind as u8 == code)
+        let shared = [Rows, RemovedRows, RowUpdates, RankTakings];
+        state.into_iter().chain(recent).chain(shared).find(|kind| *kind as u8 == code)
     }
 }
 

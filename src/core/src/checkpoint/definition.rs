@@ -9,7 +9,7 @@ use crate::event::{FieldId, Scalar};
 use crate::rules::notation;
 use crate::rules::ruleset::{
     Arithmetic, Budget, Cap, Comparison, Condition, Feature, FeatureSource, GroupId, LedgerId, MatchValueSource,
-    NameId, PerId, PickList, RowTable, Ruleset, Term, TextTest,
+    NameId, PerId, PickList, Rank, RowTable, Ruleset, Term, TextTest,
 };
 
 /// `sum properties.total 604800000 of track "Order Completed"`: what is kept, and of which events. The event's name in
@@ -49,6 +49,13 @@ pub(super) fn pick_list(rules: &Ruleset, list: &PickList) -> String {
     format!("{} {item} on {on} without {without} gap {}", list.id, list.gap.0)
 }
 
+/// `spend (…) among "buyers" each day UTC`: what users were ordered by, which of them, and when.
+pub(super) fn rank(rules: &Ruleset, rank: &Rank) -> String {
+    let among = rank.among.map(|segment| format!(" among {}", quoted(&rules.segments[usize::from(segment.0)].id)));
+    let (of, among) = (term(rules, &rank.of), among.unwrap_or_default());
+    format!("{} {of}{among} each {} {}", rank.id, rank.every.as_ref(), rules.timezone_name)
+}
+
 fn ledger(rules: &Ruleset, id: LedgerId) -> String {
     quoted(&rules.ledgers[usize::from(id.0)].id)
 }
@@ -79,7 +86,7 @@ pub(super) fn path(parts: &[String]) -> String {
 
 fn event(rules: &Ruleset, id: NameId) -> String {
     let name = &rules.names[usize::from(id.0)];
-    if name.notice.is_some() {
+    if name.is_told() {
         return format!("notice {}", name.id);
     }
     let mut text = name.call.name().to_owned();
@@ -161,6 +168,7 @@ fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::Balance(id) => list("balance", [ledger(rules, *id)]),
         Term::Expiring { ledger: id, within } => list("expiring", [ledger(rules, *id), format!("{}ms", within.0)]),
         Term::Consent(id) => list("consent", [quoted(&rules.purposes[usize::from(id.0)].name)]),
+        Term::Ranked { rank, figure } => list(figure.as_ref(), [quoted(&rules.ranks[usize::from(rank.0)].id)]),
         Term::Trait(id) => format!("traits.{}", path(&rules.projection.traits[usize::from(id.0)])),
         Term::Field(id) => field(rules, *id),
         Term::Item { array, field } => format!("item.{}", path(notation::item_path(rules, *array, *field))),
@@ -203,8 +211,8 @@ fn number(number: Decimal) -> String {
 fn value(rules: &Ruleset, name: NameId, id: FieldId) -> String {
     let name = &rules.names[usize::from(name.0)];
     match name.values.iter().find(|value| value.field == id).map(|value| value.source) {
-        // It is the value of this name in these groups; what it is worked out of may be the name itself.
-        Some(MatchValueSource::Let(index)) if name.notice.is_some() => {
+        // It is the value of this name, however it is worked out: that may be of the name itself.
+        Some(MatchValueSource::Let(index)) if name.is_told() => {
             list("told", [quoted(&name.lets[usize::from(index)].name)])
         }
         Some(MatchValueSource::Let(index)) => list("let", [term(rules, &name.lets[usize::from(index)].term)]),

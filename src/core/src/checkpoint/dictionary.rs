@@ -66,6 +66,7 @@ fn keys_of(rules: &Ruleset, kind: KeySpace) -> Vec<String> {
         KeySpace::Purposes => rules.purposes.iter().map(|purpose| purpose.name.clone()).collect(),
         KeySpace::Partners => rules.partners.iter().map(|partner| partner.id.clone()).collect(),
         KeySpace::Picks => rules.picks.iter().map(|list| definition::pick_list(rules, list)).collect(),
+        KeySpace::Ranks => rules.ranks.iter().map(|rank| definition::rank(rules, rank)).collect(),
         KeySpace::Groups => {
             (0..).map(GroupId).take(rules.groups.len()).map(|id| definition::group(rules, id)).collect()
         }

@@ -12,6 +12,7 @@ use super::groups;
 use super::growth;
 use super::header::{CheckpointHeader, CheckpointTotals};
 use super::picks;
+use super::rank_takings;
 use super::rows;
 use super::segment_hours::{self, SegmentHours};
 use super::shared::StoredShared;
@@ -25,6 +26,7 @@ use crate::growth::StoredRollup;
 use crate::identity::LinksSnapshot;
 use crate::partition::{ExecutionPlan, Output, SnapshotUsers, User};
 use crate::picks::StoredPicks;
+use crate::ranks::StoredRankTaking;
 use crate::rows::StoredRows;
 use crate::rules::ruleset::Ruleset;
 
@@ -188,7 +190,21 @@ impl CheckpointEncoder {
         }
         self.groups(&shared.groups)?;
         shared.picks.iter().try_for_each(|stored| self.picks(stored))?;
-        self.rows(rules, &shared.rows)
+        self.rows(rules, &shared.rows)?;
+        self.rank_takings(&shared.ranks)
+    }
+
+    /// Adds when ranks are taken next.
+    ///
+    /// # Errors
+    /// They are larger than a block can be.
+    pub fn rank_takings(&mut self, takings: &[StoredRankTaking]) -> Result<(), CodecError> {
+        for taking in takings {
+            self.turn_to(CheckpointBlockKind::RankTakings, 0)?;
+            rank_takings::write(taking, &mut self.content);
+            self.open.items += 1;
+        }
+        Ok(())
     }
 
     /// Adds what stands of picks, for one list.

@@ -12,6 +12,7 @@ use super::groups;
 use super::growth;
 use super::header::{CheckpointHeader, CheckpointKind, CheckpointTotals};
 use super::picks;
+use super::rank_takings;
 use super::rows;
 use super::segment_hours::{self, SegmentHours};
 use super::uplift;
@@ -23,6 +24,7 @@ use crate::groups::{Group, GroupMatch};
 use crate::growth::Rollup;
 use crate::partition::{ExecutionPlan, Output, PackedUser};
 use crate::picks::PickRecord;
+use crate::ranks::StoredRankTaking;
 use crate::rows::{Row, RowUpdate};
 use crate::rules::ruleset::{GroupId, PickListId, TableId};
 
@@ -82,6 +84,8 @@ pub enum PartContent {
     RemovedRows(Vec<(TableId, Arc<str>)>),
     /// Calls that wait for rows, in the order of the log.
     RowUpdates(Vec<RowUpdate>),
+    /// When ranks are taken next.
+    RankTakings(Vec<StoredRankTaking>),
 }
 
 impl<'b> CheckpointFile<'b> {
@@ -114,6 +118,7 @@ impl<'b> CheckpointFile<'b> {
                 CheckpointBlockKind::Unlinked => (&mut counted.unlinked, true),
                 CheckpointBlockKind::Groups | CheckpointBlockKind::GroupMatches => continue,
                 CheckpointBlockKind::Picks | CheckpointBlockKind::Rows | CheckpointBlockKind::RowUpdates => continue,
+                CheckpointBlockKind::RankTakings => continue,
                 CheckpointBlockKind::RemovedRows if head.kind == CheckpointKind::Delta => continue,
                 CheckpointBlockKind::Growth if !has_growth => {
                     has_growth = true;
@@ -238,6 +243,10 @@ impl CheckpointPart<'_> {
             CheckpointBlockKind::RowUpdates => {
                 let read = items(block.items, || rows::read_update(&reading.plan.rules, &reading.known, &mut reader))?;
                 PartContent::RowUpdates(read.into_iter().flatten().collect())
+            }
+            CheckpointBlockKind::RankTakings => {
+                let read = items(block.items, || rank_takings::read(&reading.known, &mut reader))?;
+                PartContent::RankTakings(read.into_iter().flatten().collect())
             }
             CheckpointBlockKind::Unlinked => {
                 PartContent::Unlinked(items(block.items, || id(&mut reader, "a visitor"))?)

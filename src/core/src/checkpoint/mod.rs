@@ -30,7 +30,7 @@
 //! ```text
 //! 0   1  kind: 1 header, 2 keys, 3 users, 4 removed, 5 links, 6 unlinked, 7 end, 8 growth numbers, 9 uplift,
 //!        10 budgets, 11 forgotten decisions, 12 decisions, 13 hours of segments, 14 groups, 15 matches that wait for groups,
-//!        16 picks, 17 rows of tables, 18 rows that are gone, 19 calls that wait for rows
+//!        16 picks, 17 rows of tables, 18 rows that are gone, 19 calls that wait for rows, 20 takings of ranks
 //! 1   1  zero
 //! 2   2  the partition, of users and removed; else zero
 //! 4   4  how many items
@@ -60,6 +60,7 @@ mod header;
 mod known_past;
 mod merge;
 mod picks;
+mod rank_takings;
 mod rows;
 mod rules_comparison;
 mod segment_hours;
@@ -83,4 +84,4 @@ pub use merge::{PartitionDelta, merge};
 pub use rules_comparison::{ColdStart, RulesComparison, WarmUp, compare};
 pub use segment_hours::{SegmentHour, SegmentHours};
 pub use shared::StoredShared;
-pub use translate::{translate, translate_groups, translate_picks};
+pub use translate::{translate, translate_groups, translate_picks, translate_rank_takings};

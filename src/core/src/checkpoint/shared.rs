@@ -3,6 +3,7 @@
 use crate::budgets::StoredBook;
 use crate::groups::StoredGroups;
 use crate::picks::StoredPicks;
+use crate::ranks::StoredRankTaking;
 use crate::rows::StoredRows;
 
 /// What users share.
@@ -16,4 +17,6 @@ pub struct StoredShared {
     pub picks: Vec<StoredPicks>,
     /// The rows of tables, and the calls that wait for them.
     pub rows: StoredRows,
+    /// When each rank is taken next.
+    pub ranks: Vec<StoredRankTaking>,
 }

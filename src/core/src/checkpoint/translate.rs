@@ -6,11 +6,13 @@ use super::dictionary::{self, KeyDictionary};
 use super::error::CodecError;
 use super::groups;
 use super::picks;
+use super::rank_takings;
 use super::user;
 use super::wire::{CborReader, CborWriter};
 use crate::groups::StoredGroups;
 use crate::partition::{ExecutionPlan, User};
 use crate::picks::StoredPicks;
+use crate::ranks::StoredRankTaking;
 
 /// These users under other rules, as if they had been stored under `plan` and read for `next`: unsettled, and due at
 /// their own clock, unless the rules are the same.
@@ -90,4 +92,26 @@ pub fn translate_picks(
         }
     }
     StoredPicks::of_records(&next.rules, records).ok_or(CodecError::Picks)
+}
+
+/// When ranks are taken next, of those that both rules have.
+///
+/// # Errors
+/// Never, but that the reader is made for bytes from anywhere.
+pub fn translate_rank_takings(
+    plan: &ExecutionPlan,
+    next: &ExecutionPlan,
+    stored: &[StoredRankTaking],
+) -> Result<Vec<StoredRankTaking>, CodecError> {
+    let mut writer = CborWriter::new();
+    dictionary::write(plan, &mut writer);
+    let keys = writer.into_bytes();
+    let known = KeyDictionary::read(next, &mut CborReader::new(&keys))?;
+    let mut translated = Vec::new();
+    for taking in stored {
+        let mut writer = CborWriter::new();
+        rank_takings::write(taking, &mut writer);
+        translated.extend(rank_takings::read(&known, &mut CborReader::new(&writer.into_bytes()))?);
+    }
+    Ok(translated)
 }

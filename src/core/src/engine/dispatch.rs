@@ -4,10 +4,12 @@ use super::evaluate::EvaluationContext;
 use super::group_dispatch::GroupDispatch;
 use super::key_instance::key_of;
 use super::profile::UserProfile;
+pub use super::segment_set::SegmentSet;
 use crate::event::{CallType, Event, FieldId, TraitId, field_value};
+use crate::rules::dependencies::each_in_term;
 use crate::rules::ruleset::{
     CampaignId, CampaignTrigger, Feature, FeatureId, FeatureSource, GroupId, LedgerId, NameId, PerId, PurposeId,
-    Ruleset, SegmentId, TableId, TransitionKind,
+    RankId, Ruleset, SegmentId, TableId, Term, TransitionKind,
 };
 use crate::time::Timestamp;
 
@@ -42,6 +44,11 @@ pub struct DispatchIndex {
     segments_by_ledger: Vec<SegmentSet>,
     segments_by_trait: Vec<SegmentSet>,
     segments_by_purpose: Vec<SegmentSet>,
+    segments_by_rank: Vec<SegmentSet>,
+    /// By rank: the names that tell of it.
+    names_by_rank: Vec<Vec<NameId>>,
+    /// Ranks that partners' subjects read.
+    ranks_of_subjects: Vec<RankId>,
     readers: Vec<SegmentSet>,
     campaigns: Vec<[Vec<CampaignId>; 2]>,
     campaigns_by_name: Vec<Vec<CampaignId>>,
@@ -57,59 +64,6 @@ pub struct DispatchIndex {
     pub at_first: SegmentSet,
     /// Every segment.
     pub all: SegmentSet,
-}
-
-/// A set of segments, one bit each.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct SegmentSet {
-    words: Vec<u64>,
-}
-
-impl SegmentSet {
-    /// Adds one.
-    pub fn insert(&mut self, segment: SegmentId) {
-        let word = usize::from(segment.0) / 64;
-        if word >= self.words.len() {
-            self.words.resize(word + 1, 0);
-        }
-        self.words[word] |= 1 << (segment.0 % 64);
-    }
-
-    /// Adds all of `other`.
-    pub fn extend(&mut self, other: &SegmentSet) {
-        if other.words.len() > self.words.len() {
-            self.words.resize(other.words.len(), 0);
-        }
-        for (word, more) in self.words.iter_mut().zip(&other.words) {
-            *word |= more;
-        }
-    }
-
-    /// Removes all.
-    pub fn clear(&mut self) {
-        self.words.fill(0);
-    }
-
-    /// Whether all of `other` is in here.
-    pub fn contains_all(&self, other: &SegmentSet) -> bool {
-        other.words.iter().enumerate().all(|(at, more)| more & !self.words.get(at).copied().unwrap_or(0) == 0)
-    }
-
-    /// Whether a segment is in here.
-    pub fn contains(&self, segment: SegmentId) -> bool {
-        self.words.get(usize::from(segment.0) / 64).is_some_and(|word| word >> (segment.0 % 64) & 1 == 1)
-    }
-
-    /// Takes the first segment, in file order, at or after `from`.
-    pub fn next_from(&self, from: u16) -> Option<SegmentId> {
-        let mut word = usize::from(from) / 64;
-        let mut bits = self.words.get(word)? & (u64::MAX << (from % 64));
-        while bits == 0 {
-            word += 1;
-            bits = *self.words.get(word)?;
-        }
-        u16::try_from(word * 64 + bits.trailing_zeros() as usize).ok().map(SegmentId)
-    }
 }
 
 impl DispatchIndex {
@@ -134,6 +88,9 @@ impl DispatchIndex {
             segments_by_name: vec![SegmentSet::default(); rules.names.len()],
             segments_by_trait: vec![SegmentSet::default(); rules.projection.traits.len()],
             segments_by_purpose: vec![SegmentSet::default(); rules.purposes.len()],
+            segments_by_rank: vec![SegmentSet::default(); rules.ranks.len()],
+            names_by_rank: vec![Vec::new(); rules.ranks.len()],
+            ranks_of_subjects: ranks_of_subjects(rules),
             readers: vec![SegmentSet::default(); rules.segments.len()],
             campaigns: vec![[Vec::new(), Vec::new()]; rules.segments.len()],
             campaigns_by_name: vec![Vec::new(); rules.names.len()],
@@ -146,8 +103,12 @@ impl DispatchIndex {
         };
         for (name, id) in rules.names.iter().zip((0..).map(NameId)) {
             match (name.call, &name.event) {
-                // Groups give them.
-                _ if name.notice.is_some() => {}
+                // They are told.
+                _ if name.is_told() => {
+                    if let Some(rank) = name.rank {
+                        dispatch.names_by_rank[usize::from(rank.0)].push(id);
+                    }
+                }
                 (CallType::Track, Some(event)) => {
                     if let Some(tracked) = rules.projection.tracked.iter().position(|other| other == event) {
                         dispatch.tracked[tracked].push(id);
@@ -259,6 +220,9 @@ impl DispatchIndex {
         for read in &reads.purposes {
             self.segments_by_purpose[usize::from(read.0)].insert(id);
         }
+        for read in &reads.ranks {
+            self.segments_by_rank[usize::from(read.0)].insert(id);
+        }
         for read in &reads.segments {
             // Where an instance changed, its other segments are evaluated anyway.
             if segment.per.is_none() || rules.segments[usize::from(read.0)].per.is_none() {
@@ -366,6 +330,21 @@ impl DispatchIndex {
         &self.segments_by_purpose[usize::from(id.0)]
     }
 
+    /// The segments that ask what came of a rank.
+    pub fn segments_reading_rank(&self, id: RankId) -> &SegmentSet {
+        &self.segments_by_rank[usize::from(id.0)]
+    }
+
+    /// Whether anything may happen to a user because another rank came of a taking.
+    pub fn is_rank_heard(&self, id: RankId) -> bool {
+        self.segments_reading_rank(id).next_from(0).is_some() || self.ranks_of_subjects.contains(&id)
+    }
+
+    /// The names that tell of a rank, in file order.
+    pub fn names_of_rank(&self, id: RankId) -> &[NameId] {
+        &self.names_by_rank[usize::from(id.0)]
+    }
+
     /// The segments that read membership in this one, of instances of the same key apart; all come after it.
     pub fn readers(&self, segment: SegmentId) -> &SegmentSet {
         &self.readers[usize::from(segment.0)]
@@ -380,4 +359,17 @@ impl DispatchIndex {
     pub fn campaigns_on_match(&self, name: NameId) -> &[CampaignId] {
         &self.campaigns_by_name[usize::from(name.0)]
     }
+}
+
+/// The ranks that the subjects of partners read: who is shared with them, and as whom, is asked after every evaluation.
+fn ranks_of_subjects(rules: &Ruleset) -> Vec<RankId> {
+    let mut found = Vec::new();
+    for subject in rules.partners.iter().filter_map(|partner| partner.subject.as_ref()) {
+        each_in_term(subject, &mut |term| {
+            if let Term::Ranked { rank, .. } = term {
+                found.push(*rank);
+            }
+        });
+    }
+    found
 }

@@ -236,6 +236,7 @@ impl<'a> EvaluationContext<'a> {
             Term::Consent(purpose) => {
                 TermResult::constant(self.profile.consents.given(*purpose).map_or(Value::Missing, Value::Bool))
             }
+            Term::Ranked { rank, figure } => TermResult::constant(self.profile.ranks.figure(*rank, *figure)),
             Term::Trait(id) => TermResult::constant(self.profile.trait_value(*id).map_or(Value::Missing, Value::from)),
             Term::Field(id) => TermResult::constant(field_value(self.fields, *id).map_or(Value::Missing, Value::from)),
             Term::Item { field, .. } => {

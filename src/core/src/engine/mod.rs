@@ -26,6 +26,7 @@ mod moving;
 mod packed_instances;
 pub mod profile;
 pub mod recomputed;
+mod segment_set;
 pub mod segments;
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ use crate::encoding::{StateReader, StateWriter};
 use crate::event::{CallType, Event, FieldId, Scalar, TraitId, field_value};
 use crate::features::{FeatureClock, FeatureInput, FeatureState, SoughtTexts};
 use crate::points::UserPoints;
+use crate::ranks::UserRanks;
 use crate::rules::ruleset::{FeatureId, GroupId, Ruleset};
 use crate::time::{Span, Timestamp};
 
@@ -40,6 +41,8 @@ pub struct UserProfile {
     pub keys: KeyInstances,
     /// What is left of the points that were earned.
     pub points: UserPoints,
+    /// What came of the user at the latest takings of ranks.
+    pub ranks: UserRanks,
     /// Feature states.
     features: FeatureSet,
     /// The messageIds accepted lately.
@@ -70,6 +73,7 @@ impl UserProfile {
             zone: None,
             keys: KeyInstances::default(),
             points: UserPoints::default(),
+            ranks: UserRanks::default(),
             features: FeatureSet::default(),
             dedup: DedupState::default(),
         }
@@ -84,6 +88,7 @@ impl UserProfile {
             + self.features.heap_bytes()
             + self.keys.heap_bytes()
             + self.points.heap_bytes()
+            + self.ranks.heap_bytes()
             + self.dedup.heap_bytes()
     }
 
@@ -158,6 +163,7 @@ impl UserProfile {
         self.features.merge(visitor.features);
         self.keys.merge(visitor.keys);
         self.points.merge(visitor.points);
+        self.ranks.merge(visitor.ranks);
     }
 
     /// Leaves segments that are of something else by these rules: a segment may have got a `per`, or lost it.
@@ -190,6 +196,7 @@ impl UserProfile {
         // Of each purpose the latest counts, whichever of the two knows it.
         self.consents.unite(other.consents);
         if parts.profile {
+            self.ranks = other.ranks;
             (self.first, self.latest) = (other.first, other.latest);
             (self.traits, self.zone, self.dedup) = (other.traits, other.zone, other.dedup);
         } else {

@@ -83,7 +83,7 @@ impl<'h> EventSearch<'h, '_> {
                 }
                 found.add_one(winner)
             }
-            Term::Balance(_) | Term::Expiring { .. } | Term::KeysIn(_) => {
+            Term::Balance(_) | Term::Expiring { .. } | Term::KeysIn(_) | Term::Ranked { .. } => {
                 found.is_more = true;
                 false
             }
@@ -103,8 +103,8 @@ impl<'h> EventSearch<'h, '_> {
             found.is_more = true;
             return;
         };
-        // What a group told is no event of the user's.
-        let is_told = |name: NameId| self.scope.rules.names[usize::from(name.0)].notice.is_some();
+        // What was told is no event of the user's.
+        let is_told = |name: NameId| self.scope.rules.names[usize::from(name.0)].is_told();
         if is_told(name) || feature.second.is_some_and(is_told) {
             found.is_more = true;
             return;

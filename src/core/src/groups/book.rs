@@ -215,7 +215,12 @@ impl GroupBook {
         self.counts.note_told(&out.notices[first_notice..]);
     }
 
-    /// Counts that a user got what a group told.
+    /// Counts that a user is told something at a taking of a rank.
+    pub fn count_told(&mut self, name: NameId) {
+        self.counts.note_told_user(name);
+    }
+
+    /// Counts that a user got what it was told.
     pub fn count_delivered(&mut self, name: NameId) {
         self.counts.note_delivered(name);
     }

@@ -90,6 +90,10 @@ impl GroupCounters {
         self.totals.delivered[usize::from(name.0)] += 1;
     }
 
+    pub(super) fn note_told_user(&mut self, name: NameId) {
+        self.totals.told[usize::from(name.0)] += 1;
+    }
+
     pub(super) fn note_told(&mut self, notices: &[ToldNotice]) {
         notices.iter().for_each(|notice| self.totals.told[usize::from(notice.name.0)] += 1);
     }

@@ -78,7 +78,7 @@ impl Partition {
     /// Answers an ask at the end of its beat, and fires what had to wait for the answer. Nothing happens where the ask is gone.
     pub fn answer(&mut self, plan: &ExecutionPlan, ticket: &AskTicket, end: &mut BeatEnd<'_>, out: &mut Vec<Output>) {
         let Some(slot) = self.users.find(&ticket.user) else { return };
-        let Partition { users, timers, steps, snapshots, awaiting, keys } = self;
+        let Partition { users, timers, steps, snapshots, awaiting, keys, .. } = self;
         let expired = users.change(slot, |user| {
             if user.campaigns.asks.next_answer() != ticket.beat {
                 return None;

@@ -1,4 +1,4 @@
-//! What users share at the end of a beat (semantics §8): their matches go to groups, and what groups tell, and rows that changed,
+//! What users share at the end of a beat (semantics §8): their matches go to groups; and what groups tell, rows and ranks that changed
 //! reach them: all of it at once.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::firing::arm;
 use super::io::{LogInstant, Output};
+use super::ranks::RankDelivery;
 use super::{ExecutionPlan, Partition, WARM_FROM};
 use crate::groups::{GroupMatch, GroupRules, ToldNotice};
 use crate::rows::{RowChange, TableRows};
@@ -15,7 +16,7 @@ use crate::secret::DrawSecret;
 /// The state of how many users is fetched together.
 const BLOCK: usize = 32;
 
-/// All that reaches users at the end of a beat.
+/// All that reaches users at the end of a beat, beside what takings of ranks bring them.
 #[derive(Debug, Default)]
 pub struct BeatDeliveries<'n> {
     /// What groups tell.
@@ -38,6 +39,7 @@ struct SlotDelivery<'d, 'n> {
     notices: &'d [&'n ToldNotice],
     /// The keys whose rows changed, of which the user may have instances.
     rows: &'d [(u32, PerId, &'n RowChange)],
+    ranks: Option<&'d RankDelivery>,
 }
 
 impl ExecutionPlan {
@@ -61,6 +63,7 @@ impl Partition {
         let told = deliveries.notices.iter();
         let told: BTreeMap<u32, &[&ToldNotice]> =
             told.filter_map(|delivery| Some((self.users.find(&delivery.user)?, &*delivery.notices))).collect();
+        let ranks = self.take_rank_deliveries();
         let (mut concerned, mut delivered) = (Vec::new(), Vec::new());
         for change in deliveries.rows {
             for per in plan.dispatch.pers_of_table(change.table) {
@@ -70,7 +73,8 @@ impl Partition {
         // Stable: the changes of one user are in the order of tables and keys.
         concerned.sort_by_key(|(slot, ..)| *slot);
         let mut of_rows = concerned.as_slice();
-        let slots: BTreeSet<u32> = told.keys().copied().chain(concerned.iter().map(|(slot, ..)| *slot)).collect();
+        let of_keys = concerned.iter().map(|(slot, ..)| *slot);
+        let slots: BTreeSet<u32> = told.keys().copied().chain(of_keys).chain(ranks.slots()).collect();
         let slots: Vec<u32> = slots.into_iter().collect();
         for block in slots.chunks(BLOCK) {
             if self.users.len() >= WARM_FROM {
@@ -79,8 +83,12 @@ impl Partition {
             for slot in block {
                 let (rows, rest) = of_rows.split_at(of_rows.partition_point(|(other, ..)| other <= slot));
                 of_rows = rest;
-                let notices = told.get(slot).copied().unwrap_or_default();
-                if self.deliver_to(plan, *slot, SlotDelivery { notices, rows }, end, out) {
+                let (groups, ranks) = (told.get(slot).copied().unwrap_or_default(), ranks.of(*slot));
+                let of_ranks: Vec<ToldNotice> = ranks.iter().flat_map(|ranks| ranks.notices(plan)).collect();
+                let mut notices: Vec<&ToldNotice> = groups.iter().copied().chain(&of_ranks).collect();
+                // Stable: what one group tells by one name stays in its order.
+                notices.sort_by(|a, b| (a.name, &a.key).cmp(&(b.name, &b.key)));
+                if self.deliver_to(plan, *slot, SlotDelivery { notices: &notices, rows, ranks }, end, out) {
                     delivered.extend(notices.iter().map(|notice| notice.name));
                 }
             }
@@ -97,16 +105,18 @@ impl Partition {
         end: LogInstant,
         out: &mut Vec<Output>,
     ) -> bool {
-        let SlotDelivery { notices, rows } = delivery;
+        let SlotDelivery { notices, rows, ranks } = delivery;
         let Partition { users, timers, steps, snapshots, keys, .. } = self;
+        let changed = ranks.map_or(&[][..], |ranks| &ranks.changed);
         let expired = users.change(slot, |user| {
             let has_key = |(_, per, change): &&(u32, PerId, &RowChange)| user.profile.keys.contains(*per, &change.key);
             let of_rows = rows.iter().filter(has_key).map(|(.., change)| change.at).max();
-            let at = notices.iter().map(|notice| notice.at).chain(of_rows).max()?;
+            let times = notices.iter().map(|notice| notice.at).chain(of_rows).chain(ranks.map(|ranks| ranks.at));
+            let at = times.max()?;
             snapshots.touch(slot, user);
             let now = at.max(user.profile.now).max(end.at);
-            if of_rows.is_some() {
-                // What is due before that instant sees the rows as they are now.
+            if of_rows.is_some() || !changed.is_empty() {
+                // What is due before that instant sees rows and ranks as they are now.
                 rows.iter().for_each(|(_, per, change)| user.profile.keys.mark(*per, &change.key));
                 let first = steps.next_instant(plan, user, end.at);
                 if first <= now {
@@ -123,7 +133,7 @@ impl Partition {
             steps.enter_beat(end.at);
             user.profile.now = now;
             rows.iter().for_each(|(_, per, change)| user.profile.keys.mark(*per, &change.key));
-            steps.take_delivery(plan, user, notices, end.position, out);
+            steps.take_delivery(plan, user, (notices, changed), end.position, out);
             arm(timers, slot, user, steps.state_ttl);
             keys.follow(slot, &mut steps.key_changes);
             None

@@ -159,6 +159,7 @@ impl StateWriter for JsonStateWriter<'_> {
             KeySpace::Groups => rules.groups[index].id.clone(),
             KeySpace::Picks => rules.picks[index].id.clone(),
             KeySpace::Tables => rules.tables[index].id.clone(),
+            KeySpace::Ranks => rules.ranks[index].id.clone(),
         };
         self.insert(name, JsonText::of(&text));
     }
@@ -256,6 +257,7 @@ impl StateWriter for JsonStateWriter<'_> {
                 KeySpace::Groups => entry.id("of", keys, key),
                 KeySpace::Picks => entry.id("picks", keys, key),
                 KeySpace::Tables => entry.id("table", keys, key),
+                KeySpace::Ranks => entry.id("rank", keys, key),
                 KeySpace::Caps => {
                     let Some(cap) = rules.caps.get(index) else { continue };
                     entry.count("max", cap.max.into());

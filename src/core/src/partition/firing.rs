@@ -40,7 +40,7 @@ impl Partition {
         if self.users.armed(slot).is_none_or(|armed| armed > to.latest()) {
             return;
         }
-        let Partition { users, timers, steps, snapshots, awaiting, keys } = self;
+        let Partition { users, timers, steps, snapshots, awaiting, keys, .. } = self;
         let expired = users.change(slot, |user| {
             let by = to.instant_for(&user.id);
             // The timer was that of a user who was in this slot before; this one has another.

@@ -25,6 +25,7 @@ mod packed_users;
 mod pick_trial;
 mod picks;
 mod points_counters;
+mod ranks;
 mod recomputed;
 mod recorder;
 mod report;
@@ -52,6 +53,7 @@ pub use model_report::ModelReport;
 pub use packed::PackedUser;
 pub use pick_trial::{PickTrial, TriedEvent, TriedEventKind};
 pub use points_counters::LedgerCounters;
+pub use ranks::RankScan;
 pub use recomputed::LiveAndRecomputed;
 pub use recorder::{EventRecording, RecordedEvent, RecordedMatch, RecordedMerge};
 pub use report::{
@@ -75,6 +77,7 @@ use crate::secret::DrawSecret;
 use crate::time::{Span, Timestamp};
 use firing::arm;
 use key_index::KeyIndex;
+use ranks::RankDeliveries;
 use snapshot::SnapshotTracker;
 use steps::StepContext;
 use steps::sharing::ShareEnd;
@@ -116,6 +119,8 @@ pub struct Partition {
     awaiting: HashMap<Arc<str>, u64>,
     /// Who has a key whose row may change.
     keys: KeyIndex,
+    /// Whom takings of ranks concern, until it is delivered to them.
+    rank_deliveries: RankDeliveries,
 }
 
 /// A part of a snapshot of a partition: users as they were at the beginning of the snapshot.
@@ -139,6 +144,7 @@ impl Partition {
             snapshots: SnapshotTracker::default(),
             awaiting: HashMap::default(),
             keys: KeyIndex::new(&plan.rules),
+            rank_deliveries: RankDeliveries::default(),
         }
     }
 

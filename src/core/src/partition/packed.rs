@@ -154,7 +154,8 @@ mod tests {
     use super::*;
     use crate::budgets::{CostShare, Reservation};
     use crate::decimal::Decimal;
-    use crate::rules::ruleset::BudgetId;
+    use crate::ranks::UserRank;
+    use crate::rules::ruleset::{BudgetId, RankId};
     use crate::testing::{START, Story, USER};
     use crate::time::Span;
 
@@ -276,6 +277,9 @@ mod tests {
             let at = Timestamp(at);
             let campaign = user.campaigns.asks.iter().next().expect("an order asks").decision.campaign;
             user.reservations.add(Reservation { campaign, ordinal: 3, at, due: at + Span(9), code, costs: vec![cost] });
+        }
+        for (rank, larger, smaller) in [(RankId(0), 0, 7), (RankId(3), 4_000_000_000, 9)] {
+            user.profile.ranks.set(rank, Some(UserRank { rank, larger, smaller, ranked: u32::MAX }));
         }
         assert_comes_back(&user);
         assert!(UserSection::ALL.into_iter().all(

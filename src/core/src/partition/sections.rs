@@ -20,6 +20,7 @@ use crate::growth::UserGrowthState;
 use crate::partners::PartnerShares;
 use crate::picks::UserPicks;
 use crate::points::UserPoints;
+use crate::ranks::UserRanks;
 use crate::time::Timestamp;
 
 /// A format that a user's sections are written in.
@@ -61,12 +62,13 @@ pub(crate) enum UserSection {
     Consents = 16,
     Shares = 17,
     Touches = 18,
+    Ranks = 19,
 }
 
 impl UserSection {
     /// All sections in the order in which they are packed: the seven that most users have first, so that the flags that
     /// say which are there take one byte.
-    pub(crate) const ALL: [UserSection; 19] = [
+    pub(crate) const ALL: [UserSection; 20] = [
         UserSection::Members,
         UserSection::Traits,
         UserSection::Identified,
@@ -86,6 +88,7 @@ impl UserSection {
         UserSection::Consents,
         UserSection::Shares,
         UserSection::Touches,
+        UserSection::Ranks,
     ];
 
     /// The section with a key of the checkpoint format.
@@ -119,6 +122,7 @@ impl UserSection {
                 | UserSection::Consents
                 | UserSection::Shares
                 | UserSection::Touches
+                | UserSection::Ranks
         )
     }
 
@@ -145,6 +149,7 @@ impl UserSection {
             UserSection::Consents => !profile.consents.is_empty(),
             UserSection::Shares => !user.shares.is_empty(),
             UserSection::Touches => !user.picks.is_empty(),
+            UserSection::Ranks => !profile.ranks.is_empty(),
         }
     }
 
@@ -175,6 +180,7 @@ impl UserSection {
             UserSection::Consents => profile.consents.write(writer),
             UserSection::Shares => user.shares.write(writer),
             UserSection::Touches => user.picks.write(writer),
+            UserSection::Ranks => profile.ranks.write(writer),
         }
     }
 
@@ -203,6 +209,7 @@ impl UserSection {
             UserSection::Consents => profile.consents = UserConsents::read(reader)?,
             UserSection::Shares => user.shares = PartnerShares::read(reader)?,
             UserSection::Touches => user.picks = UserPicks::read(reader)?,
+            UserSection::Ranks => profile.ranks = UserRanks::read(reader)?,
         }
         Ok(())
     }

@@ -23,6 +23,8 @@ pub(super) fn of(condition: &Condition, features: &[Feature]) -> ConditionDepend
     reads.traits.dedup();
     reads.purposes.sort_unstable();
     reads.purposes.dedup();
+    reads.ranks.sort_unstable();
+    reads.ranks.dedup();
     reads.segments.sort_unstable();
     reads.segments.dedup();
     reads.ledgers.sort_unstable();
@@ -101,6 +103,7 @@ pub(crate) fn each_in_term<'c>(term: &'c Term, see: &mut dyn FnMut(&'c Term)) {
         | Term::Balance(_)
         | Term::Expiring { .. }
         | Term::Consent(_)
+        | Term::Ranked { .. }
         | Term::Item { .. } => {}
     }
 }
@@ -134,6 +137,7 @@ pub(crate) fn features_of(term: &Term, see: &mut dyn FnMut(FeatureId)) {
         | Term::Balance(_)
         | Term::Expiring { .. }
         | Term::Consent(_)
+        | Term::Ranked { .. }
         | Term::Item { .. }
         | Term::Part { .. }
         | Term::Arithmetic { .. }
@@ -212,6 +216,7 @@ pub(super) fn slope(term: &Term) -> i64 {
         | Term::Balance(_)
         | Term::Expiring { .. }
         | Term::Consent(_)
+        | Term::Ranked { .. }
         | Term::Item { .. }
         | Term::Part { .. }
         | Term::Negate(_)
@@ -244,6 +249,7 @@ impl DependencyVisitor<'_> {
         match term {
             Term::Trait(id) => self.reads.traits.push(*id),
             Term::Consent(purpose) => self.reads.purposes.push(*purpose),
+            Term::Ranked { rank, .. } => self.reads.ranks.push(*rank),
             Term::Idle | Term::Age => self.reads.any_event = true,
             Term::Until(date) => self.reads.time_of_traits |= reads_trait(date),
             Term::KeysIn(segment) => self.reads.segments.push(*segment),
@@ -365,12 +371,13 @@ pub fn traits_in_rules(rules: &Ruleset) -> BTreeSet<TraitId> {
         each_term(condition, &mut |term| see(term));
     }
     let lets = rules.names.iter().flat_map(|name| &name.lets).map(|value| &value.term);
+    let ranked = rules.ranks.iter().map(|rank| &rank.of);
     let subjects = rules.partners.iter().filter_map(|partner| partner.subject.as_ref());
     let decided = rules.campaigns.iter().flat_map(Campaign::terms);
     let settlements = rules.campaigns.iter().filter_map(|campaign| campaign.settle.as_ref());
     let amounts = settlements.clone().filter_map(|settle| settle.amount.as_ref());
     let points = rules.ledgers.iter().flat_map(Ledger::entries).map(|entry| &entry.amount);
-    for term in decided.chain(amounts).chain(lets).chain(points).chain(subjects) {
+    for term in decided.chain(amounts).chain(lets).chain(points).chain(subjects).chain(ranked) {
         each_in_term(term, &mut |term| see(term));
     }
     for condition in settlements.filter_map(|settle| settle.when.as_ref()) {

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::ruleset::{
-    Campaign, CampaignTrigger, Comparison, Condition, Feature, FeatureId, GroupId, NoticeAddressees, PerId, Ruleset,
-    Segment, SegmentId, Term,
+    Campaign, CampaignTrigger, Comparison, Condition, Feature, FeatureId, GroupId, NoticeAddressees, PerId, RankId,
+    Ruleset, Segment, SegmentId, Term,
 };
 use super::{dependencies, notation};
 
@@ -27,6 +27,7 @@ pub fn explain(rules: &Ruleset, sizes: SubjectSizes) -> String {
     let mut out = String::new();
     features(rules, sizes, &mut out);
     decoded(rules, &mut out);
+    ranks(rules, &mut out);
     segments(rules, &mut out);
     campaigns(rules, &mut out);
     out
@@ -97,18 +98,21 @@ pub(crate) fn users_of_features(rules: &Ruleset) -> Vec<Vec<String>> {
     for segment in &rules.segments {
         note(features_in(&segment.when), format!("segment {}", segment.id));
     }
-    for name in &rules.names {
-        let Some(notice) = &name.notice else { continue };
-        let mut all = BTreeSet::new();
-        let to = match &notice.to {
-            NoticeAddressees::Members(feature) => {
+    for rank in &rules.ranks {
+        note(features_in_term(&rank.of), format!("rank {}", rank.id));
+    }
+    for name in rules.names.iter().filter(|name| name.is_told()) {
+        let mut all = name.filter.as_ref().map(features_in).unwrap_or_default();
+        let to = match name.notice.as_ref().map(|notice| &notice.to) {
+            Some(NoticeAddressees::Members(feature)) => {
                 all.insert(*feature);
                 None
             }
-            NoticeAddressees::User(term) => Some(term),
+            Some(NoticeAddressees::User(term)) => Some(term),
+            None => None,
         };
         for term in name.lets.iter().map(|value| &value.term).chain(to) {
-            dependencies::each_in_term(term, &mut |inner| dependencies::features_of(inner, &mut |id| all.extend([id])));
+            all.extend(features_in_term(term));
         }
         note(all, format!("event {}", name.id));
     }
@@ -118,11 +122,17 @@ pub(crate) fn users_of_features(rules: &Ruleset) -> Vec<Vec<String>> {
     for campaign in &rules.campaigns {
         let mut all = campaign.condition.as_ref().map(features_in).unwrap_or_default();
         for term in campaign.terms() {
-            dependencies::each_in_term(term, &mut |inner| dependencies::features_of(inner, &mut |id| all.extend([id])));
+            all.extend(features_in_term(term));
         }
         note(all, format!("campaign {}", campaign.id));
     }
     users
+}
+
+fn features_in_term(term: &Term) -> BTreeSet<FeatureId> {
+    let mut found = BTreeSet::new();
+    dependencies::each_in_term(term, &mut |inner| dependencies::features_of(inner, &mut |id| found.extend([id])));
+    found
 }
 
 fn features_in(condition: &Condition) -> BTreeSet<FeatureId> {
@@ -141,6 +151,19 @@ fn decoded(rules: &Ruleset, out: &mut String) {
     let all: Vec<String> = fields.chain(items).chain(traits).collect();
     line(out, format_args!("read from events: {}", if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }));
     out.push('\n');
+}
+
+fn ranks(rules: &Ruleset, out: &mut String) {
+    for (id, rank) in (0..).map(RankId).zip(&rules.ranks) {
+        let among = rank.among.map_or("all users", |segment| segment_id(rules, segment));
+        let (of, every) = (notation::term(rules, &rank.of), rank.every.as_ref());
+        line(out, format_args!("rank {}: {among} by {of}, each {every}", rank.id));
+        let told = rules.names.iter().filter(|name| name.rank == Some(id)).map(|name| name.id.as_str());
+        let told: Vec<&str> = told.collect();
+        if !told.is_empty() {
+            line(out, format_args!("  tells: {}", told.join(", ")));
+        }
+    }
 }
 
 fn segments(rules: &Ruleset, out: &mut String) {
@@ -185,6 +208,7 @@ fn changes_with(rules: &Ruleset, segment: &Segment) -> String {
     }
     parts.extend(reads.names.iter().map(|name| format!("event {}", rules.names[usize::from(name.0)].id)));
     parts.extend(reads.ledgers.iter().map(|id| format!("ledger {}", rules.ledgers[usize::from(id.0)].id)));
+    parts.extend(reads.ranks.iter().map(|id| format!("rank {}", rules.ranks[usize::from(id.0)].id)));
     parts.extend(reads.traits.iter().map(|id| notation::user_trait(rules, *id)));
     parts.extend(reads.segments.iter().map(|segment| format!("segment {}", segment_id(rules, *segment))));
     if parts.is_empty() { "nothing but time".to_owned() } else { parts.join(", ") }

@@ -2,7 +2,7 @@
 
 use super::ruleset::{
     Arithmetic, Comparison, Condition, FeatureId, FeatureSource, LedgerId, ModelQuestion, ModelScore, MovingTerm,
-    NameId, Ruleset, Term, TextTest,
+    NameId, RankFigure, RankId, Ruleset, Term, TextTest,
 };
 use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 
@@ -88,6 +88,7 @@ pub(crate) fn term(rules: &Ruleset, piece: &Term) -> String {
         Term::Balance(id) => format!("balance({})", ledger(rules, *id)),
         Term::Expiring { ledger, within } => format!("expiring({}, {within})", self::ledger(rules, *ledger)),
         Term::Consent(id) => format!("consent('{}')", rules.purposes[usize::from(id.0)].name),
+        Term::Ranked { rank, figure } => ranked(rules, *rank, *figure),
         Term::Trait(id) => user_trait(rules, *id),
         Term::Field(id) => field(rules, *id),
         Term::Item { array, field } => format!("item.{}", item_path(rules, *array, *field).join(".")),
@@ -112,6 +113,11 @@ pub(crate) fn model_question(rules: &Ruleset, question: ModelQuestion) -> String
         ModelScore::Expected(within) => format!("expected('{id}', '{within}')"),
         ModelScore::Value(within) => format!("clv('{id}', '{within}')"),
     }
+}
+
+/// `quantile('spend')`
+pub(crate) fn ranked(rules: &Ruleset, rank: RankId, figure: RankFigure) -> String {
+    format!("{}('{}')", figure.as_ref(), rules.ranks[usize::from(rank.0)].id)
 }
 
 fn ledger(rules: &Ruleset, id: LedgerId) -> String {

@@ -8,9 +8,11 @@
 mod budgets;
 mod goals;
 mod groups;
+mod models;
 mod partners;
 mod picks;
 mod points;
+mod ranks;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -19,9 +21,11 @@ use super::growth::{FunnelSchema, GrowthSchema, PromotionSchema, TargetSchema};
 use budgets::{BudgetSchema, CouponSchema, SettleSchema, SpendSchema};
 use goals::GoalSchema;
 use groups::GroupSchema;
+use models::ModelSchema;
 use partners::PartnerSchema;
 use picks::PicksSchema;
 use points::{LedgerSchema, PriceSchema};
+use ranks::RankSchema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -135,6 +139,8 @@ struct RulesSchema {
     budgets: Option<Vec<BudgetSchema>>,
     /// Partners: who is told which users are in some segments, while these consent to it.
     partners: Option<Vec<PartnerSchema>>,
+    /// Ranks: users ordered by a number, as an hour, a day, a week or a month begins.
+    ranks: Option<Vec<RankSchema>>,
     /// Picks: what to offer to a user.
     picks: Option<Vec<PicksSchema>>,
     /// Campaigns: what is sent when a user enters or leaves a segment, or when an event happens.
@@ -204,6 +210,9 @@ struct EventTable {
     to: Option<String>,
     /// The user whose id this expression gives is told.
     to_user: Option<String>,
+    /// The rank that tells this at each taking, instead of events.
+    #[schemars(with = "Option<IdText>")]
+    rank: Option<()>,
 }
 
 #[derive(JsonSchema)]
@@ -231,57 +240,6 @@ struct PerSchema {
     /// The [tables.…] whose rows have these keys.
     #[schemars(with = "Option<IdText>")]
     table: Option<()>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "snake_case")]
-#[expect(dead_code, reason = "a shape: only its schema is used")]
-enum ModelKindSchema {
-    BgNbd,
-    MbgNbd,
-}
-
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape: only its schema is used")]
-struct ModelSchema {
-    /// Its name in conditions: p_alive('buying').
-    #[schemars(with = "IdText")]
-    id: (),
-    /// When a customer may leave: after any purchase (mbg_nbd), or after any but the first (bg_nbd).
-    kind: ModelKindSchema,
-    /// The event of [events] that is a purchase.
-    on: String,
-    /// A match less than this after the latest counted one is not counted. Default: "12h".
-    #[schemars(with = "Option<DurationText>")]
-    min_gap: Option<()>,
-    /// The unit of the model's time.
-    #[schemars(with = "DurationText")]
-    unit: (),
-    /// The shape of the rates at which customers buy.
-    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1_000_000_000_000_u64))]
-    r: f64,
-    /// The scale of these rates, in units of time.
-    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1_000_000_000_000_u64))]
-    alpha: f64,
-    /// The weight of leaving after a purchase.
-    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1_000_000_000_000_u64))]
-    a: f64,
-    /// The weight of staying.
-    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1_000_000_000_000_u64))]
-    b: f64,
-    /// The property that says what a purchase is worth, for clv(…). Belongs with p, q and gamma.
-    #[schemars(length(min = 1))]
-    value: Option<String>,
-    /// The shape of what one customer spends.
-    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1_000_000_000_000_u64))]
-    p: Option<f64>,
-    /// The shape of what customers spend.
-    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1_000_000_000_000_u64))]
-    q: Option<f64>,
-    /// The scale of what customers spend.
-    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1_000_000_000_000_u64))]
-    gamma: Option<f64>,
 }
 
 #[derive(JsonSchema)]

@@ -103,7 +103,7 @@ impl<'r> EventSurvey<'r> {
         }
         let scope = EvaluationContext::new(self.rules, &self.nobody, self.nobody.now);
         for (name, surveyed) in self.rules.names.iter().zip(&mut self.names) {
-            let is_selected = name.notice.is_none()
+            let is_selected = !name.is_told()
                 && name.call == event.call
                 && (name.event.is_none() || name.event.as_deref() == event.name.as_deref());
             if is_selected {

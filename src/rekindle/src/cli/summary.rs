@@ -182,11 +182,11 @@ impl<'a> Summary<'a> {
         self.rules.tables.iter().zip(counts)
     }
 
-    /// How often groups told something by each name, and how many users got it.
+    /// How often users were told something by each name, and how many users got it.
     fn notices(&self) -> impl Iterator<Item = (&EventName, [u64; 2])> {
         let totals = &self.totals.groups;
         let counts = totals.told.iter().zip(&totals.delivered).map(|(told, delivered)| [*told, *delivered]);
-        self.rules.names.iter().zip(counts).filter(|(name, _)| name.notice.is_some())
+        self.rules.names.iter().zip(counts).filter(|(name, _)| name.is_told())
     }
 
     /// How many keys there are now, and how many were forgotten because of `ttl` and `max`.

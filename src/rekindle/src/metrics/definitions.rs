@@ -80,7 +80,7 @@ metrics! {
     GROUPS_OPENED: Counter "rekindle_groups_opened_total" ["of"] "Groups that began with a first match, by `[groups.G]`.";
     GROUPS_FORGOTTEN: Counter "rekindle_groups_forgotten_total" ["of"] "Groups forgotten, `ttl` after their latest match, by `[groups.G]`.";
     NOTICES: Counter "rekindle_notices_total" ["event"]
-        "Notices by name of `[events]` with `of`: how often groups told something, each time once, however many users it is for.";
+        "Notices by name of `[events]` with `of` or `rank`: how often groups told something, each time once, however many users it is for; of a rank, how many users were told.";
     NOTICES_DELIVERED: Counter "rekindle_notices_delivered_total" ["event"]
         "Users who got such a notice, each as often as they did; who is not there does not count.";
     TABLE_ROWS: Gauge "rekindle_table_rows" ["table"] "Rows now, by `[tables.T]`.";
@@ -89,6 +89,9 @@ metrics! {
     TABLE_CHANGES: Counter "rekindle_table_changes_total" ["table"]
         "Rows of which other things could be read at the end of a second of the log than before, by `[tables.T]`: these reach users.";
     TABLE_IGNORED: Counter "rekindle_table_calls_ignored_total" ["table"] "Calls for new rows that were ignored since the table had its `max`, by `[tables.T]`.";
+    RANK_TAKINGS: Counter "rekindle_rank_takings_total" ["rank"] "How often users were ordered, by `[[ranks]]`.";
+    RANKED_USERS: Gauge "rekindle_ranked_users" ["rank"]
+        "How many users were ordered at the latest taking of a rank; 0 before the first.";
     POINTS: Counter "rekindle_points_total" ["ledger", "change"]
         "Points by ledger and change: earned, spent, refused (asked for), expired. Read as a sum of points, not of changes.";
     POINTS_CHANGES: Counter "rekindle_points_changes_total" ["ledger", "change"]

@@ -16,7 +16,7 @@ use rekindle_core::rules::ruleset::{Ruleset, TransitionKind};
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::live::EngineStats;
 use rekindle_runtime::live::recomputation::RecomputationFigures;
-use rekindle_runtime::pipeline::PipelineTotals;
+use rekindle_runtime::pipeline::{PipelineTotals, RankTotals};
 
 const TOTALS: &Readings<PipelineTotals> = &[
     (&LATE, |totals| totals.counts.late as f64),
@@ -78,6 +78,7 @@ impl MetricsPage {
         }
         self.groups(rules, &totals.groups);
         self.tables(rules, &totals.rows);
+        self.ranks(rules, &totals.ranks);
         for (ledger, points) in rules.ledgers.iter().zip(&totals.counts.points) {
             for change in PointsChange::ALL {
                 self.count(&POINTS, &[&ledger.id, change.name()], points.points[change as usize]);
@@ -93,6 +94,13 @@ impl MetricsPage {
         self.add(&RULES_INFO, &[&rules.version], 1.0);
     }
 
+    fn ranks(&mut self, rules: &Ruleset, totals: &[RankTotals]) {
+        for (rank, totals) in rules.ranks.iter().zip(totals) {
+            self.count(&RANK_TAKINGS, &[&rank.id], totals.takings);
+            self.add(&RANKED_USERS, &[&rank.id], totals.ranked as f64);
+        }
+    }
+
     fn groups(&mut self, rules: &Ruleset, totals: &GroupTotals) {
         let changes = totals.opened.iter().zip(&totals.forgotten);
         for (group, (now, (opened, forgotten))) in rules.groups.iter().zip(totals.groups.iter().zip(changes)) {
@@ -101,7 +109,7 @@ impl MetricsPage {
             self.count(&GROUPS_FORGOTTEN, &[&group.id], *forgotten);
         }
         let notices = totals.told.iter().zip(&totals.delivered);
-        for (name, (told, delivered)) in rules.names.iter().zip(notices).filter(|(name, _)| name.notice.is_some()) {
+        for (name, (told, delivered)) in rules.names.iter().zip(notices).filter(|(name, _)| name.is_told()) {
             self.count(&NOTICES, &[&name.id], *told);
             self.count(&NOTICES_DELIVERED, &[&name.id], *delivered);
         }

@@ -273,6 +273,32 @@ fn groups_and_what_they_tell_are_counted() {
 }
 
 #[test]
+fn takings_of_ranks_are_counted_and_what_they_tell() {
+    const RANKS: &str = "[events]\nview = 'View'\nfirst = { rank = 'looks', where = \"rank('looks') == 1\" }\n
+        [[ranks]]\nid = 'looks'\nof = 'total(view)'\nevery = 'hour'\n";
+    let mut pipeline = pipeline(RANKS);
+    let view = |user: &str, time: &str| {
+        format!(r#"{{"type":"track","event":"View","userId":"{user}","timestamp":"2026-03-05T{time}Z"}}"#)
+    };
+    let of = |page: &MetricsPage| {
+        let rank = ["rank_takings_total", "ranked_users"].map(|name| format!(r#"rekindle_{name}{{rank="looks"}}"#));
+        let notices =
+            ["notices_total", "notices_delivered_total"].map(|name| format!(r#"rekindle_{name}{{event="first"}}"#));
+        [rank, notices].concat().iter().map(|series| value(page, series)).collect::<Vec<_>>()
+    };
+    for (user, time) in [("u", "09:00:00"), ("v", "09:10:00"), ("u", "09:20:00"), ("w", "09:59:00")] {
+        feed(&mut pipeline, &view(user, time));
+    }
+    assert_eq!(of(&page(&pipeline, Timestamp(0))), [Some(0.); 4]);
+    feed(&mut pipeline, &view("v", "11:30:00"));
+    assert_eq!(of(&page(&pipeline, Timestamp(0))), [Some(2.), Some(3.), Some(2.), Some(2.)]);
+    let more = rules::compile(&format!("{RANKS}[[segments]]\nid = 's'\nwhen = \"rank('looks') == 1\"\n"));
+    let more = more.unwrap_or_else(|problems| panic!("{problems:?}"));
+    pipeline.change_rules(Arc::new(ExecutionPlan::new(more)), &mut Vec::new());
+    assert_eq!(of(&page(&pipeline, Timestamp(0))), [Some(2.), Some(3.), Some(2.), Some(2.)], "a reload counts on");
+}
+
+#[test]
 fn before_the_first_message_there_is_no_watermark() {
     let mut pipeline = pipeline(RULES);
     let text = page(&pipeline, Timestamp(1_000)).text();

@@ -18,9 +18,10 @@ use rayon::prelude::*;
 
 use super::Pipeline;
 use super::partition_task::{PartitionOperation, StateHandover};
+use super::rank_takings::RankTakings;
 use super::takings::PickTakings;
 use rekindle_core::budgets::{BudgetBook, BudgetChange, StoredBook, TimedBudgetChange};
-use rekindle_core::checkpoint::{StoredShared, translate_groups, translate_picks};
+use rekindle_core::checkpoint::{StoredShared, translate_groups, translate_picks, translate_rank_takings};
 use rekindle_core::groups::GroupBook;
 use rekindle_core::partition::{
     AskTicket, BeatEnd, ExecutionPlan, LogInstant, Output, Partition, PartitionInput, TimerMark,
@@ -48,6 +49,8 @@ pub(super) struct SharedState {
     pub(super) rows: RowBook,
     /// The first end of a beat at which anything but asks crosses.
     pub(super) next_crossing: Timestamp,
+    /// When ranks are taken.
+    pub(super) ranks: RankTakings,
     /// What stands of picks.
     pub(super) picks: PickTakings,
 }
@@ -74,7 +77,8 @@ impl SharedState {
     /// Nothing spent. `None`: users share nothing.
     pub(super) fn new(rules: &Ruleset) -> Option<Box<SharedState>> {
         let has_budgets = !rules.budgets.is_empty();
-        let has_more = !rules.groups.is_empty() || !rules.tables.is_empty() || !rules.picks.is_empty();
+        let has_takings = !rules.ranks.is_empty() || !rules.picks.is_empty();
+        let has_more = has_takings || !rules.groups.is_empty() || !rules.tables.is_empty();
         (has_budgets || has_more).then(|| {
             Box::new(SharedState {
                 book: BudgetBook::new(rules),
@@ -84,6 +88,7 @@ impl SharedState {
                 groups: GroupBook::new(rules),
                 rows: RowBook::new(rules),
                 next_crossing: Timestamp::NEVER,
+                ranks: RankTakings::new(rules),
                 picks: PickTakings::new(rules),
             })
         })
@@ -104,6 +109,7 @@ impl SharedState {
         shared.rows = RowBook::restored(&plan.rules, stored.rows);
         let rows = Arc::clone(shared.rows.rows());
         shared.groups = GroupBook::restored(&plan.group_rules(secret, &rows), stored.groups);
+        shared.ranks = RankTakings::restored(&plan.rules, &stored.ranks);
         shared.picks = PickTakings::restored(&plan.rules, stored.picks);
         shared.note_next_crossing();
         if let Some(StoredBook { budgets, changes }) = stored.budgets {
@@ -132,6 +138,9 @@ impl SharedState {
         shared.rows = self.rows.under(&plan.rules, &next.rules);
         let rows = Arc::clone(shared.rows.rows());
         shared.groups = self.groups.under(&plan.rules, &next.group_rules(secret, &rows), groups);
+        let ranks = translate_rank_takings(plan, next, &self.ranks.stored());
+        let ranks = RankTakings::restored(&next.rules, &ranks.expect("what was just encoded can be read"));
+        shared.ranks = ranks.counting_on(&next.rules, (&plan.rules, &self.ranks));
         let picks = translate_picks(plan, next, &self.picks.stored());
         shared.picks = PickTakings::restored(&next.rules, picks.expect("what was just encoded can be read"));
         shared.note_next_crossing();
@@ -150,13 +159,14 @@ impl SharedState {
 
     fn stored_beside_rows(&self) -> StoredShared {
         let budgets = self.has_budgets.then(|| self.stored_book());
-        let picks = self.picks.stored();
-        StoredShared { budgets, groups: self.groups.stored(), picks, ..StoredShared::default() }
+        let (groups, picks, ranks) = (self.groups.stored(), self.picks.stored(), self.ranks.stored());
+        StoredShared { budgets, groups, picks, ranks, ..StoredShared::default() }
     }
 
     /// Works out at which end of a beat anything but asks crosses next.
     pub(super) fn note_next_crossing(&mut self) {
-        self.next_crossing = self.groups.next_end().min(self.rows.next_end()).min(self.picks.next());
+        let of_takings = self.ranks.next().min(self.picks.next());
+        self.next_crossing = self.groups.next_end().min(self.rows.next_end()).min(of_takings);
     }
 
     fn stored_book(&self) -> StoredBook {

@@ -1,4 +1,4 @@
-//! What crosses at the ends of beats beside asks (semantics §8): rows of tables, the matches for groups, and what groups tell.
+//! What crosses at the ends of beats beside asks (semantics §8): rows of tables, the matches for groups, what groups tell, and takings.
 //!
 //! Between two such ends the partitions know nothing of each other. At one, all have reached one watermark: they have
 //! handed in what they have for others ([`SharedState::collect`](super::beats::SharedState::collect)), one place merges it in the order of the log, and deliveries
@@ -120,14 +120,15 @@ impl Pipeline {
         shared.groups.end_beat(&rules, beat, &mut outcome);
         append_changes(&mut outcome, end.position, out);
         drop(rows);
+        let takes_ranks = self.take_ranks(plan, beat_end.min(end.at));
         self.take_picks(plan, beat_end.min(end.at));
         if let Some(shared) = &mut self.shared {
             shared.note_next_crossing();
         }
-        if !outcome.notices.is_empty() || !changed.is_empty() {
-            self.deliver(plan, outcome.notices, &changed, end, out);
+        if takes_ranks || !outcome.notices.is_empty() || !changed.is_empty() {
+            self.deliver(plan, (outcome.notices, takes_ranks), &changed, end, out);
         }
-        has_work
+        has_work || takes_ranks
     }
 
     /// Merges the calls of the beats that have ended into their rows, which users see from here on.
@@ -140,11 +141,11 @@ impl Pipeline {
         changed
     }
 
-    /// Delivers what groups tell, and rows that changed, to all whom it concerns, to each at once.
+    /// Delivers what groups tell, rows that changed, and what takings of ranks bring, to all whom it concerns, to each at once.
     fn deliver(
         &mut self,
         plan: &ExecutionPlan,
-        mut notices: Vec<ToldNotice>,
+        (mut notices, takes_ranks): (Vec<ToldNotice>, bool),
         changed: &[RowChange],
         end: LogInstant,
         out: &mut Vec<Output>,
@@ -174,8 +175,9 @@ impl Pipeline {
             let delivered = partition.deliver(plan, &deliveries, end, &mut outputs);
             (outputs, delivered)
         };
-        // A row may concern any number of users.
-        let results: Vec<(Vec<Output>, Vec<NameId>)> = if changed.is_empty() || self.decoder.workers() == 1 {
+        // A row, or a taking, may concern any number of users.
+        let concerns_few = changed.is_empty() && !takes_ranks;
+        let results: Vec<(Vec<Output>, Vec<NameId>)> = if concerns_few || self.decoder.workers() == 1 {
             partitions.iter_mut().zip(deliveries).map(deliver).collect()
         } else {
             self.decoder.install(|| partitions.par_iter_mut().zip(deliveries).map(deliver).collect())
@@ -186,7 +188,13 @@ impl Pipeline {
             delivered.extend(names);
         }
         if let Some(shared) = &mut self.shared {
-            delivered.into_iter().for_each(|name| shared.groups.count_delivered(name));
+            for name in delivered {
+                // What a group tells is counted as it does, also where nobody gets it.
+                if plan.rules.names[usize::from(name.0)].rank.is_some() {
+                    shared.groups.count_told(name);
+                }
+                shared.groups.count_delivered(name);
+            }
             self.partitions.iter_mut().for_each(|partition| shared.collect(partition));
         }
         self.collect_expired();

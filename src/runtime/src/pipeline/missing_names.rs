@@ -48,7 +48,7 @@ pub fn missing_names(rules: &Ruleset, totals: &PipelineTotals, before: &[u64], l
     };
     let mut found = Vec::new();
     // What groups tell is no event of the log.
-    let of_log = rules.names.iter().enumerate().filter(|(_, name)| name.notice.is_none());
+    let of_log = rules.names.iter().enumerate().filter(|(_, name)| !name.is_told());
     for (_, name) in of_log.filter(|(index, _)| matched(*index) == 0) {
         let detail = unmatched(name, occurrences(name, totals), seen, log);
         found.push(MissingName { kind: MissingNameKind::Event, name: name.id.clone(), detail });
@@ -73,7 +73,7 @@ pub fn missing_names(rules: &Ruleset, totals: &PipelineTotals, before: &[u64], l
         let name = &rules.names[usize::from(entry.on.0)];
         read.extend(entry.reads.iter().filter_map(|field| field_of_event(name, *field)));
     }
-    for name in rules.names.iter().filter(|name| name.notice.is_none() && occurrences(name, totals) > 0) {
+    for name in rules.names.iter().filter(|name| !name.is_told() && occurrences(name, totals) > 0) {
         read.extend(name.filter.iter().flat_map(dependencies::fields_in));
         read.extend(name.lets.iter().flat_map(|value| dependencies::fields_in_term(&value.term)));
     }

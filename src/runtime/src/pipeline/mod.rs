@@ -47,6 +47,7 @@ mod outputs;
 mod partition_task;
 mod past;
 mod queries;
+mod rank_takings;
 mod read_ahead;
 mod recent_history;
 mod restore;
@@ -74,6 +75,7 @@ pub use missing_names::{MissingName, MissingNameKind, missing_names};
 pub use observed_names::ObservedNames;
 pub use options::PipelineOptions;
 pub use queries::{UserCopy, UserExport};
+pub use rank_takings::RankTotals;
 pub use read_ahead::{ParallelDecoder, ReadAhead};
 pub use recent_history::{RecentHistory, RecentHistoryPart};
 use rekindle_core::checkpoint::KnownPast;
@@ -142,7 +144,7 @@ pub struct Pipeline {
     rollup: Option<Box<Rollup>>,
     /// The counts of goals.
     uplift: Arc<UpliftCounts>,
-    /// What users share; only if the rules have budgets, groups or picks.
+    /// What users share; only if the rules have budgets, groups, ranks or picks.
     shared: Option<Box<SharedState>>,
     /// What the checkpoint had beside the state that it was restored from.
     recent: RecentHistory,

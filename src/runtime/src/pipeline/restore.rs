@@ -20,6 +20,7 @@ use rekindle_core::growth::{Rollup, add_missing_funnel_windows};
 use rekindle_core::identity::IdentityLinks;
 use rekindle_core::partition::{ExecutionPlan, PackedUser, Partition, TimerMark};
 use rekindle_core::picks::{PickRecord, StoredPicks};
+use rekindle_core::ranks::StoredRankTaking;
 use rekindle_core::route::partition_of;
 use rekindle_core::rows::{Row, RowUpdate, TableRows};
 use rekindle_core::rules::ruleset::{GroupId, PickListId, TableId};
@@ -90,7 +91,7 @@ impl RestoredPipeline {
             // Each file has all groups, all that stands of picks, and all calls that wait for rows.
             shared.groups = StoredGroups::default();
             shared.rows.waiting.clear();
-            let mut picks = Vec::new();
+            let (mut picks, mut ranks) = (Vec::new(), Vec::new());
             for content in add_contents(contents, &mut partitions, &mut links, &mut recent) {
                 match content {
                     AggregateContent::Growth(rollup) => growth = rollup,
@@ -106,10 +107,12 @@ impl RestoredPipeline {
                         gone.into_iter().for_each(|(table, key)| rows.remove(table, &key));
                     }
                     AggregateContent::RowUpdates(updates) => shared.rows.waiting.extend(updates),
+                    AggregateContent::RankTakings(takings) => ranks.extend(takings),
                 }
             }
             let stored = StoredPicks::of_records(&plan.rules, picks);
             shared.picks = stored.ok_or((index, CodecError::Picks))?;
+            shared.ranks = ranks;
             last = Some(head);
         }
         let Some(head) = last else { return Err((0, CodecError::NotACheckpoint)) };
@@ -155,6 +158,7 @@ enum AggregateContent {
     Rows(Vec<(TableId, Arc<str>, Row)>),
     RemovedRows(Vec<(TableId, Arc<str>)>),
     RowUpdates(Vec<RowUpdate>),
+    RankTakings(Vec<StoredRankTaking>),
 }
 
 /// Adds the contents of a file; removals come before additions. Returns what is of no user.
@@ -189,6 +193,7 @@ fn add_contents(
             PartContent::Rows(rows) => aggregates.push(AggregateContent::Rows(rows)),
             PartContent::RemovedRows(rows) => aggregates.push(AggregateContent::RemovedRows(rows)),
             PartContent::RowUpdates(updates) => aggregates.push(AggregateContent::RowUpdates(updates)),
+            PartContent::RankTakings(takings) => aggregates.push(AggregateContent::RankTakings(takings)),
             PartContent::Links(pairs) => linked.push(pairs),
             PartContent::Unlinked(visitors) => {
                 for visitor in &visitors {

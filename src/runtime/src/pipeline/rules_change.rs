@@ -81,6 +81,7 @@ impl Pipeline {
             && parts.profile
         {
             own.picks = std::mem::take(&mut recomputed.picks);
+            own.ranks = std::mem::take(&mut recomputed.ranks);
         }
         let recomputed =
             shared.zip(parts.as_ref()).map(|(shared, parts)| RecomputedGroups { book: shared.groups, parts });

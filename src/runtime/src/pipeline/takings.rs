@@ -9,14 +9,12 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::Pipeline;
+use super::beats::SharedState;
 use rekindle_core::partition::{ExecutionPlan, Partition};
 use rekindle_core::picks::{Pick, PickIndex, StoredPicks};
 use rekindle_core::route::partition_of;
-use rekindle_core::rules::ruleset::{PickInterval, PickList, PickListId, Ruleset};
-use rekindle_core::time::{CalendarUnit, Timestamp, ZoneCalendar};
-
-/// An hour, in milliseconds.
-const HOUR_MS: i64 = 3_600_000;
+use rekindle_core::rules::ruleset::{PickInterval, PickList, PickListId, Ruleset, TakingInterval};
+use rekindle_core::time::{Timestamp, ZoneCalendar};
 
 /// A list that is asked for.
 #[derive(Clone, Debug)]
@@ -76,7 +74,7 @@ impl PickTakings {
     }
 
     /// Whether takings are counted from somewhere for every list.
-    fn has_begun(&self) -> bool {
+    pub(super) fn has_begun(&self) -> bool {
         self.0.iter().all(|taking| taking.next.is_some())
     }
 
@@ -95,22 +93,26 @@ impl PickTakings {
 
 /// The first beginning of an hour or a day after an instant.
 fn next_taking(calendar: &ZoneCalendar, list: &PickList, after: Timestamp) -> Timestamp {
-    match list.every {
-        PickInterval::Hour => Timestamp(after.0.div_euclid(HOUR_MS).saturating_add(1).saturating_mul(HOUR_MS)),
-        PickInterval::Day => calendar.start_of(CalendarUnit::Day, calendar.unit_of(CalendarUnit::Day, after) + 1),
-    }
+    let every = match list.every {
+        PickInterval::Hour => TakingInterval::Hour,
+        PickInterval::Day => TakingInterval::Day,
+    };
+    every.next_after(calendar, after)
 }
 
 impl Pipeline {
     /// Notes the first watermark, from which takings are counted.
     pub(super) fn begin_takings(&mut self) {
-        if self.plan.rules.picks.is_empty() || self.latest_read == Timestamp::MIN {
+        let rules = &self.plan.rules;
+        if rules.picks.is_empty() && rules.ranks.is_empty() || self.latest_read == Timestamp::MIN {
             return;
         }
         let watermark = self.watermark();
-        if let Some(shared) = self.shared.as_mut().filter(|shared| !shared.picks.has_begun()) {
+        let is_to_begin = |shared: &&mut Box<SharedState>| !(shared.picks.has_begun() && shared.ranks.has_begun());
+        if let Some(shared) = self.shared.as_mut().filter(is_to_begin) {
             shared.picks.begin(&self.plan.rules, watermark);
-            shared.next_crossing = shared.next_crossing.min(shared.picks.next());
+            shared.ranks.begin(&self.plan.rules, watermark);
+            shared.note_next_crossing();
         }
     }
 

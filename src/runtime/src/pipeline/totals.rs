@@ -6,7 +6,7 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{ObservedNames, Pipeline};
+use super::{ObservedNames, Pipeline, RankTotals};
 use rekindle_core::budgets::{BudgetPeriod, period_of};
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
@@ -52,6 +52,9 @@ pub struct PipelineTotals {
     /// What rows of tables are there, and what became of calls.
     #[serde(default)]
     pub rows: RowTotals,
+    /// What was counted of ranks, in file order.
+    #[serde(default)]
+    pub ranks: Vec<RankTotals>,
 }
 
 /// Counts by reason, of a version that knew no later reasons: new ones are added at the end.
@@ -98,6 +101,9 @@ impl PipelineTotals {
         self.seen.add_before(&before.seen);
         self.groups.add_before(&before.groups);
         self.rows.add_before(&before.rows);
+        for (ours, theirs) in self.ranks.iter_mut().zip(&before.ranks) {
+            ours.takings += theirs.takings;
+        }
     }
 }
 
@@ -129,6 +135,7 @@ impl Pipeline {
             budgets: self.budget_totals(),
             groups: self.groups().map(GroupBook::totals).unwrap_or_default(),
             rows: self.rows().map(RowBook::totals).unwrap_or_default(),
+            ranks: self.shared.as_ref().map(|shared| shared.ranks.totals()).unwrap_or_default(),
         }
     }
 

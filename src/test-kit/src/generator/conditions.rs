@@ -51,6 +51,7 @@ pub(crate) struct Vocabulary<'v> {
     pub(crate) models: &'v [ModelName],
     /// How many tables there are.
     pub(crate) tables: usize,
+    pub(crate) ranks: &'v [String],
     /// The entry of `[per]` whose instances are asked; `None`: the user is.
     pub(crate) per: Option<usize>,
     /// These instances have rows.
@@ -114,6 +115,9 @@ impl Vocabulary<'_> {
                 }
                 if !self.models.is_empty() {
                     lists.extend([templates::MODEL_TEMPLATES; 3]);
+                }
+                if !self.ranks.is_empty() {
+                    lists.extend([templates::RANK_TEMPLATES; 4]);
                 }
                 if self.per.is_some() {
                     lists.extend(self.has_row.then_some([templates::ROW_TEMPLATES; 4]).into_iter().flatten());
@@ -192,6 +196,7 @@ impl Vocabulary<'_> {
             "comparison" => pools::COMPARISONS,
             "ledger" => return format!("'{}'", choose(self.ledgers, picks)),
             "points" => pools::POINTS,
+            "rank" => return format!("'{}'", self.ranks[picks.index(self.ranks.len())]),
             "model" => return format!("'{}'", self.models[picks.index(self.models.len())].id),
             "valued" => return format!("'{}'", choose(&self.valued_models(), picks)),
             "probability" => pools::PROBABILITIES,

@@ -88,8 +88,9 @@ fn segment_id(group: usize, place: &str) -> String {
     format!("gr{group}_{place}")
 }
 
-/// A name that no group tells.
+/// A name that is not told to users.
 fn one_of(picks: &mut Picks<'_>, names: &[Option<String>]) -> String {
-    let known: Vec<&String> = names.iter().flatten().filter(|name| !name.starts_with("told")).collect();
+    let known: Vec<&String> =
+        names.iter().flatten().filter(|name| !name.starts_with("told") && !name.starts_with("won")).collect();
     known[picks.index(known.len())].clone()
 }

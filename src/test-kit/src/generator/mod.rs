@@ -18,6 +18,7 @@ mod partners;
 mod picks;
 mod pools;
 mod properties;
+mod ranks;
 mod rules;
 mod tables;
 mod templates;
@@ -59,6 +60,8 @@ pub struct LanguageParts {
     pub groups: bool,
     /// Tables of rows.
     pub tables: bool,
+    /// Ranks: users ordered by a number.
+    pub ranks: bool,
 }
 
 impl LanguageParts {
@@ -74,6 +77,7 @@ impl LanguageParts {
         models: true,
         groups: true,
         tables: true,
+        ranks: true,
     };
 }
 

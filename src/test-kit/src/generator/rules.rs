@@ -14,6 +14,7 @@ use super::measures;
 use super::models::{self, MODEL_CHOICES};
 use super::partners::{self, PARTNER_CHOICES};
 use super::picks::Picks;
+use super::ranks::RANK_CHOICES;
 use super::tables::{self, ROW_EVENTS, ROW_ITEM_LETS, ROW_LETS, TABLE_CHOICES};
 
 const RULES_ZONES: &[&str] = &[
@@ -53,6 +54,7 @@ pub(crate) struct RulesModel {
     partners: Vec<Vec<u8>>,
     groups: Vec<Vec<u8>>,
     tables: Vec<Vec<u8>>,
+    ranks: Vec<Vec<u8>>,
 }
 
 /// An entry of `[events]`.
@@ -100,7 +102,10 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
             prop::collection::vec(choices(GROUP_CHOICES), 0..3),
             prop::collection::vec(choices(TABLE_CHOICES), 0..=ROW_EVENTS.len()),
         ),
-        prop::collection::vec(choices(PARTNER_CHOICES), 0..3),
+        (
+            prop::collection::vec(choices(PARTNER_CHOICES), 0..3),
+            prop_oneof![Just(Vec::new()), prop::collection::vec(choices(RANK_CHOICES), 1..3)],
+        ),
     )
         .prop_map(
             move |(
@@ -114,7 +119,7 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
                 ledgers,
                 budgets,
                 (models, groups, tables),
-                partners,
+                (partners, ranks),
             )| {
                 RulesModel {
                     parts,
@@ -131,6 +136,7 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
                     partners,
                     groups: if parts.groups { groups } else { Vec::new() },
                     tables: if parts.tables { tables } else { Vec::new() },
+                    ranks: if parts.ranks { ranks } else { Vec::new() },
                 }
             },
         )
@@ -188,6 +194,7 @@ impl RulesModel {
         for (index, choices) in self.models.iter().enumerate() {
             models.push(models::write_model(text, format!("m{index}"), choices, &names)?);
         }
+        let ranks: Vec<String> = (0..self.ranks.len()).map(super::ranks::rank_id).collect();
         let mut budgets = Vec::new();
         for (index, choices) in self.budgets.iter().enumerate() {
             budgets.push(format!("b{index}"));
@@ -205,14 +212,41 @@ impl RulesModel {
             let name = SegmentName { id: format!("s{index}"), per: per.checked_sub(self.pers.len().max(1)) };
             let place = ConditionPlace::Segment;
             let (parts, per) = (self.parts, name.per);
-            let (names, segments_above, ledgers, models) = (&names, &segments, &ledgers, &models);
+            let (names, segments_above, ledgers, models, ranks) = (&names, &segments, &ledgers, &models, &ranks);
             let (tables, has_row) = (self.tables.len(), per.is_some_and(|per| self.table_of(per).is_some()));
-            let vocabulary =
-                Vocabulary { parts, place, names, segments: segments_above, ledgers, models, tables, per, has_row };
+            let vocabulary = Vocabulary {
+                parts,
+                place,
+                names,
+                segments: segments_above,
+                ledgers,
+                models,
+                ranks,
+                tables,
+                per,
+                has_row,
+            };
             writeln!(text, "\n[[segments]]\nid = \"{}\"", name.id)?;
             optional(text, "per", &name.per.map(|per| format!("k{per}")).unwrap_or_default())?;
             writeln!(text, "when = {}", quote(&segment.when.to_cel(&vocabulary)))?;
             segments.push(Some(name));
+        }
+        for (index, choices) in self.ranks.iter().enumerate() {
+            let (parts, place) = (self.parts, ConditionPlace::Segment);
+            let (all_segments, ledgers, models, per) = (&segments, &ledgers, &models, None);
+            let vocabulary = Vocabulary {
+                parts,
+                place,
+                names: &names,
+                segments: &[],
+                ledgers,
+                models,
+                ranks: &ranks,
+                tables: 0,
+                per,
+                has_row: false,
+            };
+            super::ranks::write_rank(text, index, choices, (&vocabulary, all_segments))?;
         }
         for (index, choices) in self.partners.iter().enumerate() {
             partners::write_partner(text, index, choices, &segments)?;
@@ -230,6 +264,7 @@ impl RulesModel {
                 ledgers: &ledgers,
                 models: &models,
                 tables: self.tables.len(),
+                ranks: &ranks,
                 per: None,
                 has_row: false,
             };
@@ -282,6 +317,7 @@ impl RulesModel {
                     ledgers: &[],
                     models: &[],
                     tables: 0,
+                    ranks: &[],
                     per: None,
                     has_row: false,
                 };
@@ -302,6 +338,16 @@ impl RulesModel {
         for (index, choices) in self.groups.iter().enumerate() {
             groups::write_notice(text, index, choices, &names)?;
             names.push(Some(groups::notice_name(index)));
+        }
+        let ranks: Vec<String> = (0..self.ranks.len()).map(super::ranks::rank_id).collect();
+        for (index, choices) in self.ranks.iter().enumerate() {
+            let (parts, place) = (self.parts, ConditionPlace::Segment);
+            let (segments, ledgers, models, ranks, per) = (&[], &[], &[], &ranks, None);
+            let (tables, has_row) = (0, false);
+            let vocabulary =
+                Vocabulary { parts, place, names: &names, segments, ledgers, models, ranks, tables, per, has_row };
+            super::ranks::write_notice(text, index, choices, &vocabulary)?;
+            names.push(Some(super::ranks::notice_name(index)));
         }
         Ok(names)
     }

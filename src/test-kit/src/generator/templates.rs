@@ -186,6 +186,19 @@ pub(crate) const POINTS_CALENDAR_TEMPLATES: &[&str] = &[
     "earned({ledger}, {calendar}) >= {points}",
 ];
 
+/// What is asked of ranks.
+pub(crate) const RANK_TEMPLATES: &[&str] = &[
+    "rank({rank}) <= {integer}",
+    "quantile({rank}) >= 0.5",
+    "!has(rank({rank}))",
+    "ranked({rank}) {comparison} {integer}",
+    "rank({rank}) {comparison} {integer}",
+    "quantile({rank}) {comparison} 0.3 && idle() >= duration({duration})",
+    "has(quantile({rank})) && rank({rank}) < ranked({rank})",
+    "since({name}) < duration({duration}) * rank({rank})",
+    "rank({rank}) - total({name}) {comparison} {integer}",
+];
+
 /// What is asked of models.
 pub(crate) const MODEL_TEMPLATES: &[&str] = &[
     "p_alive({model}) {comparison} {probability}",

@@ -10,9 +10,14 @@ const LOOK_AHEAD_MS: i64 = 86_400_000;
 impl OracleState<'_> {
     /// Moves the watermark forward. It stops at every whole second; there what users ask for is answered.
     pub(super) fn move_watermark(&mut self, to: i64) {
-        if self.rules.has_spends() || !self.rules.groups.is_empty() || !self.rules.tables.is_empty() {
+        let is_shared = self.rules.has_spends()
+            || !self.rules.groups.is_empty()
+            || !self.rules.tables.is_empty()
+            || !self.rules.ranks.is_empty();
+        if is_shared && self.taken_until.is_some() {
             self.end_beats(to, false);
         }
+        self.taken_until.get_or_insert(to);
         self.watermark = self.watermark.max(to);
     }
 
@@ -38,7 +43,7 @@ impl OracleState<'_> {
     fn end_beats(&mut self, to: i64, is_end: bool) {
         loop {
             // What happens at the end of a beat reaches users before anything later does.
-            let crossing = self.next_group_beat(to, is_end);
+            let crossing = self.next_group_beat(to, is_end).into_iter().chain(self.next_taking(to)).min();
             let horizon = crossing.unwrap_or(to);
             let mut next: Option<i64> = crossing;
             for user in self.users.values_mut() {

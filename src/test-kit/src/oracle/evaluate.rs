@@ -121,6 +121,8 @@ impl<'a> EvaluationScope<'a> {
             OracleExpression::PAlive(model) => self.p_alive(model),
             OracleExpression::Expected(model, within) => self.expected(model, *within),
             OracleExpression::LifetimeValue(model, within) => self.lifetime_value(model, *within),
+            OracleExpression::Ranking(figure, rank) => self.ranking(figure, rank),
+            OracleExpression::HasValue(inner) => OracleValue::Bool(!self.value(inner).is_missing()),
             OracleExpression::Consent(purpose) => {
                 self.user.consent(purpose).map_or(OracleValue::Missing, OracleValue::Bool)
             }

@@ -73,6 +73,10 @@ pub(crate) enum OracleExpression {
     Expected(String, i64),
     /// `clv` of a model within a number of milliseconds.
     LifetimeValue(String, i64),
+    /// `rank`, `quantile` or `ranked`, of a rank.
+    Ranking(String, String),
+    /// Whether a function has a value.
+    HasValue(Box<OracleExpression>),
     /// `consent` to a purpose.
     Consent(String),
     /// The code of the coupon that a reservation is for.
@@ -108,6 +112,7 @@ impl OracleExpression {
             | OracleExpression::OfUser(inner)
             | OracleExpression::Row(_, inner, _)
             | OracleExpression::IsThere(inner)
+            | OracleExpression::HasValue(inner)
             | OracleExpression::Matches(inner, _) => vec![inner],
             OracleExpression::And(left, right)
             | OracleExpression::Or(left, right)

@@ -14,7 +14,7 @@ use super::expression::OracleExpression;
 use super::fields::{duration, path_of, position, required, string};
 use super::history::OracleMatch;
 use super::instance::key_text;
-use super::log::{OracleCallType, print_time};
+use super::log::print_time;
 use super::resolve;
 use super::rules::{OracleEventName, OracleRules};
 use super::share::hmac_share;
@@ -73,12 +73,14 @@ pub(crate) struct OracleGroupMatch {
 #[derive(Clone)]
 pub(crate) struct OracleTold {
     /// Index of the name.
-    name: usize,
-    key: String,
-    at: i64,
-    message: String,
-    to: Vec<String>,
-    lets: Vec<(String, OracleValue)>,
+    pub(super) name: usize,
+    pub(super) key: String,
+    pub(super) at: i64,
+    pub(super) message: String,
+    pub(super) to: Vec<String>,
+    /// The user itself whom it is about, of a rank.
+    pub(super) taken: Option<String>,
+    pub(super) lets: Vec<(String, OracleValue)>,
 }
 
 impl OracleState<'_> {
@@ -148,7 +150,9 @@ impl OracleState<'_> {
         for place in places {
             self.advance_group(&place, watermark, &mut told);
         }
-        self.tell(told, &changed, watermark);
+        let (of_ranks, concerned) = self.take(watermark);
+        told.extend(of_ranks);
+        self.tell(told, (&changed, concerned), watermark);
     }
 
     fn bring_to_group(&mut self, place: &GroupPlace, matches: &[&OracleGroupMatch], told: &mut Vec<OracleTold>) {
@@ -200,10 +204,12 @@ impl OracleState<'_> {
         }
     }
 
-    /// Tells users what groups have to tell, and which rows changed, each all of it at once.
-    fn tell(&mut self, mut told: Vec<OracleTold>, changed: &ChangedRows, watermark: i64) {
+    /// Tells users what groups and takings have to tell, and which rows changed, each all of it at once; also those whose ranks are
+    /// others.
+    fn tell(&mut self, mut told: Vec<OracleTold>, (changed, ranked): (&ChangedRows, BTreeSet<String>), watermark: i64) {
         told.sort_by(|a, b| (a.name, &a.key).cmp(&(b.name, &b.key)));
-        let mut by_user: BTreeMap<String, Vec<OracleTold>> = BTreeMap::new();
+        let mut by_user: BTreeMap<String, Vec<OracleTold>> =
+            ranked.into_iter().map(|user| (user, Vec::new())).collect();
         for one in told {
             // An id stands for nobody any more who has expired.
             for id in &one.to {
@@ -212,7 +218,7 @@ impl OracleState<'_> {
                 }
             }
             let stand_for = |id: &String| self.links.get(id).unwrap_or(id).clone();
-            for user in one.to.iter().map(stand_for).collect::<BTreeSet<String>>() {
+            for user in one.to.iter().map(stand_for).chain(one.taken.clone()).collect::<BTreeSet<String>>() {
                 by_user.entry(user).or_default().push(one.clone());
             }
         }
@@ -225,7 +231,7 @@ impl OracleState<'_> {
         for (id, told) in by_user {
             let Some(user) = self.users.get(&id) else { continue };
             let times = told.iter().map(|one| one.at).chain(user.concerned_by(changed, self.rules));
-            let now = times.max().expect("there is one").max(user.now).max(watermark);
+            let now = times.chain([user.now, watermark]).max().expect("two at least");
             let expired_at = self.is_expired(user, now).then(|| self.expiry_of(user, now));
             let Some(mut user) = self.users.remove(&id) else { continue };
             user.log_beat = Some(beat_after(watermark));
@@ -316,7 +322,8 @@ impl OracleUser {
                 notice.lets.iter().map(|(id, term)| (id.clone(), scope.value(term))).collect();
             lets.push((rules.groups[kind].key.join("."), OracleValue::Text(self.id.clone())));
             let message = format!("{}:{}:{}", rules.name_ids[name], self.id, print_time(self.now));
-            self.told.push(OracleTold { name, key: self.id.clone(), at: self.now, message, to, lets });
+            let (key, at) = (self.id.clone(), self.now);
+            self.told.push(OracleTold { name, key, at, message, to, taken: None, lets });
         }
     }
 }
@@ -364,14 +371,7 @@ pub(super) fn told(table: &Table, names: &[String], groups: &[String], segments:
         to,
         lets: lets.iter().map(|(id, text)| (id.clone(), term(text.as_str().expect("a term")))).collect(),
     };
-    OracleEventName {
-        kind: OracleCallType::Track,
-        event: None,
-        each: None,
-        filter: None,
-        lets: Vec::new(),
-        notice: Some(notice),
-    }
+    OracleEventName { notice: Some(notice), ..OracleEventName::default() }
 }
 
 /// An entry of `[groups]`.

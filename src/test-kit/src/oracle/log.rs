@@ -23,8 +23,9 @@ static CLIENT_TIME: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Which call it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum OracleCallType {
+    #[default]
     Track,
     Identify,
     Alias,

@@ -28,6 +28,7 @@ mod moment;
 mod moments;
 mod partners;
 mod points;
+mod ranks;
 mod resolve;
 mod rules;
 mod share;
@@ -101,6 +102,7 @@ fn replayed<'r>(input: &OracleInput<'_>, rules: &'r OracleRules) -> OracleState<
         waiting: Vec::new(),
         rows_waiting: Vec::new(),
         arrival: 0,
+        taken_until: None,
     };
     for (index, line) in input.events_jsonl.split_inclusive(|byte| *byte == b'\n').enumerate() {
         for (_, id) in input.forgetting.requests.iter().filter(|(before, _)| *before == index) {
@@ -138,6 +140,8 @@ struct OracleState<'r> {
     rows_waiting: Vec<OracleRowCall>,
     /// How many calls were accepted.
     arrival: usize,
+    /// The latest instant of takings, or where the watermark began; `None`: it has not begun.
+    taken_until: Option<i64>,
 }
 
 impl OracleState<'_> {

@@ -1,11 +1,14 @@
 //! Consent, and what partners are told about users who give it.
 
 use serde_json::{Value as Json, json};
+use toml::Table;
 
 use super::evaluate::EvaluationScope;
 use super::expression::OracleExpression;
+use super::fields::{position, required, string};
 use super::log::print_time;
-use super::rules::OracleRules;
+use super::resolve;
+use super::rules::{OracleRules, strings};
 use super::share::hmac;
 use super::user::OracleUser;
 use super::value::OracleValue;
@@ -116,5 +119,15 @@ impl OracleUser {
             "kind": "shared", "user": self.id, "partner": rules.partners[partner].id,
             "segment": rules.segments[segment].id, "change": change, "subject": subject, "at": print_time(self.now),
         })
+    }
+}
+
+/// An entry of `[[partners]]`.
+pub(super) fn partner(table: &Table, names: &[String], segments: &[String]) -> OraclePartner {
+    OraclePartner {
+        id: required(table, "id"),
+        needs: strings(table, "needs").unwrap_or_default(),
+        subject: string(table, "subject").map(|text| resolve::parse(&text, names, segments)),
+        segments: strings(table, "segments").expect("it has").iter().map(|id| position(segments, id)).collect(),
     }
 }

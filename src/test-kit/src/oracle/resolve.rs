@@ -84,6 +84,9 @@ impl NameResolver<'_> {
         match function {
             "number" => OracleExpression::ToNumber(Box::new(self.lower(argument(0)))),
             "has" if self.row(argument(0)).is_some() => OracleExpression::IsThere(Box::new(self.lower(argument(0)))),
+            "has" if matches!(argument(0), SyntaxNode::Call(..)) => {
+                OracleExpression::HasValue(Box::new(self.lower(argument(0))))
+            }
             "has" => {
                 let (root, path) = self.field(argument(0));
                 OracleExpression::Has(root, path)
@@ -120,6 +123,7 @@ impl NameResolver<'_> {
                 OracleExpression::Moved(OraclePointsDirection::Spent, ledger, self.window(argument(1)))
             }
             "expiring" => OracleExpression::Expiring(self.string(argument(0)), self.milliseconds(argument(1))),
+            "rank" | "quantile" | "ranked" => OracleExpression::Ranking(function.to_owned(), self.string(argument(0))),
             "consent" => OracleExpression::Consent(self.string(argument(0))),
             "p_alive" => OracleExpression::PAlive(self.string(argument(0))),
             "expected" => OracleExpression::Expected(self.string(argument(0)), self.milliseconds(argument(1))),

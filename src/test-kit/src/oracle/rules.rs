@@ -12,7 +12,8 @@ use super::groups::{OracleGroupKind, OracleNotice, group, told};
 use super::instance::{OraclePer, per};
 use super::log::OracleCallType;
 use super::models::OracleModel;
-use super::partners::OraclePartner;
+use super::partners::{OraclePartner, partner};
+use super::ranks::{OracleRank, OracleRankNotice, rank, told_of_rank};
 use super::resolve;
 use super::tables::{OracleRows, OracleTable};
 use super::zone::OracleZone;
@@ -43,6 +44,7 @@ pub(crate) struct OracleRules {
     pub(crate) budgets: Vec<OracleBudget>,
     pub(crate) partners: Vec<OraclePartner>,
     pub(crate) models: Vec<OracleModel>,
+    pub(crate) ranks: Vec<OracleRank>,
 }
 
 /// An entry of `[[ledgers]]`.
@@ -80,6 +82,7 @@ pub(crate) struct OracleGoal {
 }
 
 /// An entry of `[events]`.
+#[derive(Default)]
 pub(crate) struct OracleEventName {
     pub(crate) kind: OracleCallType,
     pub(crate) event: Option<String>,
@@ -89,6 +92,8 @@ pub(crate) struct OracleEventName {
     pub(crate) lets: Vec<(String, OracleExpression)>,
     /// What gives its matches, if groups do.
     pub(crate) notice: Option<OracleNotice>,
+    /// What gives its matches, if takings of a rank do.
+    pub(crate) rank: Option<OracleRankNotice>,
 }
 
 /// An entry of `[[segments]]`.
@@ -181,6 +186,7 @@ impl OracleRules {
         let budget_ids: Vec<String> = budgets.iter().map(|budget| budget.id.clone()).collect();
         let needs = strings(&file, "needs").unwrap_or_default();
         let partners = tables(&file, "partners").into_iter().map(|table| partner(table, &name_ids, &segment_ids));
+        let rank_ids: Vec<String> = tables(&file, "ranks").into_iter().map(|table| required(table, "id")).collect();
         let zone = string(&file, "timezone").unwrap_or_else(|| "UTC".to_owned());
         let zone = OracleZone::parse(&zone).expect("the rules' zone is known");
         OracleRules {
@@ -192,11 +198,15 @@ impl OracleRules {
             control: number(&file, "control").unwrap_or(0.0),
             names: name_ids
                 .iter()
-                .map(|id| match events[id].as_table().filter(|table| table.contains_key("of")) {
-                    Some(table) => told(table, &name_ids, &group_ids, &segment_ids),
-                    None => name(&events[id]),
+                .map(|id| match events[id].as_table() {
+                    Some(table) if table.contains_key("of") => told(table, &name_ids, &group_ids, &segment_ids),
+                    Some(table) if table.contains_key("rank") => {
+                        told_of_rank(table, &name_ids, &rank_ids, &segment_ids)
+                    }
+                    _ => name(&events[id]),
                 })
                 .collect(),
+            ranks: tables(&file, "ranks").into_iter().map(|table| rank(table, &name_ids, &segment_ids)).collect(),
             groups: group_ids.iter().map(|id| group(id, &file["groups"][id])).collect(),
             tables: table_ids.iter().map(|id| OracleTable::parse(id, &file["tables"][id])).collect(),
             rows: RefCell::default(),
@@ -232,8 +242,7 @@ impl OracleRules {
 fn name(entry: &Toml) -> OracleEventName {
     let Some(table) = entry.as_table() else {
         let event = entry.as_str().expect("an event's name is a string or a table").to_owned();
-        let (each, filter, lets) = (None, None, Vec::new());
-        return OracleEventName { kind: OracleCallType::Track, event: Some(event), each, filter, lets, notice: None };
+        return OracleEventName { event: Some(event), ..OracleEventName::default() };
     };
     let kind = match string(table, "type").as_deref() {
         None | Some("track") => OracleCallType::Track,
@@ -249,7 +258,7 @@ fn name(entry: &Toml) -> OracleEventName {
         each: string(table, "each").map(|path| path_of(&path)),
         filter: string(table, "where").map(|text| term(&text)),
         lets: lets.iter().map(|(id, text)| (id.clone(), term(text.as_str().expect("a term")))).collect(),
-        notice: None,
+        ..OracleEventName::default()
     }
 }
 
@@ -367,17 +376,8 @@ fn campaign(table: &Table, ids: &IdLists<'_>) -> OracleCampaign {
     }
 }
 
-fn partner(table: &Table, names: &[String], segments: &[String]) -> OraclePartner {
-    OraclePartner {
-        id: required(table, "id"),
-        needs: strings(table, "needs").unwrap_or_default(),
-        subject: string(table, "subject").map(|text| resolve::parse(&text, names, segments)),
-        segments: strings(table, "segments").expect("it has").iter().map(|id| position(segments, id)).collect(),
-    }
-}
-
 /// A list of texts.
-fn strings(table: &Table, key: &str) -> Option<Vec<String>> {
+pub(super) fn strings(table: &Table, key: &str) -> Option<Vec<String>> {
     let list = table.get(key)?.as_array().expect("a list");
     Some(list.iter().map(|text| text.as_str().expect("a text").to_owned()).collect())
 }

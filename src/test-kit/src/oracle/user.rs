@@ -15,6 +15,7 @@ use super::log::{OracleCall, OracleCallType, print_time};
 use super::models::OraclePurchase;
 use super::partners::{OracleSaying, OracleSharing};
 use super::points::OracleAccount;
+use super::ranks::OracleRanking;
 use super::rules::{OracleEventName, OracleRules, OracleSegment};
 
 /// The elements of an array that `each` looks at.
@@ -46,6 +47,8 @@ pub(crate) struct OracleUser {
     pub(crate) accounts: Vec<OracleAccount>,
     /// What each model counts, in the order of arrival.
     pub(crate) purchases: Vec<Vec<OraclePurchase>>,
+    /// What came of it at the latest takings, by rank.
+    pub(crate) rankings: Vec<Option<OracleRanking>>,
     /// Whether a decision has spent points since segments were evaluated.
     pub(crate) has_paid: bool,
     /// What waits for the end of a beat.
@@ -86,6 +89,7 @@ impl OracleUser {
             trials: Vec::new(),
             accounts: vec![OracleAccount::default(); rules.ledgers.len()],
             purchases: vec![Vec::new(); rules.models.len()],
+            rankings: vec![None; rules.ranks.len()],
             has_paid: false,
             asks: Vec::new(),
             reservations: Vec::new(),
@@ -229,6 +233,7 @@ impl OracleUser {
         let mut matches = Vec::new();
         for (index, name) in rules.names.iter().enumerate() {
             let is_of_name = name.notice.is_none()
+                && name.rank.is_none()
                 && name.kind == call.kind
                 && (name.kind != OracleCallType::Track || name.event.is_none() || name.event == call.event);
             if !is_of_name {
@@ -329,6 +334,7 @@ impl OracleUser {
         self.merge_trials(visitor.trials);
         self.merge_points(visitor.accounts);
         self.merge_purchases(visitor.purchases);
+        self.merge_rankings(&visitor.rankings);
         self.reservations.extend(visitor.reservations);
         self.budget_changes.extend(visitor.budget_changes);
         self.context_zone = self.context_zone.take().or(visitor.context_zone);

@@ -10,6 +10,7 @@ use crate::event::{Event, Scalar};
 use crate::groups::ToldNotice;
 use crate::partition::io::Output;
 use crate::partition::{ExecutionPlan, User};
+use crate::rules::ruleset::RankId;
 use crate::time::Timestamp;
 
 impl StepContext {
@@ -32,12 +33,13 @@ impl StepContext {
         first
     }
 
-    /// Adds notices as matches at the user's clock, by which everything due has fired, and evaluates once.
+    /// Adds notices as matches at the user's clock, by which everything due has fired, and evaluates once; of some ranks something
+    /// else came than before.
     pub(in crate::partition) fn take_delivery(
         &mut self,
         plan: &ExecutionPlan,
         user: &mut User,
-        notices: &[&ToldNotice],
+        (notices, ranks): (&[&ToldNotice], &[RankId]),
         position: u64,
         out: &mut Vec<Output>,
     ) {
@@ -58,6 +60,9 @@ impl StepContext {
             }
             let message_id = Arc::clone(&notice.message_id);
             self.matches.push(EventMatch::told(notice.name, ordinal, notice.at, message_id, first..values.len()));
+        }
+        for rank in ranks {
+            self.stale.extend(plan.dispatch.segments_reading_rank(*rank));
         }
         for name in &self.names {
             self.counts.by_name[usize::from(name.0)] += 1;

@@ -41,6 +41,8 @@ pub(super) enum ConditionContext {
     Campaign(TriggeringMatch),
     /// `let` and `to_user` of a notice: the history of a group, and its segments.
     Notice,
+    /// What each user is asked at a taking, by the key that says so: `of` of a rank, and `where` and `let` of what it tells.
+    Taking(&'static str),
     /// A term about one match, in a table that names it: what it settles, what it is worth.
     OfMatch(MatchTermContext),
 }
@@ -75,7 +77,10 @@ impl ConditionContext {
             ConditionContext::Let(_) => Some("let"),
             ConditionContext::Row => Some("gone"),
             ConditionContext::OfMatch(context) => Some(context.key),
-            ConditionContext::When(_) | ConditionContext::Campaign(_) | ConditionContext::Notice => None,
+            ConditionContext::When(_)
+            | ConditionContext::Campaign(_)
+            | ConditionContext::Notice
+            | ConditionContext::Taking(_) => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::feature_registry::{FeatureRegistry, IdSpaceExhausted};
 use crate::event::{ArrayId, FieldId};
 use crate::rules::ruleset::{
     CampaignTrigger, CustomerModel, Feature, GroupId, LedgerId, MATCH_USER_PATH, MatchValueSource, NameId, PerId,
-    Projection, Purpose, PurposeId, TableId,
+    Projection, Purpose, PurposeId, RankId, TableId,
 };
 
 /// The names of a rules file, and the features, fields and traits that its conditions read, while it is compiled.
@@ -17,7 +17,7 @@ pub(in crate::rules) struct SymbolTable {
     pub(in crate::rules) names: HashMap<String, NameId>,
     /// What matches of a name have of their own; only of names with `each` or `let`.
     pub(in crate::rules) match_shapes: HashMap<NameId, MatchShape>,
-    /// The names with `of`, which groups tell.
+    /// The names with `of` or `rank`, which are told to users.
     pub(in crate::rules) notice_names: HashSet<NameId>,
     /// The names whose events have their products in an array.
     pub(in crate::rules) product_arrays: HashSet<NameId>,
@@ -37,6 +37,8 @@ pub(in crate::rules) struct SymbolTable {
     pub(in crate::rules) group_keys: Vec<String>,
     /// The ids of `[[ledgers]]`, in file order, also those with mistakes.
     pub(in crate::rules) ledger_order: Vec<String>,
+    /// The ids of `[[ranks]]`, in file order, also those with mistakes.
+    pub(in crate::rules) rank_order: Vec<String>,
     /// The ids of `[[picks]]`, in file order, also those with mistakes.
     pub(in crate::rules) pick_order: Vec<String>,
     /// The `[per.K]` whose instances the condition that is being compiled asks about; `None`: it asks about users.
@@ -188,6 +190,12 @@ impl SymbolTable {
     pub(in crate::rules) fn ledger(&self, id: &str) -> Option<LedgerId> {
         let index = self.ledger_order.iter().position(|other| other == id)?;
         u16::try_from(index).ok().map(LedgerId)
+    }
+
+    /// The rank of an id; of two with the same id, the first.
+    pub(in crate::rules) fn rank(&self, id: &str) -> Option<RankId> {
+        let index = self.rank_order.iter().position(|other| other == id)?;
+        u16::try_from(index).ok().map(RankId)
     }
 
     /// The compiled features and projection.

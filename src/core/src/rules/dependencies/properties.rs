@@ -44,7 +44,7 @@ pub(in crate::rules) fn property_events(names: &[EventName], readers: &PropertyR
     let read = (0..)
         .map(NameId)
         .zip(names)
-        .filter(|(id, name)| name.call == CallType::Track && name.notice.is_none() && is_read(*id, name));
+        .filter(|(id, name)| name.call == CallType::Track && !name.is_told() && is_read(*id, name));
     let rows = tables.iter().map(|table| Some(table.event.clone()));
     read.map(|(_, name)| name.event.clone()).chain(rows).collect()
 }

@@ -10,6 +10,7 @@
 //! | `moment` | of dates, and of the user's local time |
 //! | `model` | of models: who is still a customer |
 //! | `points` | of a ledger of points |
+//! | `rank` | of what came of a taking |
 //! | `consent` | of what the user consents to |
 //! | `group` | of groups: shares of a total |
 //! | `row` | of rows of a table |
@@ -24,6 +25,7 @@ mod history;
 mod model;
 mod moment;
 mod points;
+mod rank;
 mod row;
 mod segment;
 mod value;
@@ -53,14 +55,15 @@ impl Function {
 }
 
 /// Functions that read the history of the user whom a condition is about, also where it is about a key.
-const OF_USERS: [&str; 8] = ["p_alive", "expected", "clv", "balance", "earned", "spent", "expiring", "consent"];
+const OF_USERS: [&str; 11] =
+    ["p_alive", "expected", "clv", "balance", "earned", "spent", "expiring", "consent", "rank", "quantile", "ranked"];
 
 /// Others that only a user can be asked.
 const OF_ONE_USER: [&str; 4] = ["keys_in", "hour", "weekday", "code"];
 
 /// Every function.
 #[rustfmt::skip]
-pub(super) const FUNCTIONS: [Function; 38] = [
+pub(super) const FUNCTIONS: [Function; 41] = [
     Function { name: "count", usage: "count(order, '7d')", reads_history: true, compile: window::count },
     Function { name: "sum", usage: "sum(order.total, '7d')", reads_history: true, compile: window::sum },
     Function { name: "min", usage: "min(order.total, '7d')", reads_history: true, compile: window::min },
@@ -82,6 +85,9 @@ pub(super) const FUNCTIONS: [Function; 38] = [
     Function { name: "earned", usage: "earned('points', '365d')", reads_history: true, compile: points::earned },
     Function { name: "spent", usage: "spent('points', '30d')", reads_history: true, compile: points::spent },
     Function { name: "expiring", usage: "expiring('points', '30d')", reads_history: true, compile: points::expiring },
+    Function { name: "rank", usage: "rank('spend')", reads_history: true, compile: rank::rank },
+    Function { name: "quantile", usage: "quantile('spend')", reads_history: true, compile: rank::quantile },
+    Function { name: "ranked", usage: "ranked('spend')", reads_history: true, compile: rank::ranked },
     Function { name: "consent", usage: "consent('marketing')", reads_history: true, compile: consent::consent },
     Function { name: "in_segment", usage: "in_segment('dormant')", reads_history: false, compile: segment::in_segment },
     Function { name: "keys_in", usage: "keys_in('cart_left')", reads_history: false, compile: segment::keys_in },

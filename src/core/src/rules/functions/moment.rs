@@ -56,6 +56,7 @@ impl ConditionCompiler<'_, '_, '_> {
         let name = &call.name;
         let key = match self.context {
             ConditionContext::When(_) => Some("when"),
+            ConditionContext::Taking(key) => Some(key),
             other => other.event_key(),
         };
         if let Some(key) = key {

@@ -43,6 +43,7 @@ impl ConditionCompiler<'_, '_, '_> {
     ) -> Option<TypedTerm> {
         let is_seen = match self.context {
             ConditionContext::Let(_) | ConditionContext::Campaign(_) | ConditionContext::Notice => true,
+            ConditionContext::Taking(key) => key == "let",
             ConditionContext::When(_)
             | ConditionContext::Where(_)
             | ConditionContext::Row

@@ -9,6 +9,9 @@ use crate::rules::ruleset::{Condition, Term};
 use crate::rules::syntax::{ExpressionKind, FunctionCall};
 use crate::time::Span;
 
+/// Functions whose values may be missing, and can be tested for.
+const RANK_FUNCTIONS: [&str; 3] = ["rank", "quantile", "ranked"];
+
 /// `duration('45m')`
 pub(super) fn duration(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
     let [argument] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
@@ -45,11 +48,12 @@ pub(super) fn number(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &Functi
     }
 }
 
-/// `has(traits.x)`; in `where` also `has(properties.x)` and `has(context.x)`.
+/// `has(traits.x)`, `has(rank('spend'))`; in `where` also `has(properties.x)` and `has(context.x)`.
 pub(super) fn has(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionCall) -> Option<TypedTerm> {
     let [argument] = call.arguments.as_slice() else { return compiler.wrong_arguments(call) };
     match &argument.kind {
         ExpressionKind::Field(..) => {}
+        ExpressionKind::Call(call) if RANK_FUNCTIONS.contains(&call.name.as_str()) => {}
         ExpressionKind::Mistake => return None,
         _ => {
             let message = "has(…) tests whether a trait, a property or a context field is there";

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::{LedgerId, NameId, PurposeId, SegmentId, Term};
+use super::{LedgerId, NameId, PurposeId, RankId, SegmentId, Term};
 use crate::event::TraitId;
 use crate::value::Comparison;
 
@@ -79,6 +79,8 @@ pub struct ConditionDependencies {
     pub traits: Vec<TraitId>,
     /// What it asks about consent.
     pub purposes: Vec<PurposeId>,
+    /// Ranks of the user.
+    pub ranks: Vec<RankId>,
     /// Segments it reads through `in_segment` and `keys_in`.
     pub segments: Vec<SegmentId>,
     /// Ledgers whose points it reads.

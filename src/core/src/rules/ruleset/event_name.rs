@@ -1,6 +1,6 @@
 //! Names of `[events]`: which events match, how often, and which values a match has.
 
-use super::{Condition, GroupNotice, Term};
+use super::{Condition, GroupNotice, RankId, Term};
 use crate::event::{ArrayId, CallType, FieldId, ItemFieldId};
 
 /// A name that the rules give to some events.
@@ -14,12 +14,15 @@ pub struct EventName {
     pub event: Option<String>,
     /// `each`: an event matches once for each element of this array; `None`: once.
     pub each: Option<ArrayId>,
-    /// `where`: a further condition. It reads fields, the element and traits, not the user's history.
+    /// `where`: a further condition. It reads fields, the element and traits, not the user's history; of a name with `rank`, what
+    /// the user is asked at the taking.
     pub filter: Option<Condition>,
     /// `let`, in file order.
     pub lets: Vec<LetTerm>,
     /// What gives its matches, if groups do and not events.
     pub notice: Option<GroupNotice>,
+    /// The rank whose takings give its matches, if they do and not events.
+    pub rank: Option<RankId>,
     /// The values of a match that something reads, where they are not just those of the event.
     pub values: Vec<MatchValue>,
 }
@@ -29,7 +32,7 @@ pub struct EventName {
 pub struct LetTerm {
     /// Its name.
     pub name: String,
-    /// What is computed: it reads fields, the element and traits.
+    /// What is computed: it reads fields, the element and traits; of what is told, the group or the user.
     pub term: Term,
 }
 
@@ -57,8 +60,13 @@ pub enum MatchValueSource {
 }
 
 impl EventName {
+    /// Whether its matches are told to users, at the ends of beats, and no event has any.
+    pub fn is_told(&self) -> bool {
+        self.notice.is_some() || self.rank.is_some()
+    }
+
     /// Whether its matches have values of their own, and not just those of the event.
     pub fn has_own_values(&self) -> bool {
-        self.each.is_some() || !self.lets.is_empty() || self.notice.is_some()
+        self.each.is_some() || !self.lets.is_empty() || self.is_told()
     }
 }

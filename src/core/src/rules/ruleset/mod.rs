@@ -22,6 +22,7 @@ mod partner;
 mod per;
 mod pick_list;
 mod projection;
+mod rank;
 mod row_table;
 mod term;
 
@@ -40,6 +41,7 @@ pub use partner::{Partner, PartnerId, Purpose, PurposeId};
 pub use per::{PerId, PerKey};
 pub use pick_list::{PickInterval, PickKind, PickList, PickListId, PickSource};
 pub use projection::{ArrayProjection, Projection};
+pub use rank::{Rank, RankFigure, RankId, TakingInterval};
 pub use row_table::{ColumnId, RowTable, TableColumn, TableId};
 pub use term::Term;
 
@@ -90,6 +92,8 @@ pub struct Ruleset {
     pub purposes: Vec<Purpose>,
     /// `[[partners]]`, in file order.
     pub partners: Vec<Partner>,
+    /// `[[ranks]]`, in file order.
+    pub ranks: Vec<Rank>,
     /// `[[picks]]`, in file order.
     pub picks: Vec<PickList>,
     /// `[[caps]]`, in file order.

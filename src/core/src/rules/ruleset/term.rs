@@ -1,6 +1,9 @@
 //! Terms: expressions that have a value.
 
-use super::{ColumnId, Condition, FeatureId, LedgerId, ModelQuestion, MovingTerm, PurposeId, SegmentId, TableId};
+use super::{
+    ColumnId, Condition, FeatureId, LedgerId, ModelQuestion, MovingTerm, PurposeId, RankFigure, RankId, SegmentId,
+    TableId,
+};
 use crate::event::{ArrayId, FieldId, ItemFieldId, Scalar, TraitId};
 use crate::time::Span;
 use crate::value::Arithmetic;
@@ -80,6 +83,13 @@ pub enum Term {
     },
     /// `consent('marketing')`: what the user said of it last; missing if nothing was said.
     Consent(PurposeId),
+    /// `rank('id')`, `quantile('id')`, `ranked('id')`: what came of the user at the latest taking; missing if it was not taken.
+    Ranked {
+        /// The rank.
+        rank: RankId,
+        /// What is asked.
+        figure: RankFigure,
+    },
     /// `traits.x`.
     Trait(TraitId),
     /// `properties.x` or `context.x`; in `where` and `let` only.

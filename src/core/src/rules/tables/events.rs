@@ -16,8 +16,8 @@ use crate::rules::ruleset::{EventName, LetTerm, NameId, Term};
 use crate::rules::syntax::RESERVED_WORDS;
 
 /// Keys of an event written as a table.
-pub(in crate::rules) const EVENT_KEYS: [&str; 9] =
-    ["event", "type", "each", "where", "let", "of", "on", "to", "to_user"];
+pub(in crate::rules) const EVENT_KEYS: [&str; 10] =
+    ["event", "type", "each", "where", "let", "of", "on", "to", "to_user", "rank"];
 /// Values of `type`.
 pub(in crate::rules) const EVENT_TYPES: [&str; 3] = ["track", "page", "screen"];
 
@@ -34,6 +34,7 @@ fn event_name(id: &str, call: CallType, event: Option<String>) -> EventName {
         filter: None,
         lets: Vec::new(),
         notice: None,
+        rank: None,
         values: Vec::new(),
     }
 }
@@ -53,7 +54,8 @@ impl<'t> RulesReader<'t> {
             self.symbols.name_order.push((*id).to_owned());
         }
         for (number, (.., value)) in (0..).map(NameId).zip(&entries) {
-            if matches!(value.get_ref(), DeValue::Table(table) if table.contains_key("of")) {
+            if matches!(value.get_ref(), DeValue::Table(table) if table.contains_key("of") || table.contains_key("rank"))
+            {
                 self.symbols.notice_names.insert(number);
             }
         }
@@ -93,6 +95,9 @@ impl<'t> RulesReader<'t> {
             }
             DeValue::Table(table) => {
                 let section = TomlSection::open(format!("event `{id}`"), span, table, &EVENT_KEYS, &mut self.problems);
+                if self.is_rank_notice(&section) {
+                    return self.rank_notice_shape(number, section).map(|()| event_name(id, CallType::Track, None));
+                }
                 if self.is_notice(&section) {
                     return self.notice_shape(number, section).map(|()| event_name(id, CallType::Track, None));
                 }

@@ -16,6 +16,8 @@ mod payload;
 mod payload_picks;
 mod per;
 mod picks;
+mod rank_notices;
+mod ranks;
 mod row_tables;
 mod segments;
 
@@ -42,6 +44,8 @@ pub(super) use per::PER_KEYS;
 #[cfg(test)]
 pub(super) use picks::PICKS_KEYS;
 #[cfg(test)]
+pub(super) use ranks::RANK_KEYS;
+#[cfg(test)]
 pub(super) use row_tables::TABLE_KEYS;
 #[cfg(test)]
 pub(super) use segments::SEGMENT_KEYS;
@@ -66,7 +70,7 @@ use crate::time::Span;
 use crate::time::ZoneCalendar;
 
 /// Keys of the top level.
-pub(super) const TOP_KEYS: [&str; 21] = [
+pub(super) const TOP_KEYS: [&str; 22] = [
     "timezone",
     "control",
     "dedup_window",
@@ -80,6 +84,7 @@ pub(super) const TOP_KEYS: [&str; 21] = [
     "segments",
     "budgets",
     "partners",
+    "ranks",
     "picks",
     "campaigns",
     "caps",
@@ -101,13 +106,16 @@ pub(super) struct RulesReader<'t> {
     pub(super) symbols: SymbolTable,
     /// Names of `[events]` with `of`, until the segments are known.
     notices: Vec<notices::NoticeSection<'t>>,
+    /// Names of `[events]` with `rank`, until then.
+    rank_notices: Vec<rank_notices::RankNoticeSection<'t>>,
 }
 
 /// Reads a rules file. What `shared` has of events is in its projection, under the same ids.
 pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagnostic>> {
     let mut problems = Diagnostics::new(file);
     let document = document::parse(file, &mut problems);
-    let mut reader = RulesReader { file, problems, symbols: SymbolTable::default(), notices: Vec::new() };
+    let (symbols, notices, rank_notices) = (SymbolTable::default(), Vec::new(), Vec::new());
+    let mut reader = RulesReader { file, problems, symbols, notices, rank_notices };
     if reader.symbols.registry.share(shared).is_err() {
         let message = "together the two files read more properties than can be told apart";
         reader.problems.add(&(0..0), message, "try them one after the other");
@@ -118,6 +126,7 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
     let dedup_window = root.duration("dedup_window", &mut reader.problems).unwrap_or(DEDUP_WINDOW);
     reader.group_ids(&root);
     let mut tables = reader.row_tables(&root);
+    reader.rank_ids(&root);
     let mut names = reader.events(&root);
     let pers = reader.pers(&root);
     let groups = reader.groups(&root);
@@ -125,6 +134,8 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
     let ledgers = reader.ledgers(&root);
     let segments = reader.segments(&root);
     reader.notices(&mut names);
+    let ranks = reader.ranks(&root);
+    reader.rank_notices(&mut names);
     let needs = reader.needs(&root).unwrap_or_default();
     let partners = reader.partners(&root);
     let picks = reader.picks(&root);
@@ -185,6 +196,7 @@ pub(super) fn read(file: &str, shared: &Projection) -> Result<Ruleset, Vec<Diagn
         campaigns,
         purposes,
         partners,
+        ranks,
         picks,
         caps,
         amounts,

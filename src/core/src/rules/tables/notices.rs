@@ -143,7 +143,8 @@ impl<'t> RulesReader<'t> {
             return None;
         };
         if self.symbols.notice_names.contains(&name) {
-            let message = format!("`{}` is told by a group, and no group has a match of it", text.get_ref());
+            let by = if self.is_told_by_rank(name) { "rank" } else { "group" };
+            let message = format!("`{}` is told by a {by}, and no group has a match of it", text.get_ref());
             self.problems.add(&text.span(), message, "name an event by which users come to the group: to = \"join\"");
             return None;
         }

@@ -14,6 +14,7 @@ mod mistakes_in_models;
 mod mistakes_in_moments;
 mod mistakes_in_picks;
 mod mistakes_in_points;
+mod mistakes_in_ranks;
 mod mistakes_in_tables;
 mod plans;
 mod schema;

@@ -35,7 +35,7 @@ fn the_schema_has_the_readers_keys_and_no_other() {
     let event = "/properties/events/patternProperties/^[A-Za-z_][A-Za-z0-9_]*$/anyOf/1";
     let variant = format!("{campaign}/properties/variants/items");
     let per = "/properties/per/patternProperties/^[A-Za-z0-9_-]{1,64}$";
-    let tables: [(&str, &[&str]); 25] = [
+    let tables: [(&str, &[&str]); 26] = [
         ("/properties/tables/patternProperties/^[A-Za-z0-9_-]{1,64}$", &tables::TABLE_KEYS),
         ("/properties/groups/patternProperties/^[A-Za-z0-9_-]{1,64}$", &tables::GROUP_KEYS),
         (per, &tables::PER_KEYS),
@@ -61,6 +61,7 @@ fn the_schema_has_the_readers_keys_and_no_other() {
         (&format!("{campaign}/properties/price"), &tables::PRICE_KEYS),
         ("/properties/partners/items", &tables::PARTNER_KEYS),
         ("/properties/picks/items", &tables::PICKS_KEYS),
+        ("/properties/ranks/items", &tables::RANK_KEYS),
     ];
     for (place, keys) in tables {
         let table = schema.pointer(place).unwrap_or_else(|| panic!("nothing at {place} in {schema:#}"));

@@ -9,6 +9,7 @@ mod forget;
 mod groups;
 mod messages;
 mod queries;
+mod ranks;
 mod rules_change;
 mod tables;
 mod timers;
