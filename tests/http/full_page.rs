@@ -27,6 +27,7 @@ const RULES: &str = "[events]\nview = 'View'\nliked_by = { of = 'fans', on = 'en
     [[budgets]]\nid = 'summer'\nlimit = 10\nper = 'month'\n
     [tables.goods]\nevent = 'Goods'\nkey = 'sku'\nkeep = ['price']\n
     [groups.fans]\nkey = 'sku'\nttl = '1h'\n
+    [[partners]]\nid = 'acme'\nsegments = ['seen']\n
     [[ranks]]\nid = 'looks'\nof = 'total(view)'\nevery = 'hour'\n
     [[segments]]\nid = 'liked'\nof = 'fans'\nwhen = 'total(view) >= 1'\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\nspends = [{ budget = 'summer', cost = '1' }]\n";

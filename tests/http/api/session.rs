@@ -77,6 +77,7 @@ fn readers_read_everything_and_change_nothing() {
     let document = api.request("GET", "/v1/openapi.json", &reader).json();
     let changes = [
         ("delete", "/v1/users/{id}"),
+        ("post", "/v1/users/{id}/consent"),
         ("put", "/v1/rules"),
         ("post", "/v1/rules/reload"),
         ("delete", "/v1/rules/reload"),

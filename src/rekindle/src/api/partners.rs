@@ -103,7 +103,7 @@ pub(super) async fn partners(State(services): State<Arc<ApiServices>>) -> Json<P
     responses(
         (status = 200, description = "A page", body = PartnerSubjectsResponse),
         (status = 400, description = "The path, `limit` or `cursor` can't be read", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such partner, or it is not told of that segment", body = ProblemDocument, content_type = "application/problem+json")
+        (status = 404, description = "There is no such partner, or that segment is none of its", body = ProblemDocument, content_type = "application/problem+json")
     ))]
 pub(super) async fn partner_subjects(
     State(services): State<Arc<ApiServices>>,
@@ -112,9 +112,7 @@ pub(super) async fn partner_subjects(
 ) -> Result<Json<PartnerSubjectsResponse>, ProblemDocument> {
     let from = cursor::of_page(&paging)?;
     let unknown = || {
-        ProblemDocument::not_found(
-            "there is no such partner, or it is not told of that segment; /v1/partners lists all",
-        )
+        ProblemDocument::not_found("there is no such partner, or that segment is none of its; /v1/partners lists all")
     };
     let rules = &services.live.stats().plan.rules;
     let is_told_of = |known: &&Partner| known.segments.iter().any(|id| rules.segments[usize::from(id.0)].id == segment);

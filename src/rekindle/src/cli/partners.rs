@@ -91,7 +91,7 @@ pub enum PartnersError {
         /// What may have been meant.
         help: String,
     },
-    /// The partner is told of no such segment.
+    /// The partner has no such segment.
     #[error("partner `{partner}` has no segment `{segment}`; {help}")]
     NoSuchSegment {
         /// The partner.

@@ -27,6 +27,8 @@ const RULES: &str = "[events]\nview = 'View'\nliked_by = { of = 'fans', on = 'en
     [[budgets]]\nid = 'summer'\nlimit = 10\n
     [tables.goods]\nevent = 'Goods'\nkey = 'sku'\nkeep = ['price']\n
     [groups.fans]\nkey = 'team'\nttl = '1h'\n
+    [[ranks]]\nid = 'looks'\nof = 'total(view)'\nevery = 'hour'\n
+    [[partners]]\nid = 'acme'\nsegments = ['seen']\n
     [[segments]]\nid = 'liked'\nof = 'fans'\nwhen = 'total(view) >= 2'\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\nspends = [{ budget = 'summer', cost = '1' }]\n";
 
@@ -274,7 +276,7 @@ fn groups_and_what_they_tell_are_counted() {
 
 #[test]
 fn takings_of_ranks_are_counted_and_what_they_tell() {
-    const RANKS: &str = "[events]\nview = 'View'\nfirst = { rank = 'looks', where = \"rank('looks') == 1\" }\n
+    const RANKS: &str = "[events]\nview = 'View'\nleader = { rank = 'looks', where = \"rank('looks') == 1\" }\n
         [[ranks]]\nid = 'looks'\nof = 'total(view)'\nevery = 'hour'\n";
     let mut pipeline = pipeline(RANKS);
     let view = |user: &str, time: &str| {
@@ -283,7 +285,7 @@ fn takings_of_ranks_are_counted_and_what_they_tell() {
     let of = |page: &MetricsPage| {
         let rank = ["rank_takings_total", "ranked_users"].map(|name| format!(r#"rekindle_{name}{{rank="looks"}}"#));
         let notices =
-            ["notices_total", "notices_delivered_total"].map(|name| format!(r#"rekindle_{name}{{event="first"}}"#));
+            ["notices_total", "notices_delivered_total"].map(|name| format!(r#"rekindle_{name}{{event="leader"}}"#));
         [rank, notices].concat().iter().map(|series| value(page, series)).collect::<Vec<_>>()
     };
     for (user, time) in [("u", "09:00:00"), ("v", "09:10:00"), ("u", "09:20:00"), ("w", "09:59:00")] {
