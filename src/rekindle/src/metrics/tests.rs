@@ -277,6 +277,7 @@ fn groups_and_what_they_tell_are_counted() {
 #[test]
 fn takings_of_ranks_are_counted_and_what_they_tell() {
     const RANKS: &str = "[events]\nview = 'View'\nleader = { rank = 'looks', where = \"rank('looks') == 1\" }\n
+        [groups.fans]\nkey = 'team'\nttl = '1h'\n
         [[ranks]]\nid = 'looks'\nof = 'total(view)'\nevery = 'hour'\n";
     let mut pipeline = pipeline(RANKS);
     let view = |user: &str, time: &str| {
@@ -288,7 +289,7 @@ fn takings_of_ranks_are_counted_and_what_they_tell() {
             ["notices_total", "notices_delivered_total"].map(|name| format!(r#"rekindle_{name}{{event="leader"}}"#));
         [rank, notices].concat().iter().map(|series| value(page, series)).collect::<Vec<_>>()
     };
-    for (user, time) in [("u", "09:00:00"), ("v", "09:10:00"), ("u", "09:20:00"), ("w", "09:59:00")] {
+    for (user, time) in [("u", "09:00:10"), ("v", "09:10:00"), ("u", "09:20:00"), ("w", "09:59:00")] {
         feed(&mut pipeline, &view(user, time));
     }
     assert_eq!(of(&page(&pipeline, Timestamp(0))), [Some(0.); 4]);
