@@ -36,6 +36,8 @@ const NOT_IN_THE_DEMO: &[&str] = &[
     // Its rules have no groups.
     "rekindle_groups",
     "rekindle_notices",
+    // Nor picks.
+    "rekindle_picks",
     // The demo keeps no log.
     "rekindle_rules_reload_",
     // It needs a hundred users of the control group.

@@ -81,6 +81,9 @@ metrics! {
         "Notices by name of `[events]` with `of`: how often groups told something, each time once, however many users it is for.";
     NOTICES_DELIVERED: Counter "rekindle_notices_delivered_total" ["event"]
         "Users who got such a notice, each as often as they did; who is not there does not count.";
+    PICKS_ITEMS: Gauge "rekindle_picks_items" ["picks"] "Items in the index that stands of a list of `[[picks]]`.";
+    PICKS_SESSIONS: Gauge "rekindle_picks_sessions" ["picks"] "Sessions in that index; none where no kind of the list asks about sessions.";
+    PICKS_BYTES: Gauge "rekindle_picks_bytes" ["picks"] "Bytes of that index.";
     POINTS: Counter "rekindle_points_total" ["ledger", "change"]
         "Points by ledger and change: earned, spent, refused (asked for), expired. Read as a sum of points, not of changes.";
     POINTS_CHANGES: Counter "rekindle_points_changes_total" ["ledger", "change"]
@@ -122,7 +125,7 @@ metrics! {
         "How far the watermark is behind the wall clock; absent before the first message.";
     PENDING_TIMERS: Gauge "rekindle_pending_timers" []
         "Pending timers, stale ones included: a user may have several, of which all but one are stale.";
-    STATE: Gauge "rekindle_state_bytes" [] "Bytes of all users' state, counted a partition at a time, and of the links of visitors.";
+    STATE: Gauge "rekindle_state_bytes" [] "Bytes of all users' state, counted a partition at a time, of the links of visitors, and of the indexes of picks.";
     QUEUE: Gauge "rekindle_queue_length" ["queue"]
         "Entries in the queues between the parts: batches for the engine, emissions (output batches) for the sink.";
     SOURCE_MESSAGES: Counter "rekindle_source_messages_total" [] "Messages read, ticks included.";

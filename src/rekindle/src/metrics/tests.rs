@@ -27,6 +27,7 @@ const RULES: &str = "[events]\nview = 'View'\nliked_by = { of = 'fans', on = 'en
     [[budgets]]\nid = 'summer'\nlimit = 10\n
     [groups.fans]\nkey = 'team'\nttl = '1h'\n
     [[segments]]\nid = 'liked'\nof = 'fans'\nwhen = 'total(view) >= 2'\n
+    [[picks]]\nid = 'next'\non = ['view']\nitem = 'sku'\nkind = 'session'\nevery = 'hour'\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\nspends = [{ budget = 'summer', cost = '1' }]\n";
 
 fn pipeline(rules: &str) -> Pipeline {
@@ -269,6 +270,27 @@ fn groups_and_what_they_tell_are_counted() {
     let reloaded = page(&pipeline, Timestamp(0));
     assert_eq!(of(&reloaded), ([0., 3., 3.], [1., 2.]), "a reload counts on");
     assert_eq!(value(&reloaded, r#"rekindle_transitions_total{segment="liked",change="exit"}"#), Some(1.0));
+}
+
+#[test]
+fn the_index_of_picks_is_measured() {
+    let mut pipeline = pipeline(RULES);
+    let of = |pipeline: &Pipeline| {
+        let page = page(pipeline, Timestamp(0));
+        ["items", "sessions", "bytes"].map(|name| value(&page, &format!(r#"rekindle_picks_{name}{{picks="next"}}"#)))
+    };
+    assert_eq!(of(&pipeline), [Some(0.0), Some(0.0), Some(0.0)]);
+    for (time, user, sku) in
+        [("09:00:00", "u", "a"), ("09:01:00", "u", "b"), ("09:02:00", "v", "a"), ("10:00:06", "v", "c")]
+    {
+        let at = format!("\"timestamp\":\"2026-03-05T{time}Z\",\"properties\":{{\"sku\":\"{sku}\"}}");
+        let line = format!(r#"{{"type":"track","event":"View","userId":"{user}",{at}}}"#);
+        pipeline.feed(line.as_bytes(), &mut |_| {}, &mut Vec::new());
+    }
+    // As of ten o'clock.
+    let [items, sessions, bytes] = of(&pipeline);
+    assert_eq!((items, sessions), (Some(2.0), Some(2.0)));
+    assert!(bytes.is_some_and(|bytes| (50.0..5_000.0).contains(&bytes)), "{bytes:?}");
 }
 
 #[test]

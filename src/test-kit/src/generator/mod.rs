@@ -14,6 +14,7 @@ mod groups;
 mod lets;
 mod measures;
 mod models;
+mod offers;
 mod partners;
 mod picks;
 mod pools;
@@ -59,6 +60,8 @@ pub struct LanguageParts {
     pub groups: bool,
     /// Tables of rows.
     pub tables: bool,
+    /// Picks: what to offer.
+    pub picks: bool,
 }
 
 impl LanguageParts {
@@ -74,6 +77,7 @@ impl LanguageParts {
         models: true,
         groups: true,
         tables: true,
+        picks: true,
     };
 }
 

@@ -12,6 +12,7 @@ use super::groups::{self, GROUP_CHOICES};
 use super::lets::{EACH_SELECTORS, ITEM_LETS, LETS, SELECTORS};
 use super::measures;
 use super::models::{self, MODEL_CHOICES};
+use super::offers::{self, PICK_LIST_CHOICES};
 use super::partners::{self, PARTNER_CHOICES};
 use super::picks::Picks;
 use super::tables::{self, ROW_EVENTS, ROW_ITEM_LETS, ROW_LETS, TABLE_CHOICES};
@@ -53,6 +54,7 @@ pub(crate) struct RulesModel {
     partners: Vec<Vec<u8>>,
     groups: Vec<Vec<u8>>,
     tables: Vec<Vec<u8>>,
+    picks: Vec<Vec<u8>>,
 }
 
 /// An entry of `[events]`.
@@ -100,7 +102,10 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
             prop::collection::vec(choices(GROUP_CHOICES), 0..3),
             prop::collection::vec(choices(TABLE_CHOICES), 0..=ROW_EVENTS.len()),
         ),
-        prop::collection::vec(choices(PARTNER_CHOICES), 0..3),
+        (
+            prop::collection::vec(choices(PARTNER_CHOICES), 0..3),
+            prop::collection::vec(choices(PICK_LIST_CHOICES), 0..3),
+        ),
     )
         .prop_map(
             move |(
@@ -114,7 +119,7 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
                 ledgers,
                 budgets,
                 (models, groups, tables),
-                partners,
+                (partners, picks),
             )| {
                 RulesModel {
                     parts,
@@ -131,6 +136,7 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
                     partners,
                     groups: if parts.groups { groups } else { Vec::new() },
                     tables: if parts.tables { tables } else { Vec::new() },
+                    picks: if parts.picks { picks } else { Vec::new() },
                 }
             },
         )
@@ -193,6 +199,9 @@ impl RulesModel {
             budgets.push(format!("b{index}"));
             budgets::write_budget(text, &budgets[index], choices)?;
         }
+        for (index, choices) in self.picks.iter().enumerate() {
+            offers::write_list(text, index, choices, &names)?;
+        }
         let mut segments: Vec<Option<SegmentName>> = Vec::new();
         let any_kept = self.segments.iter().any(|segment| segment.is_kept);
         for (index, segment) in self.segments.iter().enumerate() {
@@ -233,7 +242,7 @@ impl RulesModel {
                 per: None,
                 has_row: false,
             };
-            campaign.write(text, &vocabulary, &goals, &budgets)?;
+            campaign.write(text, &vocabulary, &goals, &budgets, self.picks.len())?;
         }
         for choices in &self.caps {
             let mut picks = Picks::new(choices);

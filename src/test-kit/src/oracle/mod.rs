@@ -27,6 +27,7 @@ mod models;
 mod moment;
 mod moments;
 mod partners;
+mod picks;
 mod points;
 mod resolve;
 mod rules;
@@ -39,6 +40,7 @@ mod value;
 mod zone;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde_json::{Value as Json, json};
 
@@ -48,6 +50,7 @@ pub use clauses::{SegmentClauses, clauses_at_the_end, run_with_clauses};
 use budgets::OracleBooks;
 use groups::OracleGroupMatch;
 use log::{OracleCall, OracleCallType};
+use picks::OraclePickIndex;
 use rules::OracleRules;
 use tables::OracleRowCall;
 use user::OracleUser;
@@ -101,6 +104,8 @@ fn replayed<'r>(input: &OracleInput<'_>, rules: &'r OracleRules) -> OracleState<
         waiting: Vec::new(),
         rows_waiting: Vec::new(),
         arrival: 0,
+        pick_indexes: Rc::new(vec![OraclePickIndex::default(); rules.picks.len()]),
+        next_takings: Vec::new(),
     };
     for (index, line) in input.events_jsonl.split_inclusive(|byte| *byte == b'\n').enumerate() {
         for (_, id) in input.forgetting.requests.iter().filter(|(before, _)| *before == index) {
@@ -138,6 +143,10 @@ struct OracleState<'r> {
     rows_waiting: Vec<OracleRowCall>,
     /// How many calls were accepted.
     arrival: usize,
+    /// What stands of each list of picks.
+    pick_indexes: Rc<Vec<OraclePickIndex>>,
+    /// When the next index of each is made; empty: the log has not begun.
+    next_takings: Vec<i64>,
 }
 
 impl OracleState<'_> {
@@ -171,6 +180,7 @@ impl OracleState<'_> {
         };
         let mut user = self.users.remove(&id).unwrap_or_else(|| OracleUser::new(&id, self.rules));
         user.log_beat = Some(self.beat());
+        user.pick_indexes = Rc::clone(&self.pick_indexes);
         let mut now = call.at.max(user.now).max(self.watermark);
         let visitor = visitor.and_then(|(from, mut state)| {
             let both = now.max(state.now);
@@ -298,6 +308,7 @@ impl OracleState<'_> {
         user.advance(self.rules, now, &mut self.journal);
         let mut new = OracleUser::new(&user.id, self.rules);
         (new.now, new.log_beat) = (now, user.log_beat);
+        new.pick_indexes = Rc::clone(&self.pick_indexes);
         self.bury(user, at);
         new
     }
