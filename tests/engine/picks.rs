@@ -213,6 +213,48 @@ fn picks_of_a_name_that_never_comes_are_an_empty_list() {
     assert_eq!(run.payloads("asked")[0]["again"], json!([]));
 }
 
+/// A row without a user.
+fn row(sku: &str, said: &Value, at: i64) -> String {
+    let mut properties = json!({"sku": sku});
+    properties.as_object_mut().expect("an object").extend(said.as_object().expect("an object").clone());
+    let at = Timestamp(at).to_string();
+    format!("{}\n", json!({"type": "track", "event": "R", "properties": properties, "timestamp": at}))
+}
+
+#[test]
+fn only_items_whose_row_meets_the_condition_now_are_offered() {
+    let table = "[tables.products]\nevent = \"R\"\nkey = \"sku\"\nkeep = [\"in_stock\", \"price\"]\n[[picks]]\nid = \"rebuy\"";
+    let rules = RULES.replacen("[[picks]]\nid = \"rebuy\"", table, 1);
+    let rules = rules.replacen(
+        "without = [\"line\"]",
+        "without = [\"line\"]\ntable = \"products\"\nwhere = \"row.in_stock && row.price < 100\"",
+        1,
+    );
+    let mut run = PickRun::new(&plan(&rules), 2, 64);
+    for (sku, said) in [
+        ("a", json!({"in_stock": true, "price": 9.5})),
+        ("b", json!({"in_stock": false, "price": 5})),
+        ("c", json!({"in_stock": true, "price": 100})),
+        // Nothing is known of its price.
+        ("d", json!({"in_stock": true})),
+    ] {
+        run.feed(&row(sku, &said, START));
+    }
+    for (minute, sku) in (1..).zip(["a", "b", "c", "d", "e"]) {
+        run.feed(&view("u", sku, START + minute * MINUTE));
+    }
+    run.feed(&call("A", "w", &json!({}), START + DAY + MINUTE));
+    // A row that changes is seen from the end of its second on, though the index stays as it is.
+    run.feed(&row("b", &json!({"in_stock": true}), START + DAY + 2 * MINUTE));
+    run.feed(&call("A", "w", &json!({}), START + DAY + 3 * MINUTE));
+    let items = |payload: &Value| {
+        let items = payload["items"].as_array().expect("a list").iter();
+        items.map(|it| it["item"].as_str().expect("a text").to_owned()).collect::<Vec<_>>()
+    };
+    let payloads: Vec<Vec<String>> = run.payloads("asked").iter().map(items).collect();
+    assert_eq!(payloads, [vec!["a"], vec!["a", "b"]]);
+}
+
 /// A step of a random log.
 #[derive(Clone, Debug)]
 enum Step {

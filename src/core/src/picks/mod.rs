@@ -32,7 +32,7 @@ mod user_picks;
 pub use begun::BegunSessions;
 pub use evaluation::{OfferedItems, PickEvaluation, PickFigures, PickTarget};
 pub use index::PickIndex;
-pub use query::{Pick, PickQuery, PickSubject, picks_json};
+pub use query::{ItemFilter, Pick, PickQuery, PickSubject, picks_json};
 pub use sessions::SessionNumber;
 pub use stored::{PickRecord, StoredPicks};
 pub use touch_table::{TouchScan, TouchTable};

@@ -37,8 +37,14 @@ pub struct PickSubject<'q> {
     pub user: Option<&'q UserTouches>,
 }
 
+/// What is known of items beside who touched them.
+pub trait ItemFilter {
+    /// Whether an item meets `where` of a list.
+    fn admits(&self, list: &PickList, item: &str) -> bool;
+}
+
 /// A question, at an instant.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct PickQuery<'q> {
     /// All lists of the rules.
     pub lists: &'q [PickList],
@@ -48,6 +54,8 @@ pub struct PickQuery<'q> {
     pub now: Timestamp,
     /// What is asked about in place of the user's current session, the latest first: an instance's key; what a storefront says.
     pub seeds: Option<&'q [Arc<str>]>,
+    /// Which items may be offered.
+    pub filter: &'q dyn ItemFilter,
 }
 
 impl Pick {
@@ -104,7 +112,12 @@ impl PickQuery<'_> {
                 }
                 let is_had = subject.user.is_some_and(|user| user.has_had(&pick.item));
                 let is_seed = is_seeded && seeds.first() == Some(&pick.item);
-                if !is_had && !is_seed && taken.insert(Arc::clone(&pick.item)) {
+                if !is_had
+                    && !is_seed
+                    && !taken.contains(&pick.item)
+                    && self.filter.admits(list, &pick.item)
+                {
+                    taken.insert(Arc::clone(&pick.item));
                     picks.push(pick);
                 }
             }

@@ -134,7 +134,7 @@ fn of_another_list_comes_what_is_not_there_yet() {
     let book = followed(&popular, &log, log.len(), START + DAY);
     let subject = PickSubject { index: book.index(), user: book.user("c") };
     let query =
-        PickQuery { lists: &[popular, blend], subjects: &[subject, subject], now: Timestamp(START + DAY), seeds: None };
+        PickQuery { lists: &[popular, blend], subjects: &[subject, subject], now: Timestamp(START + DAY), seeds: None, filter: &EveryItem };
     let items: Vec<String> = query.list(PickListId(1), 9).iter().map(|pick| pick.because() + &pick.item).collect();
     assert_eq!(items, ["again1", "popular2", "popular3", "popular4"], "a list that is not above is none");
     assert_eq!(query.list(PickListId(7), 9), []);

@@ -9,7 +9,7 @@ mod random;
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Pick, PickQuery, PickSubject, Touch};
+use super::{ItemFilter, Pick, PickQuery, PickSubject, Touch};
 use crate::features::SlidingWindow;
 use crate::rules::ruleset::{PickInterval, PickKind, PickList, PickListId, PickSource};
 use crate::time::{Span, Timestamp};
@@ -31,6 +31,15 @@ enum Happening {
     Forget(String),
 }
 
+/// Lists without `where`.
+struct EveryItem;
+
+impl ItemFilter for EveryItem {
+    fn admits(&self, _list: &PickList, _item: &str) -> bool {
+        true
+    }
+}
+
 fn list(sources: &[PickKind]) -> PickList {
     let [last, near, sessions, own] = PickList::SIZES;
     PickList {
@@ -41,6 +50,8 @@ fn list(sources: &[PickKind]) -> PickList {
         item: "product_id".to_owned(),
         item_fields: Vec::new(),
         sources: sources.iter().map(|kind| PickSource::Kind(*kind)).collect(),
+        table: None,
+        filter: None,
         every: PickInterval::Day,
         window: SlidingWindow::new(PickList::WINDOW),
         gap: PickList::GAP,
@@ -100,7 +111,8 @@ fn asked(list: &PickList, book: &PickBook, user: &str, now: i64, n: usize, key: 
     let subjects = [PickSubject { index: book.index(), user: book.user(user) }];
     let lists = std::slice::from_ref(list);
     let seeds = key.as_ref().map(std::slice::from_ref);
-    PickQuery { lists, subjects: &subjects, now: Timestamp(now), seeds }.list(PickListId(0), n)
+    let filter = &EveryItem;
+    PickQuery { lists, subjects: &subjects, now: Timestamp(now), seeds, filter }.list(PickListId(0), n)
 }
 
 /// `item score because`

@@ -1,6 +1,6 @@
 //! `[[picks]]`: what to offer to a user (semantics §20).
 
-use super::NameId;
+use super::{Condition, NameId, TableId};
 use crate::event::FieldId;
 use crate::features::SlidingWindow;
 use crate::time::Span;
@@ -10,7 +10,7 @@ use crate::time::Span;
 pub struct PickListId(pub u16);
 
 /// A list of items to offer, and what it is made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct PickList {
     /// Its id.
     pub id: String,
@@ -26,6 +26,10 @@ pub struct PickList {
     pub item_fields: Vec<FieldId>,
     /// What candidates are taken from, one source after the other.
     pub sources: Vec<PickSource>,
+    /// The table with the rows of items.
+    pub table: Option<TableId>,
+    /// What the row of an item must meet; `None`: nothing.
+    pub filter: Option<Condition>,
     /// When an index is made of what arrived until then.
     pub every: PickInterval,
     /// What the index looks back over.

@@ -40,6 +40,10 @@ pub(super) struct PicksSchema {
     gap: Option<()>,
     /// The names of [events] whose items are not offered to who has matches of them.
     without: Option<Vec<String>>,
+    /// The id of the [tables.T] with the rows of items.
+    table: Option<String>,
+    /// What the row of an item must meet: row.in_stock.
+    r#where: Option<String>,
     /// How many items of the current session are asked about. Default: 4.
     #[schemars(range(min = 1, max = 9))]
     last: Option<u8>,

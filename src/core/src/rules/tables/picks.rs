@@ -5,16 +5,17 @@ use std::collections::HashMap;
 use strum::VariantNames as _;
 use toml::Spanned;
 
-use super::RulesReader;
+use super::{RulesReader, condition_in};
 use crate::diagnostics::{join_quoted, shorten};
 use crate::document::TomlSection;
 use crate::event::FieldId;
 use crate::features::SlidingWindow;
-use crate::rules::ruleset::{NameId, PickInterval, PickKind, PickList, PickListId, PickSource};
+use crate::rules::compiler::ConditionContext;
+use crate::rules::ruleset::{Condition, NameId, PickInterval, PickKind, PickList, PickListId, PickSource, TableId};
 use crate::time::Span;
 
 /// Keys of an entry of `[[picks]]`.
-pub(in crate::rules) const PICKS_KEYS: [&str; 14] = [
+pub(in crate::rules) const PICKS_KEYS: [&str; 16] = [
     "id",
     "on",
     "item",
@@ -23,6 +24,8 @@ pub(in crate::rules) const PICKS_KEYS: [&str; 14] = [
     "every",
     "window",
     "gap",
+    "table",
+    "where",
     "without",
     "last",
     "near",
@@ -77,6 +80,7 @@ impl<'t> RulesReader<'t> {
             None => Some(Vec::new()),
         };
         let item = self.item_fields(section);
+        let (table, filter) = self.item_filter(section);
         let sources = self.sources(section);
         let every = self.interval(section);
         let problems = &mut self.problems;
@@ -99,6 +103,8 @@ impl<'t> RulesReader<'t> {
             item,
             item_fields,
             sources: sources?,
+            table,
+            filter,
             every: every?,
             window: SlidingWindow::new(window),
             gap: gap?,
@@ -131,6 +137,19 @@ impl<'t> RulesReader<'t> {
             names.push(found);
         }
         Some(names)
+    }
+
+    /// `table`, and `where`, which asks its rows.
+    fn item_filter(&mut self, section: &TomlSection<'t>) -> (Option<TableId>, Option<Condition>) {
+        let table = self.row_table_of(section);
+        let Some(text) = section.string("where", &mut self.problems) else { return (table, None) };
+        if section.get("table").is_none() {
+            let help = "add `table`: table = \"products\"";
+            self.problems.add(&text.span(), "`where` asks the rows of a table, and these picks name none", help);
+        }
+        let Some(table) = table else { return (None, None) };
+        let context = ConditionContext::OfItem(table);
+        (Some(table), condition_in(self.file, &text, context, &mut self.symbols, &mut self.problems))
     }
 
     fn item_fields(&mut self, section: &TomlSection<'t>) -> Option<(String, Vec<FieldId>)> {

@@ -44,6 +44,13 @@ fn rules(lines: &str) -> String {
     "'session'",
     "keep `kinds`"
 )]
+#[case::no_such_table("table = 'goods'", "there is no [tables.goods]", "'goods'", "define it")]
+#[case::where_without_table(
+    "where = 'row.in_stock'",
+    "`where` asks the rows of a table, and these picks name none",
+    "'row.in_stock'",
+    "add `table`"
+)]
 #[case::week("every = 'week'", "`week` is no interval", "'week'", "hour")]
 #[case::unknown_without(
     "without = ['odrer']",
@@ -107,6 +114,31 @@ fn kinds_may_name_picks_above_and_a_gap_may_be_none() {
     ));
     assert_eq!(rules.picks[0].gap, Span(0));
     assert_eq!(rules.picks[1].sources[0], PickSource::List(PickListId(0)));
+}
+
+const TABLE: &str = "[tables.products]\nevent = 'R'\nkey = 'sku'\nkeep = ['in_stock', 'price']\n";
+
+#[rstest]
+#[case::no_column("row.stock", "[tables.products] does not keep `stock`", "row.stock", "`in_stock`")]
+#[case::a_trait("traits.vip", "`where` of picks asks about the rows of items, and nothing else", "traits.vip", "row.in_stock")]
+#[case::a_property("properties.x == 1", "`where` of picks asks about the rows of items, and nothing else", "properties.x", "row.in_stock")]
+fn a_mistake_in_where_of_picks_says_what_and_where(
+    #[case] filter: &str,
+    #[case] message: &str,
+    #[case] underlined: &str,
+    #[case] help: &str,
+) {
+    let (found, span, advice) =
+        only_problem(&format!("{}{TABLE}", rules(&format!("table = 'products'\nwhere = '{filter}'"))));
+    assert_eq!((found.as_str(), span.as_str()), (message, underlined));
+    assert!(advice.contains(help), "{advice}");
+}
+
+#[test]
+fn where_of_picks_asks_rows_also_beside_an_event_called_row() {
+    let lines = "on = ['row']\ntable = 'products'\nwhere = 'row.in_stock && row.price < 10'";
+    let rules = compiled(&format!("{}{TABLE}", rules(lines)).replace("view = 'V'", "row = 'V'"));
+    assert!(rules.picks[0].filter.is_some() && rules.picks[0].table.is_some());
 }
 
 /// A campaign whose payload has this, beside a list `p`.
