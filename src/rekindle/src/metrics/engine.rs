@@ -79,6 +79,7 @@ impl MetricsPage {
         self.groups(rules, &totals.groups);
         self.tables(rules, &totals.rows);
         self.ranks(rules, &totals.ranks);
+        self.weights(rules, &totals.weights);
         for (ledger, points) in rules.ledgers.iter().zip(&totals.counts.points) {
             for change in PointsChange::ALL {
                 self.count(&POINTS, &[&ledger.id, change.name()], points.points[change as usize]);
@@ -92,6 +93,20 @@ impl MetricsPage {
             }
         }
         self.add(&RULES_INFO, &[&rules.version], 1.0);
+    }
+
+    fn weights(&mut self, rules: &Ruleset, adapted: &[Vec<u16>]) {
+        for (at, campaign) in rules.campaigns.iter().enumerate() {
+            let adapted = adapted.get(at).filter(|weights| weights.len() == campaign.variants.len());
+            let weights: Vec<f64> = match adapted {
+                Some(weights) => weights.iter().map(|weight| f64::from(*weight)).collect(),
+                None => campaign.variants.iter().map(|variant| variant.weight).collect(),
+            };
+            let total: f64 = weights.iter().sum();
+            for (variant, weight) in campaign.variants.iter().zip(weights) {
+                self.add(&VARIANT_WEIGHT, &[&campaign.id, &variant.id], weight / total);
+            }
+        }
     }
 
     fn ranks(&mut self, rules: &Ruleset, totals: &[RankTotals]) {

@@ -55,6 +55,9 @@ pub struct PipelineTotals {
     /// What was counted of ranks, in file order.
     #[serde(default)]
     pub ranks: Vec<RankTotals>,
+    /// The weights of variants that have adapted, in thousandths, by campaign in file order; empty: as the rules write them.
+    #[serde(default)]
+    pub weights: Vec<Vec<u16>>,
 }
 
 /// Counts by reason, of a version that knew no later reasons: new ones are added at the end.
@@ -135,6 +138,7 @@ impl Pipeline {
             budgets: self.budget_totals(),
             groups: self.groups().map(GroupBook::totals).unwrap_or_default(),
             rows: self.rows().map(RowBook::totals).unwrap_or_default(),
+            weights: self.shared.as_ref().map(|shared| shared.weights.totals()).unwrap_or_default(),
             ranks: self.shared.as_ref().map(|shared| shared.ranks.totals()).unwrap_or_default(),
         }
     }

@@ -8,6 +8,7 @@
 //!
 //! It trusts its input: rules that do not parse, or that have wrong types, make it panic.
 
+mod adapt;
 mod beats;
 mod budgets;
 mod calendar;
@@ -46,6 +47,7 @@ use serde_json::{Value as Json, json};
 pub use budgets::CouponCodes;
 pub use clauses::{SegmentClauses, clauses_at_the_end, run_with_clauses};
 
+use adapt::OracleWeights;
 use budgets::OracleBooks;
 use groups::OracleGroupMatch;
 use log::{OracleCall, OracleCallType};
@@ -103,6 +105,7 @@ fn replayed<'r>(input: &OracleInput<'_>, rules: &'r OracleRules) -> OracleState<
         rows_waiting: Vec::new(),
         arrival: 0,
         taken_until: None,
+        weights: OracleWeights::default(),
     };
     for (index, line) in input.events_jsonl.split_inclusive(|byte| *byte == b'\n').enumerate() {
         for (_, id) in input.forgetting.requests.iter().filter(|(before, _)| *before == index) {
@@ -142,6 +145,7 @@ struct OracleState<'r> {
     arrival: usize,
     /// The latest instant of takings, or where the watermark began; `None`: it has not begun.
     taken_until: Option<i64>,
+    weights: OracleWeights,
 }
 
 impl OracleState<'_> {
@@ -174,6 +178,7 @@ impl OracleState<'_> {
             (None, None) => return,
         };
         let mut user = self.users.remove(&id).unwrap_or_else(|| OracleUser::new(&id, self.rules));
+        user.weights = self.weights.clone();
         user.log_beat = Some(self.beat());
         let mut now = call.at.max(user.now).max(self.watermark);
         let visitor = visitor.and_then(|(from, mut state)| {
@@ -302,6 +307,7 @@ impl OracleState<'_> {
         user.advance(self.rules, now, &mut self.journal);
         let mut new = OracleUser::new(&user.id, self.rules);
         (new.now, new.log_beat) = (now, user.log_beat);
+        new.weights = self.weights.clone();
         self.bury(user, at);
         new
     }
