@@ -193,3 +193,54 @@ fn exports_of_other_tools_become_calls() {
         assert_eq!(import(folder.path(), &[format, "a"]).calls, imported.calls, "importing again gives the same");
     }
 }
+
+#[test]
+fn products_of_shopify_google_and_anybody_become_rows() {
+    let shopify = "Handle,Title,Vendor,Variant SKU,Variant Price,Variant Inventory Qty,Image Src,Status\n\
+        shoe,Shoe,Acme,s-40,49.90,3,a.png,active\nshoe,,,s-41,59.90,0,,\nshoe,,,,,,b.png,\nhat,Hat,Acme,,9.50,1,,draft\n";
+    let shop = folder("a.csv", shopify);
+    let imported = import(shop.path(), &["products", "a.csv"]);
+    assert!(imported.succeeded, "{}", imported.said);
+    let properties: Vec<&Value> = imported.calls.iter().map(|call| &call["properties"]).collect();
+    assert_eq!(
+        properties[..2],
+        [
+            &json!({"product_id": "s-40", "handle": "shoe", "title": "Shoe", "brand": "Acme", "price": 49.90, "inventory": 3, "in_stock": true, "status": "active"}),
+            &json!({"product_id": "s-41", "handle": "shoe", "title": "Shoe", "brand": "Acme", "price": 59.90, "inventory": 0, "in_stock": false, "status": "active"}),
+        ]
+    );
+    assert_eq!((properties.len(), &properties[2]["product_id"]), (3, &json!("hat")));
+    let call = &imported.calls[0];
+    assert_eq!((&call["type"], &call["event"]), (&json!("track"), &json!("Product Updated")));
+    assert!(call.get("userId").is_none() && call["timestamp"].is_string(), "{call}");
+
+    let google = "id\ttitle\tlink\tavailability\tprice\tsale price\tsale price effective date\n\
+        g1\tA\thttps://a\tin_stock\t15.00 USD\t12.00 USD\t\n\
+        g2\tB\thttps://b\tout of stock\t1,015.00 USD\t12.00 USD\t2001-01-01T00:00+0000/2001-02-01T00:00+0000\n";
+    let feed = folder("feed.tsv", google);
+    let imported = import(feed.path(), &["products", "feed.tsv"]);
+    let of = |name: &str| imported.calls.iter().map(|call| call["properties"][name].clone()).collect::<Vec<_>>();
+    assert_eq!(of("product_id"), [json!("g1"), json!("g2")], "{}", imported.said);
+    assert_eq!((of("price"), of("in_stock")), (vec![json!(12.00), json!(1_015.00)], vec![json!(true), json!(false)]));
+
+    let own = folder("own.csv", "SKU;Unit price;In stock;Rank\n7;1.5;yes;3\n8;2;no;\n;2;no;\n");
+    let imported = import(own.path(), &["products", "own.csv", "--rejected", "r.jsonl"]);
+    let found: Vec<&Value> = imported.calls.iter().map(|call| &call["properties"]).collect();
+    let expected = [
+        json!({"product_id": "7", "unit_price": 1.5, "in_stock": true, "rank": 3}),
+        json!({"product_id": "8", "unit_price": 2, "in_stock": false}),
+        json!({"unit_price": 2, "in_stock": false}),
+    ];
+    assert_eq!(found, expected.iter().collect::<Vec<_>>(), "{}", imported.said);
+
+    let lines = folder(
+        "p.jsonl",
+        "{\"id\":17,\"price\":3.5,\"stock\":{\"count\":2}}\n{\"products\":[{\"product_id\":\"x\"}]}\n",
+    );
+    let imported = import(lines.path(), &["products", "p.jsonl"]);
+    let found: Vec<&Value> = imported.calls.iter().map(|call| &call["properties"]["product_id"]).collect();
+    assert_eq!(found, [&json!("17"), &json!("x")], "{}", imported.said);
+    let nothing = folder("n.csv", "a,b\n1,2\n");
+    let imported = import(nothing.path(), &["products", "n.csv"]);
+    assert!(!imported.succeeded && imported.said.contains("no column has a product's key"), "{}", imported.said);
+}

@@ -103,7 +103,12 @@ impl CallMapping {
             *place = section.table(key, problems).map(|table| object(key, table, problems));
         }
         let has_id = ["user_id", "anonymous_id", "previous_id"].iter().any(|key| section.get(key).is_some());
-        if !has_id && call.call_type != "none" && !call.call_type.is_empty() {
+        let is_row = call.call_type == "row";
+        if is_row && call.event.as_ref().is_none_or(|event| event.as_fixed().is_none()) {
+            let help = "write it in quotation marks, as [tables.T] has it: event = \"'Product Updated'\"";
+            problems.add_missing(&section.place(), "the event of a row must be a fixed name", help);
+        }
+        if !has_id && !is_row && call.call_type != "none" && !call.call_type.is_empty() {
             let help = "add user_id = \"…\" or anonymous_id = \"…\"";
             problems.add_missing(&section.place(), "this call says nothing of whose it is", help);
         }
@@ -122,7 +127,7 @@ fn call_type(section: &TomlSection<'_>, problems: &mut Diagnostics<'_>) -> Optio
         }
         return None;
     };
-    let names: Vec<&str> = CallType::ALL.into_iter().map(CallType::name).chain(["none"]).collect();
+    let names: Vec<&str> = CallType::ALL.into_iter().map(CallType::name).chain(["row", "none"]).collect();
     if !names.contains(text.get_ref()) {
         let message = format!("`type` must be one of {}", join_quoted(&names));
         problems.add(&text.span(), message, suggest(text.get_ref(), names.iter().copied(), "types"));

@@ -36,12 +36,21 @@ pub struct MappingTable {
     pub calls: Vec<CallMapping>,
 }
 
+impl MappingTable {
+    /// The names of the events whose calls are rows of tables.
+    pub fn row_events(&self) -> impl Iterator<Item = &str> {
+        let rows = self.calls.iter().filter(|call| call.call_type == "row");
+        rows.filter_map(|call| call.event.as_ref()?.as_fixed())
+    }
+}
+
 /// The call of an event that meets the conditions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[schemars(rename = "MappingCall", deny_unknown_fields)]
 pub struct CallMapping {
-    /// The type of the call: track, identify, alias, page, screen or group; none: such an event makes no call.
-    #[schemars(regex(pattern = "^(track|identify|alias|page|screen|group|none)$"))]
+    /// The type of the call: track, identify, alias, page, screen or group; row: a track that is a row of a table, and nobody's; none:
+    /// such an event makes no call.
+    #[schemars(regex(pattern = "^(track|identify|alias|page|screen|group|row|none)$"))]
     #[serde(rename = "type")]
     #[schemars(rename = "type")]
     pub call_type: String,

@@ -48,7 +48,9 @@ pub(super) struct CallMaker<'m> {
 impl CallMaker<'_> {
     pub(super) fn new<'m>(engine: &EngineSettings, table: Option<&'m MappingTable>) -> CallMaker<'m> {
         let no_rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
-        let decoder = Decoder::new(&no_rules.projection, engine.max_event_bytes);
+        let mut projection = no_rules.projection;
+        projection.row_events.extend(table.into_iter().flat_map(MappingTable::row_events).map(str::to_owned));
+        let decoder = Decoder::new(&projection, engine.max_event_bytes);
         CallMaker { decoder: decoder.with_placeholder_ids(PlaceholderIds::new(&engine.placeholder_ids)), table }
     }
 

@@ -13,6 +13,8 @@ pub(super) enum ImportFormat {
     Csv,
     /// JSON: lines, documents, arrays
     Jsonl,
+    /// Products, as rows of a table: CSV (Shopify's, Google Merchant's, or any), or JSON
+    Products,
     /// Rows of GA4's export to BigQuery, as JSON lines
     #[value(name = "ga4-bigquery")]
     Ga4BigQuery,
@@ -81,7 +83,9 @@ impl ImportFormat {
     pub(super) fn is_csv(self, first: Option<u8>) -> bool {
         match self {
             ImportFormat::Csv => true,
-            ImportFormat::Shopify | ImportFormat::PostHog => !matches!(first, Some(b'{' | b'[') | None),
+            ImportFormat::Shopify | ImportFormat::PostHog | ImportFormat::Products => {
+                !matches!(first, Some(b'{' | b'[') | None)
+            }
             _ => false,
         }
     }
@@ -90,6 +94,8 @@ impl ImportFormat {
     pub(super) fn mapping(self, is_csv: bool) -> Option<&'static str> {
         match self {
             ImportFormat::Csv | ImportFormat::Jsonl | ImportFormat::SegmentS3 => None,
+            ImportFormat::Products if is_csv => None,
+            ImportFormat::Products => Some("products"),
             ImportFormat::Ga4BigQuery => Some("ga4-bigquery"),
             ImportFormat::Shopify if is_csv => Some("shopify-csv"),
             ImportFormat::Shopify => Some("shopify"),

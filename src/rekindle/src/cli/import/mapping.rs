@@ -1,7 +1,7 @@
 //! Which mapping an import uses: named, that of the format, or a guess.
 
 use std::io::{BufRead, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -10,12 +10,13 @@ use rekindle_mapping::guess::{ColumnSample, MappingGuess};
 use rekindle_mapping::{MappingTable, MappingZone, builtin};
 use rekindle_runtime::files::source::open_input;
 use rekindle_settings::Settings;
+use serde_json::Value;
 
 use super::super::load::{FileLoadError, read_text};
-use super::ImportArgs;
 use super::error::ImportError;
 use super::format::ImportFormat;
 use super::rows::CsvRows;
+use super::{ImportArgs, products};
 use crate::cli::CliError;
 
 /// How many rows a guess looks at.
@@ -42,8 +43,11 @@ impl ImportMapping {
                 None if args.format == ImportFormat::SegmentS3 => None,
                 None if !is_csv => return Err(ImportError::MappingNeeded.into()),
                 None => {
-                    let guess = guess(args)?;
-                    notes = Some(guess.notes);
+                    let guess = match args.format {
+                        ImportFormat::Products => products_guess(args)?,
+                        _ => guess(args)?,
+                    };
+                    notes = guess.notes;
                     Some(guess.table)
                 }
             },
@@ -105,7 +109,34 @@ fn named(name: &str, settings: &Settings) -> Result<MappingTable, CliError> {
     own.or_else(|| builtin::table(name)).ok_or_else(|| ImportError::NoMapping(name.to_owned()).into())
 }
 
-fn guess(args: &ImportArgs) -> Result<MappingGuess, CliError> {
+/// A mapping that was chosen; with notes if it was guessed.
+struct ChosenMapping {
+    table: MappingTable,
+    notes: Option<Vec<String>>,
+}
+
+fn guess(args: &ImportArgs) -> Result<ChosenMapping, CliError> {
+    let (path, columns, sample) = sample(args)?;
+    let guess = ColumnSample { columns: &columns, rows: &sample }.guess();
+    chosen(&path, guess)
+}
+
+/// The mapping of products: that of the columns, if they are known.
+fn products_guess(args: &ImportArgs) -> Result<ChosenMapping, CliError> {
+    let (path, columns, sample) = sample(args)?;
+    match products::known_mapping(&columns).and_then(builtin::table) {
+        Some(table) => Ok(ChosenMapping { table, notes: None }),
+        None => chosen(&path, products::guess(&columns, &sample)),
+    }
+}
+
+fn chosen(path: &Path, guess: Result<MappingGuess, String>) -> Result<ChosenMapping, CliError> {
+    let guess = guess.map_err(|why| ImportError::NoGuess(format!("{}: {why}", path.display())))?;
+    Ok(ChosenMapping { table: guess.table, notes: Some(guess.notes) })
+}
+
+/// The first file that is to be read, its columns and its first rows.
+fn sample(args: &ImportArgs) -> Result<(PathBuf, Vec<String>, Vec<Value>), CliError> {
     let Some(path) = args.files.first().filter(|path| *path != Path::new("-")) else {
         let why = "standard input can't be read twice: name a mapping with --mapping".to_owned();
         return Err(ImportError::NoGuess(why).into());
@@ -117,13 +148,12 @@ fn guess(args: &ImportArgs) -> Result<MappingGuess, CliError> {
     {
         sample.extend(row.ok());
     }
-    let guess = ColumnSample { columns: &rows.columns, rows: &sample }.guess();
-    guess.map_err(|why| ImportError::NoGuess(format!("{}: {why}", path.display())).into())
+    Ok((path.clone(), rows.columns, sample))
 }
 
 /// The first byte of the first file that is not blank; `None`: it can't be known, or does not matter.
 fn first_byte(args: &ImportArgs) -> Result<Option<u8>, CliError> {
-    let is_open = matches!(args.format, ImportFormat::Shopify | ImportFormat::PostHog);
+    let is_open = matches!(args.format, ImportFormat::Shopify | ImportFormat::PostHog | ImportFormat::Products);
     let Some(path) = args.files.first().filter(|path| is_open && *path != Path::new("-")) else { return Ok(None) };
     let (mut input, _) =
         open_input(path, &Arc::new(AtomicU64::new(0))).map_err(|error| CliError::Replay(error.into()))?;

@@ -8,6 +8,7 @@ mod documents;
 mod error;
 mod format;
 mod mapping;
+mod products;
 mod progress;
 mod publish;
 mod report;
@@ -36,7 +37,7 @@ use target::ImportTarget;
 /// Import files of events: as JSON lines, or straight into the stream
 ///
 /// csv takes any columns: a mapping says what they are, or it is guessed from their names and shown. jsonl takes any JSON, by a
-/// mapping. The others are exports of GA4 to BigQuery (as JSON), Shopify (orders, as JSON or CSV), Segment (calls, as in its S3
+/// mapping. products makes rows of a table from a catalogue. The others are exports of GA4 to BigQuery (as JSON), Shopify (orders, as JSON or CSV), Segment (calls, as in its S3
 /// archives), PostHog (events, as JSON or CSV) and Sensors Analytics. Every call is checked as the engine would. Without a messageId of its own an
 /// event has a hash of itself as one, so that importing it again counts once. See docs/import.md.
 #[derive(Debug, Args)]

@@ -12,8 +12,9 @@ use serde_json::{Map, Value};
 
 use super::super::terminal_bar::bar;
 use super::error::ImportError;
-use super::format::{ItemContent, SourceItem, UnreadableItem, not_text, unfolded};
+use super::format::{ImportFormat, ItemContent, SourceItem, UnreadableItem, not_text, unfolded};
 use super::mapping::ImportMapping;
+use super::products::{self, ProductRows};
 use super::report::ImportReport;
 use super::{ImportArgs, TakeItem};
 use crate::cli::CliError;
@@ -227,8 +228,13 @@ pub(super) fn each(
         let mut rows = CsvRows::open(path, args, &read)?;
         let mut groups = RowGroups::new(mapping.table().map_or(&[], |table| table.group.as_slice()));
         let (file, mut first_line) = (Arc::clone(&rows.file), None);
+        let is_products = args.format == ImportFormat::Products;
+        let (request, mut products) = match is_products {
+            true => (products::request(path), ProductRows::default()),
+            false => (Value::Null, ProductRows::default()),
+        };
         let event = |line, event| {
-            let content = ItemContent::Event { event, body: None, request: Value::Null };
+            let content = ItemContent::Event { event, body: None, request: request.clone() };
             SourceItem { file: Arc::clone(&file), line, content }
         };
         loop {
@@ -246,6 +252,8 @@ pub(super) fn each(
             report.rows += 1;
             match next {
                 (line, Ok(row)) => {
+                    let row = if is_products { products.row(row, &request) } else { Some(row) };
+                    let Some(row) = row else { continue };
                     let ended = groups.add(unfolded(args.format, row));
                     let is_alone = mapping.table().is_none_or(|table| table.group.is_empty());
                     let began = if is_alone { Some(line) } else { first_line };
