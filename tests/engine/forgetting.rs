@@ -168,8 +168,7 @@ fn splits() -> impl Strategy<Value = (usize, usize, Vec<prop::sample::Index>)> {
 /// models, and without campaigns that spend points, which idle users spend too.
 fn expiring_scenario() -> impl Strategy<Value = Scenario> {
     let parts = LanguageParts { calendar: false, prices: false, models: false, ..LanguageParts::ALL };
-    // The engine tells a partner when somebody expires; the oracle does only when it meets that user again.
-    scenario_of(parts).prop_filter("without partners", |scenario| !scenario.rules_toml().contains("[[partners]]"))
+    scenario_of(parts)
 }
 
 proptest! {

@@ -40,6 +40,7 @@ impl OracleState<'_> {
             // What happens at the end of a beat reaches users before anything later does.
             let crossing = self.next_group_beat(to, is_end);
             let horizon = crossing.unwrap_or(to);
+            self.remove_expired(horizon);
             let mut next: Option<i64> = crossing;
             for user in self.users.values_mut() {
                 if user.asks.is_empty() && user.now < horizon && user.nothing_before <= horizon {

@@ -221,8 +221,9 @@ impl OracleState<'_> {
         }
         let owner = self.links.remove(id);
         if let Some(mut user) = self.users.remove(id) {
+            let expired = self.is_expired(&user, self.watermark).then(|| self.expiry_of(&user, self.watermark));
             user.advance(self.rules, self.watermark, &mut self.journal);
-            let at = user.now.max(self.watermark);
+            let at = expired.unwrap_or(user.now.max(self.watermark));
             self.bury(user, at);
         }
         self.forget_in_groups(id);
@@ -272,6 +273,23 @@ impl OracleState<'_> {
             user.advance(self.rules, now, &mut self.journal);
             self.bury(user, at);
             self.unlink(id);
+        }
+    }
+
+    /// Removes all who have expired by `to`, with their links. Until somebody meets them, nobody but partners would notice.
+    fn remove_expired(&mut self, to: i64) {
+        let Some(ttl) = self.state_ttl else { return };
+        let is_idle = |user: &OracleUser| user.history.times.iter().max().is_some_and(|latest| latest + ttl <= to);
+        let idle: Vec<String> = self.users.iter().filter(|(_, user)| is_idle(user)).map(|(id, _)| id.clone()).collect();
+        for id in idle {
+            if self.is_expired(&self.users[&id], to)
+                && let Some(mut user) = self.users.remove(&id)
+            {
+                let at = self.expiry_of(&user, to);
+                user.advance(self.rules, at, &mut self.journal);
+                self.bury(user, at);
+                self.unlink(&id);
+            }
         }
     }
 
