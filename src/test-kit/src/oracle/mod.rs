@@ -221,7 +221,8 @@ impl OracleState<'_> {
         }
         let owner = self.links.remove(id);
         if let Some(mut user) = self.users.remove(id) {
-            let expired = self.is_expired(&user, self.watermark).then(|| self.expiry_of(&user, self.watermark));
+            let has_expired = user.now <= self.watermark && self.is_expired(&user, self.watermark);
+            let expired = has_expired.then(|| self.expiry_of(&user, self.watermark));
             user.advance(self.rules, self.watermark, &mut self.journal);
             let at = expired.unwrap_or(user.now.max(self.watermark));
             self.bury(user, at);
@@ -279,7 +280,10 @@ impl OracleState<'_> {
     /// Removes all who have expired by `to`, with their links. Until somebody meets them, nobody but partners would notice.
     fn remove_expired(&mut self, to: i64) {
         let Some(ttl) = self.state_ttl else { return };
-        let is_idle = |user: &OracleUser| user.history.times.iter().max().is_some_and(|latest| latest + ttl <= to);
+        // An event that is late for very long may be of a time at which the user would have expired long ago.
+        let is_idle = |user: &OracleUser| {
+            user.now <= to && user.history.times.iter().max().is_some_and(|latest| latest + ttl <= to)
+        };
         let idle: Vec<String> = self.users.iter().filter(|(_, user)| is_idle(user)).map(|(id, _)| id.clone()).collect();
         for id in idle {
             if self.is_expired(&self.users[&id], to)
