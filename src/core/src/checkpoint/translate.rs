@@ -24,10 +24,7 @@ pub fn translate(
     next: &ExecutionPlan,
     users: impl Iterator<Item = impl Borrow<User>>,
 ) -> Result<Vec<User>, CodecError> {
-    let mut writer = CborWriter::new();
-    dictionary::write(plan, &mut writer);
-    let keys = writer.into_bytes();
-    let known = KeyDictionary::read(next, &mut CborReader::new(&keys))?;
+    let known = keys_known_to(next, plan)?;
     let same_rules = plan.rules.version == next.rules.version;
     users
         .map(|user| {
@@ -52,10 +49,7 @@ pub fn translate_groups(
     next: &ExecutionPlan,
     stored: &StoredGroups,
 ) -> Result<StoredGroups, CodecError> {
-    let mut writer = CborWriter::new();
-    dictionary::write(plan, &mut writer);
-    let keys = writer.into_bytes();
-    let known = KeyDictionary::read(next, &mut CborReader::new(&keys))?;
+    let known = keys_known_to(next, plan)?;
     let mut translated = StoredGroups::default();
     for (id, group) in &stored.groups {
         let mut writer = CborWriter::new();
@@ -79,10 +73,7 @@ pub fn translate_picks(
     next: &ExecutionPlan,
     stored: &[StoredPicks],
 ) -> Result<Vec<StoredPicks>, CodecError> {
-    let mut writer = CborWriter::new();
-    dictionary::write(plan, &mut writer);
-    let keys = writer.into_bytes();
-    let known = KeyDictionary::read(next, &mut CborReader::new(&keys))?;
+    let known = keys_known_to(next, plan)?;
     let mut records = Vec::new();
     for stored in stored {
         for record in stored.records() {
@@ -103,10 +94,7 @@ pub fn translate_rank_takings(
     next: &ExecutionPlan,
     stored: &[StoredRankTaking],
 ) -> Result<Vec<StoredRankTaking>, CodecError> {
-    let mut writer = CborWriter::new();
-    dictionary::write(plan, &mut writer);
-    let keys = writer.into_bytes();
-    let known = KeyDictionary::read(next, &mut CborReader::new(&keys))?;
+    let known = keys_known_to(next, plan)?;
     let mut translated = Vec::new();
     for taking in stored {
         let mut writer = CborWriter::new();
@@ -114,4 +102,11 @@ pub fn translate_rank_takings(
         translated.extend(rank_takings::read(&known, &mut CborReader::new(&writer.into_bytes()))?);
     }
     Ok(translated)
+}
+
+/// The keys under which `plan` stores everything, as they are read for `next`.
+fn keys_known_to(next: &ExecutionPlan, plan: &ExecutionPlan) -> Result<KeyDictionary, CodecError> {
+    let mut writer = CborWriter::new();
+    dictionary::write(plan, &mut writer);
+    KeyDictionary::read(next, &mut CborReader::new(&writer.into_bytes()))
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,20 +9,17 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::params::{JsonBody, PathId};
+use super::params::{JsonBody, PathUser};
 use super::problem::ProblemDocument;
 use super::roles::Requester;
 use super::routes::ApiServices;
-use super::user_requests::ConsentChange;
+use super::user_requests::{ConsentChange, affected_users};
 use crate::audit::{AuditOutcome, AuditRecord, AuditedChange};
-use rekindle_core::decode::MAX_ID_BYTES;
 
 /// The most purposes of a request.
 const PURPOSES_MAX: usize = 64;
 /// The longest name of a purpose, in bytes, as in the rules.
 const PURPOSE_BYTES_MAX: usize = 128;
-/// How long the engine may take to find the users of an id.
-const WHOM_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a user consents to.
 #[derive(Deserialize, ToSchema)]
@@ -68,21 +64,17 @@ pub(super) struct ConsentResponse {
 pub(super) async fn consent(
     State(services): State<Arc<ApiServices>>,
     Extension(requester): Extension<Requester>,
-    PathId(user): PathId,
+    PathUser(user): PathUser,
     JsonBody(ConsentRequest { purposes }): JsonBody<ConsentRequest>,
 ) -> Result<(StatusCode, Json<ConsentResponse>), ProblemDocument> {
-    if user.is_empty() || user.len() > MAX_ID_BYTES {
-        return Err(ProblemDocument::bad_request(format!("an id has 1 to {MAX_ID_BYTES} bytes")));
-    }
     let is_named = |name: &String| (1..=PURPOSE_BYTES_MAX).contains(&name.len());
     if !(1..=PURPOSES_MAX).contains(&purposes.len()) || !purposes.keys().all(is_named) {
         let detail =
             format!("`purposes` must name 1 to {PURPOSES_MAX} purposes, each with 1 to {PURPOSE_BYTES_MAX} bytes");
         return Err(ProblemDocument::bad_request(detail));
     }
-    let whom = tokio::time::timeout(WHOM_TIMEOUT, services.live.affected_users(&user)).await.ok().and_then(Result::ok);
-    let known: Vec<String> = whom.into_iter().flatten().map(|user| user.to_string()).collect();
-    let applies_to = if known.is_empty() { vec![user.clone()] } else { known };
+    let known = affected_users(&services.live, &user).await.filter(|known| !known.is_empty());
+    let applies_to = known.unwrap_or_else(|| vec![user.clone()]);
     let said: Vec<String> = purposes.iter().map(|(name, is_given)| format!("{name}: {is_given}")).collect();
     let record = |outcome, detail: String| {
         let record = requester.record(AuditedChange::ConsentRecorded, outcome);

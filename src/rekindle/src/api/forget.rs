@@ -1,7 +1,6 @@
 //! Forgetting a user: a request that is put into the log, and takes effect at its position there.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,15 +8,12 @@ use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::params::PathId;
+use super::params::PathUser;
 use super::problem::ProblemDocument;
 use super::roles::Requester;
 use super::routes::ApiServices;
+use super::user_requests::affected_users;
 use crate::audit::{AuditOutcome, AuditRecord, AuditedChange};
-use rekindle_core::decode::MAX_ID_BYTES;
-
-/// How long the engine may take to find the users of an id.
-const WHOM_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Who will be forgotten.
 #[derive(Debug, Serialize, ToSchema)]
@@ -50,14 +46,10 @@ pub(super) struct ForgetResponse {
 pub(super) async fn forget(
     State(services): State<Arc<ApiServices>>,
     Extension(requester): Extension<Requester>,
-    PathId(user): PathId,
+    PathUser(user): PathUser,
 ) -> Result<(StatusCode, Json<ForgetResponse>), ProblemDocument> {
-    if user.is_empty() || user.len() > MAX_ID_BYTES {
-        return Err(ProblemDocument::bad_request(format!("an id has 1 to {MAX_ID_BYTES} bytes")));
-    }
     // Before the request is in the log: afterwards the users may be gone.
-    let whom = tokio::time::timeout(WHOM_TIMEOUT, services.live.affected_users(&user)).await.ok().and_then(Result::ok);
-    let forgets = whom.map(|whom| whom.iter().map(|user| user.to_string()).collect());
+    let forgets = affected_users(&services.live, &user).await;
     let logged = services.requests.forget(&user).await;
     let record =
         |outcome| AuditRecord { user: Some(user.clone()), ..requester.record(AuditedChange::UserForgotten, outcome) };

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::cursor;
 use super::keys::texts;
-use super::params::{PageRequest, PathGroup, PathId};
+use super::params::{PageRequest, PathId, PathIds};
 use super::problem::ProblemDocument;
 use super::routes::ApiServices;
 use super::users::FeatureEntry;
@@ -129,7 +129,7 @@ impl GroupMembersEntry {
     ))]
 pub(super) async fn group(
     State(services): State<Arc<ApiServices>>,
-    PathGroup { of, key }: PathGroup,
+    PathIds(of, key): PathIds,
 ) -> Result<Json<GroupResponse>, ProblemDocument> {
     let busy = |busy: EngineBusy| ProblemDocument::unavailable(busy.to_string());
     let report = services.live.describe_group(&of, &key).await.map_err(busy)?;

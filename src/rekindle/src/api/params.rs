@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::problem::ProblemDocument;
 use crate::audit::RECORDS_MAX;
 use crate::timeline::TimelinePlace;
+use rekindle_core::decode::MAX_ID_BYTES;
 use rekindle_core::time::Timestamp;
 use rekindle_runtime::live::feed::{FeedFilter, FeedKind};
 
@@ -32,37 +33,31 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
-/// The group in a path, percent-decoded: any texts at all.
-pub(super) struct PathGroup {
-    /// The `[groups.G]`.
-    pub(super) of: String,
-    /// Its key.
-    pub(super) key: String,
-}
+/// Two ids in a path, percent-decoded: any texts at all.
+pub(super) struct PathIds(pub(super) String, pub(super) String);
 
-impl<S: Send + Sync> FromRequestParts<S> for PathGroup {
+impl<S: Send + Sync> FromRequestParts<S> for PathIds {
     type Rejection = ProblemDocument;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathGroup, ProblemDocument> {
-        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
-        path.map(|Path((of, key))| PathGroup { of, key })
-            .map_err(|_| ProblemDocument::bad_request("kind and key in the path must be percent-encoded UTF-8"))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathIds, ProblemDocument> {
+        let ids = Path::<(String, String)>::from_request_parts(parts, state).await;
+        ids.map(|Path((first, second))| PathIds(first, second))
+            .map_err(|_| ProblemDocument::bad_request("the ids in the path must be percent-encoded UTF-8"))
     }
 }
 
-/// A partner and one of its segments in a path, percent-decoded: any texts at all.
-pub(super) struct PathPartner {
-    pub(super) partner: String,
-    pub(super) segment: String,
-}
+/// The id of a user or a visitor in a path, of a length that ids have.
+pub(super) struct PathUser(pub(super) String);
 
-impl<S: Send + Sync> FromRequestParts<S> for PathPartner {
+impl<S: Send + Sync> FromRequestParts<S> for PathUser {
     type Rejection = ProblemDocument;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathPartner, ProblemDocument> {
-        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
-        path.map(|Path((partner, segment))| PathPartner { partner, segment })
-            .map_err(|_| ProblemDocument::bad_request("partner and segment in the path must be percent-encoded UTF-8"))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathUser, ProblemDocument> {
+        let PathId(user) = PathId::from_request_parts(parts, state).await?;
+        if !(1..=MAX_ID_BYTES).contains(&user.len()) {
+            return Err(ProblemDocument::bad_request(format!("an id has 1 to {MAX_ID_BYTES} bytes")));
+        }
+        Ok(PathUser(user))
     }
 }
 

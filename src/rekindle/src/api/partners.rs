@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::cursor;
-use super::params::{PageRequest, PathPartner};
+use super::params::{PageRequest, PathIds};
 use super::problem::ProblemDocument;
 use super::routes::ApiServices;
 use rekindle_core::rules::ruleset::Partner;
@@ -107,7 +107,7 @@ pub(super) async fn partners(State(services): State<Arc<ApiServices>>) -> Json<P
     ))]
 pub(super) async fn partner_subjects(
     State(services): State<Arc<ApiServices>>,
-    PathPartner { partner, segment }: PathPartner,
+    PathIds(partner, segment): PathIds,
     paging: PageRequest,
 ) -> Result<Json<PartnerSubjectsResponse>, ProblemDocument> {
     let from = cursor::of_page(&paging)?;

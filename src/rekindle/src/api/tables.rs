@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::params::PathGroup;
+use super::params::PathIds;
 use super::problem::ProblemDocument;
 use super::routes::ApiServices;
 use rekindle_runtime::live::EngineBusy;
@@ -69,7 +69,7 @@ impl RowResponse {
     ))]
 pub(super) async fn row(
     State(services): State<Arc<ApiServices>>,
-    PathGroup { of: table, key }: PathGroup,
+    PathIds(table, key): PathIds,
 ) -> Result<Json<RowResponse>, ProblemDocument> {
     let busy = |busy: EngineBusy| ProblemDocument::unavailable(busy.to_string());
     let report = services.live.describe_row(&table, &key).await.map_err(busy)?;

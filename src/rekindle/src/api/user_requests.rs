@@ -4,12 +4,17 @@
 //! The daemon publishes it: it provides a [`UserRequests`].
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use rekindle_core::time::Timestamp;
+use rekindle_runtime::live::EngineHandle;
+
+/// How long the engine may take to find the users of an id.
+const WHOM_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Puts requests about users into the log. Putting one there twice does no harm.
 pub trait UserRequests: Send + Sync + 'static {
@@ -55,4 +60,12 @@ pub struct NotLogged {
     /// Why not. Each implementation of [`UserRequests`] has errors of its own.
     #[from]
     pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// The users whom a request with an id is about, as things stand now: the one who has it, and the one whom it is linked to as an
+/// anonymous visitor's. `None`: the engine is too busy to say.
+pub(super) async fn affected_users(live: &EngineHandle, id: &str) -> Option<Vec<String>> {
+    let asked = tokio::time::timeout(WHOM_TIMEOUT, live.affected_users(id)).await;
+    let users = asked.ok()?.ok()?;
+    Some(users.iter().map(|user| user.to_string()).collect())
 }

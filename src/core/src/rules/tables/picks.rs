@@ -10,7 +10,7 @@ use crate::diagnostics::{join_quoted, shorten};
 use crate::document::TomlSection;
 use crate::event::FieldId;
 use crate::features::SlidingWindow;
-use crate::rules::ruleset::{NameId, PickInterval, PickKind, PickList, PickListId, PickSource};
+use crate::rules::ruleset::{NameId, PickKind, PickList, PickListId, PickSource};
 use crate::time::Span;
 
 /// Keys of an entry of `[[picks]]`.
@@ -200,16 +200,6 @@ impl<'t> RulesReader<'t> {
             help,
         );
         None
-    }
-
-    fn interval(&mut self, section: &TomlSection<'t>) -> Option<PickInterval> {
-        let every = section.needed_string("every", "\"day\"", &mut self.problems)?;
-        let interval = every.get_ref().parse().ok();
-        if interval.is_none() {
-            let help = format!("it is one of {}", join_quoted(PickInterval::VARIANTS));
-            self.problems.add(&every.span(), format!("{} is no interval", shorten(every.get_ref())), help);
-        }
-        interval
     }
 
     /// The gap, which may be none at all: then every event is a session.

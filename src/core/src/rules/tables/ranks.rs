@@ -1,8 +1,9 @@
 //! `[[ranks]]`: users ordered by a number (semantics §19).
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
-use strum::VariantNames as _;
+use strum::VariantNames;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -10,7 +11,7 @@ use super::{RulesReader, expression_in};
 use crate::diagnostics::{join_quoted, shorten};
 use crate::document::TomlSection;
 use crate::rules::compiler::{ConditionCompiler, ConditionContext, TermType};
-use crate::rules::ruleset::{Rank, SegmentId, TakingInterval, Term};
+use crate::rules::ruleset::{Rank, SegmentId, Term};
 
 /// Keys of an entry of `[[ranks]]`.
 pub(in crate::rules) const RANK_KEYS: [&str; 5] = ["id", "of", "among", "every", "description"];
@@ -61,7 +62,7 @@ impl<'t> RulesReader<'t> {
     fn rank(&mut self, section: &TomlSection<'t>, id: &str) -> Option<Rank> {
         let of = self.ranked_number(section);
         let among = self.among(section);
-        let every = self.taking_interval(section, "\"day\"");
+        let every = self.interval(section);
         let description = section.string("description", &mut self.problems).map(|text| (*text.get_ref()).to_owned());
         let description = description.unwrap_or_default();
         Some(Rank { id: id.to_owned(), description, of: of?, among: among?, every: every? })
@@ -109,12 +110,12 @@ impl<'t> RulesReader<'t> {
         u16::try_from(segment).ok().map(|segment| Some(SegmentId(segment)))
     }
 
-    /// `every`
-    pub(super) fn taking_interval(&mut self, section: &TomlSection<'t>, example: &str) -> Option<TakingInterval> {
-        let every = section.needed_string("every", example, &mut self.problems)?;
+    /// `every`: one of the intervals that there are.
+    pub(super) fn interval<T: FromStr + VariantNames>(&mut self, section: &TomlSection<'t>) -> Option<T> {
+        let every = section.needed_string("every", "\"day\"", &mut self.problems)?;
         let interval = every.get_ref().parse().ok();
         if interval.is_none() {
-            let help = format!("it is one of {}", join_quoted(TakingInterval::VARIANTS));
+            let help = format!("it is one of {}", join_quoted(T::VARIANTS));
             self.problems.add(&every.span(), format!("{} is no interval", shorten(every.get_ref())), help);
         }
         interval
