@@ -158,6 +158,10 @@ fn a_key_sends_what_its_settings_allow_as_often_as_they_allow() {
     assert_eq!(answer.json()["rejected"][0]["reason"], "call_not_allowed", "{answer:?}");
     let client = json!([{"type": "track", "event": "E", "userId": "u"}]);
     assert_eq!(collector.post("/v1/batch", LIMITED, &client).json()["rejected"][0]["reason"], "identify_not_allowed");
+    let row = json!([{"type": "track", "event": "Product Updated", "properties": {"product_id": "p7", "price": 1}}]);
+    assert_eq!(collector.post("/v1/batch", LIMITED, &row).json()["rejected"][0]["reason"], "row_not_allowed");
+    let taken = collector.post("/v1/batch", SHOP, &row);
+    assert_eq!((taken.status, taken.json().get("rejected")), (200, None), "{taken:?}");
     assert_eq!(collector.post("/v1/batch", LIMITED, &json!(batch)).status, 200, "a batch is taken whole");
     let throttled = collector.post("/v1/batch", LIMITED, &json!(batch));
     assert_eq!((throttled.status, &throttled.json()["code"]), (429, &"too_many_requests".into()));

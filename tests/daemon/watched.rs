@@ -15,7 +15,7 @@ use rekindle_test_kit::prometheus_server::{Histograms, Prometheus, promtool_chec
 /// The daemon delivers, too.
 const DELIVER: &str = "[[deliver]]\nname = 'hook'\nurl = 'http://127.0.0.1:9/'\nallow_private = true\n";
 /// The daemon collects, too.
-const COLLECT: &str = "[collect]\nenabled = true\nlisten = '127.0.0.1:0'\n[collect.keys.web]\n\
+const COLLECT: &str = "[collect]\nenabled = true\nrow_events = ['Product Updated']\nlisten = '127.0.0.1:0'\n[collect.keys.web]\n\
     sha256 = ['e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855']\n";
 
 /// What viewers of a product are told, once there are two of them.

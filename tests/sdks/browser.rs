@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 
 use rekindle_test_kit::{npm, repository};
 
@@ -27,23 +27,12 @@ impl Browser {
         Ok(Browser { chromium: npm::chromium()?, modules: npm::modules("browser", &[DRIVER])? })
     }
 
-    fn command(&self, url: &str, steps: &[&str]) -> Command {
+    /// Opens a page, does what is said on it (see the script), and stays.
+    pub(crate) fn hold(&self, url: &str, steps: &[&str]) -> HeldPage {
         let mut node = Command::new("node");
         node.arg(repository().join("tests/sdks/browse.mjs")).arg(&self.modules).arg(&self.chromium).arg(url);
-        node.args(steps);
-        node
-    }
-
-    /// Opens a page and does what is said on it (see the script); the script's output.
-    pub(crate) fn open(&self, url: &str, steps: &[&str]) -> Output {
-        self.command(url, steps).output().expect("node runs")
-    }
-
-    /// The same, and stays.
-    pub(crate) fn hold(&self, url: &str, steps: &[&str]) -> HeldPage {
-        let mut command = self.command(url, &[steps, &["hold"]].concat());
-        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("node runs");
+        node.args(steps).arg("hold").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = node.spawn().expect("node runs");
         let stdin = child.stdin.take();
         let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut said = String::new();

@@ -119,9 +119,10 @@ fn follow(browser: &Browser) {
     daemon.wait_for("events over HTTP are taken");
     let website_terminal = open(page);
     website_terminal.wait_for("Serving HTTP");
-    let seen = browser.open(&format!("http://127.0.0.1:{website}/"), &["click button"]);
-    assert!(seen.status.success(), "{}", String::from_utf8_lossy(&seen.stderr));
+    // The visitor leaves the page; the browser stays, and has time to send what the page gave it.
+    let visitor = browser.hold(&format!("http://127.0.0.1:{website}/"), &["click button", "goto about:blank"]);
     let line = hooks.wait_for("cart_reminder for ");
+    visitor.leave();
     let payload = line.split_once(": ").expect("a payload").1;
     let payload: serde_json::Value = serde_json::from_str(payload).expect("JSON");
     let expected = readme_payload();

@@ -6,6 +6,7 @@ use data_encoding::HEXLOWER;
 use rekindle_core::decode::{Decoder, PlaceholderIds, RejectionReason};
 use rekindle_core::event::{CallType, Event, EventTime};
 use rekindle_core::rules;
+use rekindle_core::rules::ruleset::Projection;
 use rekindle_core::time::Timestamp;
 use rekindle_settings::{EngineSettings, KeyTrust};
 use sha2::{Digest, Sha256};
@@ -50,11 +51,14 @@ pub(crate) struct RequestCalls<'a> {
 }
 
 impl CallChecker {
-    /// For an engine with these settings.
-    pub(crate) fn new(engine: &EngineSettings, max_call_bytes: usize) -> CallChecker {
+    /// For an engine with these settings, whose rules have tables of these events.
+    pub(crate) fn new(engine: &EngineSettings, max_call_bytes: usize, row_events: &[String]) -> CallChecker {
         let no_rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
+        // Only rows are tracked: that an event is, says that it is a row.
+        let projection =
+            Projection { tracked: row_events.to_vec(), row_events: row_events.to_vec(), ..no_rules.projection };
         let bytes_max = engine.max_event_bytes.max(2 * max_call_bytes + STAMPS_BYTES_MAX);
-        let decoder = Decoder::new(&no_rules.projection, bytes_max);
+        let decoder = Decoder::new(&projection, bytes_max);
         let decoder = decoder.with_placeholder_ids(PlaceholderIds::new(&engine.placeholder_ids));
         CallChecker { decoder, max_call_bytes }
     }
@@ -95,6 +99,9 @@ impl CallChecker {
         let (grant, facts) = (request.grant, request.facts);
         if !grant.allows(event.call) {
             return Err(CallRejection::CallNotAllowed { call: event.call });
+        }
+        if event.tracked.is_some() && grant.trust == KeyTrust::Client {
+            return Err(CallRejection::RowNotAllowed { event: event.name.as_deref().unwrap_or_default().to_owned() });
         }
         if event.call == CallType::Alias && !grant.may_identify {
             return Err(CallRejection::IdentifyNotAllowed);

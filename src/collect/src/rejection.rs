@@ -24,6 +24,12 @@ pub enum CallRejection {
         /// The type of the call.
         call: CallType,
     },
+    /// A client's key may not send rows of tables.
+    #[error("this write key may not send {event:?}, which is a row of a table (`row_events`): only a server's may")]
+    RowNotAllowed {
+        /// The event.
+        event: String,
+    },
     /// A client's key may not say who the user is, and nothing else says whose the call is.
     #[error("this write key may not say who the user is (`identify` in its settings), and there is no `anonymousId`")]
     IdentifyNotAllowed,
@@ -38,7 +44,7 @@ pub enum CallRejection {
 }
 
 /// The reasons that only collecting has.
-const OWN_CODES: [&str; 3] = ["call_not_allowed", "identify_not_allowed", "too_old"];
+const OWN_CODES: [&str; 4] = ["call_not_allowed", "identify_not_allowed", "too_old", "row_not_allowed"];
 
 impl CallRejection {
     /// Every code, for metrics.
@@ -57,6 +63,7 @@ impl CallRejection {
             CallRejection::CallNotAllowed { .. } => own,
             CallRejection::IdentifyNotAllowed => own + 1,
             CallRejection::TooOld { .. } => own + 2,
+            CallRejection::RowNotAllowed { .. } => own + 3,
         }
     }
 

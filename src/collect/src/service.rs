@@ -82,7 +82,7 @@ impl Collector {
         let collect = settings.collect.clone();
         Collector {
             keys: WriteKeys::new(&collect),
-            checker: CallChecker::new(&settings.engine, collect.max_call_bytes),
+            checker: CallChecker::new(&settings.engine, collect.max_call_bytes, &collect.row_events),
             body_bytes: Arc::new(Semaphore::new(collect.max_in_flight_bytes)),
             settings: collect,
             mappings: settings.mappings.clone(),

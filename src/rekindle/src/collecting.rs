@@ -13,9 +13,10 @@ use rekindle_collect::{
     CallPublisher, CallbackSecretError, CollectInputs, CollectStatus, Collector, ProviderCallbacks, WebhookSecretError,
     Webhooks,
 };
+use rekindle_core::rules::ruleset::{RowTable, Ruleset};
 use rekindle_nats::NatsAccess;
 use rekindle_runtime::health::Health;
-use rekindle_settings::Settings;
+use rekindle_settings::{CollectSettings, Settings};
 use rekindle_web::{BindError, HttpServer};
 
 /// What is counted, for these settings.
@@ -35,6 +36,29 @@ pub enum CollectStartError {
     /// The secret of callbacks can't be used.
     #[error(transparent)]
     Callback(#[from] CallbackSecretError),
+}
+
+/// Rules have a table whose rows anybody could send who reads the source of a page.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "rows of the table `{table}` are {event:?} calls, and anybody could send them with the write key of `{client}`, which stands in a \
+     page or an app: add {event:?} to [collect] row_events, and only keys with trust = \"server\" may"
+)]
+pub struct PublicRowsError {
+    table: String,
+    event: String,
+    client: String,
+}
+
+/// Checks that only the shop's own programs can send rows of tables.
+pub(crate) fn check_row_events(rules: &Ruleset, settings: &CollectSettings) -> Result<(), PublicRowsError> {
+    let is_open = |table: &&RowTable| !settings.row_events.contains(&table.event);
+    match (settings.public_source(), rules.tables.iter().find(is_open)) {
+        (Some(client), Some(RowTable { id, event, .. })) => {
+            Err(PublicRowsError { table: id.clone(), event: event.clone(), client: client.to_owned() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A collector that serves.

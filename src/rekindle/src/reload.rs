@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::collecting::PublicRowsError;
 use crate::rules_file::RulesFileError;
 use rekindle_core::checkpoint::RulesComparison;
 use rekindle_core::diagnostics::Diagnostic;
@@ -143,6 +144,9 @@ pub enum ReloadError {
         /// All of them, at their places in the text.
         problems: Vec<Diagnostic>,
     },
+    /// Anybody could send rows of a table of its.
+    #[error("{0}, restart, and reload; the rules in force remain")]
+    PublicRows(#[from] PublicRowsError),
     /// Other rules are in force than those that were changed.
     #[error(
         "the rules in force are version {in_force}, and the change was made on version {replaces}: somebody else has changed them \

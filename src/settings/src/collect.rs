@@ -12,7 +12,7 @@ use super::keys::{SettingKey, SettingKind};
 use super::reader::{SettingsReader, set};
 use super::subject::check_subject;
 use super::webhook::WebhookSettings;
-use super::write_key::WriteKeySettings;
+use super::write_key::{KeyTrust, WriteKeySettings};
 use rekindle_core::diagnostics::shorten;
 use rekindle_core::document::TomlSection;
 use rekindle_core::rules::schema::DurationText;
@@ -56,6 +56,10 @@ pub struct CollectSettings {
     pub max_connections_per_address: usize,
     /// Whether the address of clients is kept, as `context.ip`. Without it, such a field is taken out of what they send.
     pub keep_ip: bool,
+    /// The track events whose calls are rows of the rules' tables: only keys with `trust = "server"` may send them, and they need no
+    /// id of a user.
+    #[schemars(inner(length(min = 1)))]
+    pub row_events: Vec<String>,
     /// Who may send, by source.
     pub keys: BTreeMap<String, WriteKeySettings>,
     /// Signed webhooks of shops, by source.
@@ -65,7 +69,7 @@ pub struct CollectSettings {
 }
 
 /// Keys of `[collect]`.
-pub(super) const KEYS: [SettingKey; 14] = [
+pub(super) const KEYS: [SettingKey; 15] = [
     ("enabled", SettingKind::Truth),
     ("listen", SettingKind::Text),
     ("subject", SettingKind::Text),
@@ -77,6 +81,7 @@ pub(super) const KEYS: [SettingKey; 14] = [
     ("max_connections", SettingKind::Number),
     ("max_connections_per_address", SettingKind::Number),
     ("keep_ip", SettingKind::Truth),
+    ("row_events", SettingKind::List),
     ("keys", SettingKind::TomlSection),
     ("webhooks", SettingKind::TomlSection),
     ("callbacks", SettingKind::TomlSection),
@@ -99,6 +104,7 @@ impl Default for CollectSettings {
             max_connections: 16_384,
             max_connections_per_address: 1_024,
             keep_ip: false,
+            row_events: Vec::new(),
             keys: BTreeMap::new(),
             webhooks: BTreeMap::new(),
             callbacks: BTreeMap::new(),
@@ -118,6 +124,13 @@ impl CollectSettings {
         let signed = self.webhooks.keys().chain(self.callbacks.keys()).map(String::as_str);
         let names: BTreeSet<&str> = of_keys.chain(signed).collect();
         names.into_iter()
+    }
+
+    /// The first source of which anybody may have a key: it stands in a page or an app.
+    pub fn public_source(&self) -> Option<&str> {
+        let is_public = |key: &WriteKeySettings| key.trust == KeyTrust::Client && !key.sha256.is_empty();
+        let (name, key) = self.keys.iter().find(|(_, key)| is_public(key))?;
+        Some(key.source.as_deref().unwrap_or(name))
     }
 
     /// Whether nobody could send anything.
@@ -142,6 +155,7 @@ impl CollectSettings {
         let per_address = reader.number(section, "max_connections_per_address", 1..=65_536);
         set(&mut self.max_connections_per_address, per_address);
         set(&mut self.keep_ip, reader.truth(section, "keep_ip"));
+        set(&mut self.row_events, row_events(section, reader));
         for (name, table) in named(section, "keys", reader) {
             self.keys.insert(name.to_owned(), WriteKeySettings::read(name, table, reader));
         }
@@ -159,6 +173,19 @@ impl CollectSettings {
             reader.problems.add_missing(&place, "nobody could send anything: there is no write key", help);
         }
     }
+}
+
+fn row_events(section: &TomlSection<'_>, reader: &mut SettingsReader<'_>) -> Option<Vec<String>> {
+    let events = section.strings("row_events", &mut reader.problems)?;
+    if let Some(event) = events.iter().find(|event| event.get_ref().is_empty()) {
+        reader.problems.add(
+            &event.span(),
+            "this is no name of an event",
+            "write it as its calls do: \"Product Updated\"",
+        );
+        return None;
+    }
+    Some(events.into_iter().map(|event| (*event.get_ref()).to_owned()).collect())
 }
 
 /// Whether it can name a source: it is a part of subjects, paths and series of metrics.

@@ -18,7 +18,7 @@ fn checked(key: WriteKeySettings, envelope: &str, calls: &[Value]) -> Vec<Result
     let key = WriteKeySettings { sha256: vec![made.sha256], ..key };
     let settings = CollectSettings { keys: [("web".to_owned(), key)].into(), ..CollectSettings::default() };
     let keys = WriteKeys::new(&settings);
-    let checker = CallChecker::new(&EngineSettings::default(), 1_000);
+    let checker = CallChecker::new(&EngineSettings::default(), 1_000, &["Product Updated".to_owned()]);
     let (grant, facts) = (keys.grant(&made.key).expect("the key"), facts());
     let envelope = JsonObject::parse(envelope).expect("an envelope");
     let mut request = RequestCalls::new(grant, &facts, envelope, Some(CallType::Track));
@@ -120,6 +120,31 @@ fn calls_that_a_key_may_not_send_are_rejected() {
     let key = WriteKeySettings { calls: vec!["page".to_owned()], ..client() };
     let found = only(key, json!({"event": "A", "anonymousId": "a"}));
     assert_eq!(found, Err(CallRejection::CallNotAllowed { call: CallType::Track }));
+}
+
+#[test]
+fn rows_come_from_servers_only_and_belong_to_nobody() {
+    let row = json!({"event": "Product Updated", "messageId": "r1", "properties": {"product_id": "p7", "price": 1}});
+    let taken = only(server(), row.clone()).expect("taken");
+    assert_eq!((taken.get("userId"), &taken["properties"]["price"]), (None, &json!(1)));
+    let mut signed = row.clone();
+    signed["userId"] = json!("u1");
+    let mut visited = row.clone();
+    visited["anonymousId"] = json!("a1");
+    let escaped = row.to_string().replace("Product Updated", "Product\\u0020Updated");
+    let escaped: Value = serde_json::from_str(&escaped).expect("JSON");
+    for (key, call) in [
+        (client(), row),
+        (client(), visited),
+        (WriteKeySettings { identify: true, ..client() }, signed),
+        (client(), escaped),
+    ] {
+        let event = "Product Updated".to_owned();
+        assert_eq!(only(key, call.clone()), Err(CallRejection::RowNotAllowed { event }), "{call}");
+    }
+    // A page of that name is no row.
+    let page = json!({"type": "page", "name": "Product Updated", "anonymousId": "a1"});
+    assert!(only(client(), page).is_ok());
 }
 
 #[test]

@@ -151,7 +151,7 @@ impl<'a> EvaluationContext<'a> {
         }
     }
 
-    fn comparison(&self, op: Comparison, left: &'a Term, right: &'a Term) -> ConditionResult {
+    pub(super) fn comparison(&self, op: Comparison, left: &'a Term, right: &'a Term) -> ConditionResult {
         if let Some(outlook) = self.feature_against_constant(op, left, right) {
             return outlook;
         }

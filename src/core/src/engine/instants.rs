@@ -4,7 +4,7 @@
 //! without an evaluation, as rows do until the user gets them, the next evaluation is due when the first of these instants comes.
 
 use super::evaluate::EvaluationContext;
-use crate::rules::ruleset::Condition;
+use crate::rules::ruleset::{Comparison, Condition};
 use crate::time::Timestamp;
 
 impl<'a> EvaluationContext<'a> {
@@ -15,10 +15,12 @@ impl<'a> EvaluationContext<'a> {
             Condition::All(parts) | Condition::Any(parts) => {
                 parts.iter().map(|part| self.next_instant(part)).min().unwrap_or(Timestamp::NEVER)
             }
-            Condition::Compare { left, right, .. } => {
-                // Of a window that is compared with a constant, the panes that change nothing too.
+            Condition::Compare { op, left, right } => {
+                // Of a window that is compared with a constant, the panes that change nothing too; and where one side reaches the other,
+                // also if it must pass it.
                 let of_sides = self.read(left).until.min(self.read(right).until);
-                self.outlook(condition).until.min(of_sides)
+                let crossings = [*op, Comparison::GreaterOrEqual, Comparison::Greater];
+                crossings.into_iter().map(|op| self.comparison(op, left, right).until).fold(of_sides, Timestamp::min)
             }
             Condition::Constant(_)
             | Condition::InSegment(_)

@@ -279,7 +279,7 @@ pub(super) fn rejected(error: ReloadError) -> Response {
             let detail = "the rules were not changed, because the file has mistakes";
             mistakes(detail, &path.display().to_string(), &text, &problems)
         }
-        error @ ReloadError::Emptied { .. } => {
+        error @ (ReloadError::Emptied { .. } | ReloadError::PublicRows(_)) => {
             let problem = ProblemDocument::new(status, error.to_string());
             document(status, &RulesErrorsResponse { problem, count: 0, problems: Vec::new(), rendered: String::new() })
         }

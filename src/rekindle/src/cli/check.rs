@@ -10,6 +10,7 @@ use super::check_against;
 use super::load::{FileLoadError, ignored_variables, read_rules, read_settings, read_text, wrong_settings};
 use super::secret::LoadedSecret;
 use super::summary::counted;
+use crate::collecting::check_row_events;
 use rekindle_core::checkpoint::{ColdStart, RulesComparison, WarmUp, compare};
 use rekindle_core::diagnostics::Diagnostic;
 use rekindle_core::engine::key_instance::KeyInstance;
@@ -64,7 +65,7 @@ pub fn run(args: &CheckArgs) -> io::Result<bool> {
 
 /// Checks, and writes the findings to `out`.
 fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool> {
-    let mut sound = true;
+    let (mut sound, mut collecting) = (true, None);
     let mut files = [args.files.as_slice(), &args.rules].concat();
     if let Some(path) = &args.config {
         match read_settings(path, colour) {
@@ -84,7 +85,9 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
                     }
                 }
                 // That they cannot be read is reported already.
-                files.extend(can_be_read(&config.engine.rules).is_ok().then_some(config.engine.rules));
+                let rules = can_be_read(&config.engine.rules).is_ok().then_some(config.engine.rules);
+                collecting = rules.clone().map(|rules| (rules, config.collect));
+                files.extend(rules);
             }
             Err(error) => {
                 sound = false;
@@ -105,6 +108,11 @@ fn check(args: &CheckArgs, colour: bool, out: &mut dyn Write) -> io::Result<bool
         match read_rules(&file, colour) {
             Ok(rules) => {
                 accepted(&file, &rules, args.explain, out)?;
+                let settings = collecting.as_ref().filter(|(of, _)| *of == file).map(|(_, settings)| settings);
+                if let Some(Err(error)) = settings.map(|settings| check_row_events(&rules, settings)) {
+                    sound = false;
+                    writeln!(out, "{}: {error}", file.display())?;
+                }
                 if !args.against.is_empty() {
                     sound &= check_against::check(&rules, &args.against, out)?;
                 }
@@ -319,6 +327,29 @@ mod tests {
         std::fs::write(folder.path().join("mine.toml"), RULES).unwrap();
         let (sound, out) = checked(args);
         assert!(sound && out.contains("c.toml: ok") && out.contains("mine.toml: ok, 1 segment,"), "{out}");
+    }
+
+    #[test]
+    fn rows_that_a_client_could_send_are_a_mistake() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("c.toml");
+        let table = "[tables.products]\nevent = 'Product Updated'\nkey = 'id'\nkeep = ['price']\n";
+        std::fs::write(folder.path().join("mine.toml"), format!("{table}{RULES}")).unwrap();
+        let args = CheckArgs { config: Some(config.clone()), ..CheckArgs::default() };
+        let settings = |lines: &str, trust: &str| {
+            let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+            let key = format!("[collect.keys.web]\nsha256 = ['{hash}']\ntrust = '{trust}'\n");
+            std::fs::write(&config, format!("[engine]\nrules = 'mine.toml'\n[collect]\n{lines}\n{key}")).unwrap();
+            checked(args.clone())
+        };
+        let (sound, out) = settings("", "client");
+        let told =
+            "the write key of `web`, which stands in a page or an app: add \"Product Updated\" to [collect] row_events";
+        assert!(!sound && out.contains(told), "{out}");
+        for (lines, trust) in [("", "server"), ("row_events = ['Product Updated']", "client")] {
+            let (sound, out) = settings(lines, trust);
+            assert!(sound, "{out}");
+        }
     }
 
     #[test]

@@ -58,6 +58,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     // Every mistake is collected before anything is opened.
     let mut mistakes = Vec::new();
     let rules = load_settled_rules(&path).map_err(|error| mistakes.push(error.to_string())).ok();
+    if let Some(Err(error)) = rules.as_ref().map(|(rules, _)| collecting::check_row_events(rules, &config.collect)) {
+        mistakes.push(format!("error: {error}"));
+    }
     let access = NatsAccess::check(&config.nats);
     let secret = LoadedSecret::of(config.engine.secret.as_ref());
     let secret = secret.map_err(|error| mistakes.push(format!("error: {error}"))).ok();
@@ -65,7 +68,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     let delivery = DeliveryService::new(&config);
     let delivery =
         delivery.map_err(|errors| mistakes.extend(errors.iter().map(|error| format!("error: {error}")))).ok();
-    let (Some((ruleset, text)), Some(access), Some(secret), Some(delivery)) = (rules, access, secret, delivery) else {
+    let (Some((ruleset, text)), Some(access), Some(secret), Some(delivery), []) =
+        (rules, access, secret, delivery, mistakes.as_slice())
+    else {
         return Err(CliError::Load(FileLoadError::Wrong(mistakes.join("\n"))));
     };
     logging::install(&config.log, std::io::stderr().is_terminal()).map_err(CliError::Logging)?;

@@ -25,7 +25,7 @@ use rekindle_runtime::live::recomputation::{
 };
 use rekindle_runtime::output::batch::RulesActivation;
 use rekindle_runtime::pipeline::PipelineOptions;
-use rekindle_settings::{Settings, SourceKind};
+use rekindle_settings::{CollectSettings, Settings, SourceKind};
 
 /// What reloads from the log need, and the latest one.
 pub(super) struct FromLogReloads {
@@ -63,6 +63,10 @@ impl FromLogReloads {
         connected: watch::Receiver<Option<ConnectedBroker>>,
     ) -> FromLogReloads {
         FromLogReloads { reloader, settings, options, connected, latest: Mutex::new(None) }
+    }
+
+    pub(super) fn collect_settings(&self) -> &CollectSettings {
+        &self.settings.collect
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<LatestReload>> {

@@ -17,6 +17,7 @@ use super::rules_text::read_rules_file;
 use super::{AuditTrail, wall_clock};
 use crate::api::{AuditLog as _, RulesProvider};
 use crate::audit::{AuditOutcome, AuditRecord, AuditedChange, AuditedRequester};
+use crate::collecting::check_row_events;
 use crate::metrics::{MetricsRegistry, ReloadMetrics};
 use crate::reload::{ActiveRules, FromLogReload, ReloadError, ReloadOutcome, RulesUpdate, UpdateOutcome};
 use crate::versions::{KeptVersions, RulesVersion, VersionsUnreadable};
@@ -236,6 +237,7 @@ impl RulesReloader {
             Ok(ruleset) => ruleset,
             Err(problems) => return Err(ReloadError::Mistakes { path, text, problems }),
         };
+        check_row_events(&ruleset, self.from_log.collect_settings())?;
         // During recovery the rules in force are former ones.
         if !self.live.is_live() {
             return Err(RulesChangeError::Recovering.into());

@@ -24,6 +24,7 @@ fn everything_about_collecting_is_read() {
         max_connections = 1
         max_connections_per_address = 65_536
         keep_ip = true
+        row_events = ['Product Updated']
         [collect.keys.web]
         sha256 = ['{upper}', '{HASH}']
         identify = true
@@ -62,6 +63,10 @@ fn everything_about_collecting_is_read() {
     let subjects: Vec<String> = collect.subjects().collect();
     assert_eq!(subjects, ["events.http.orders", "events.http.shop", "events.http.web"]);
     assert_eq!((collect.timeout, collect.keep_ip, collect.max_in_flight), (Span(60_000), true, 1));
+    assert_eq!(
+        (collect.row_events.as_slice(), collect.public_source()),
+        (["Product Updated".to_owned()].as_slice(), Some("web"))
+    );
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub const BOUND: &str = "bound-key";
 /// A browser's, a server's, one with limits, and one of a page.
 pub const KEYS: &str = r#"
 [collect]
+row_events = ['Product Updated']
 listen = "127.0.0.1:0"
 [collect.keys.web]
 sha256 = ["fe372517ad18bd4ef08c931b6f58a73a1e10ad754cc729a8ccd705be55c47fbd"]
