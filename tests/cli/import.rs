@@ -8,14 +8,14 @@ use assert_cmd::Command;
 use serde_json::{Value, json};
 
 /// What the command wrote, said, and whether it succeeded.
-struct Imported {
-    calls: Vec<Value>,
-    said: String,
-    succeeded: bool,
+pub(crate) struct Imported {
+    pub(crate) calls: Vec<Value>,
+    pub(crate) said: String,
+    pub(crate) succeeded: bool,
 }
 
 /// Runs `rekindle import` in this folder.
-fn import(folder: &Path, args: &[&str]) -> Imported {
+pub(crate) fn import(folder: &Path, args: &[&str]) -> Imported {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rekindle"));
     let output = command.current_dir(folder).arg("import").args(args).output().expect("the binary runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -26,7 +26,7 @@ fn import(folder: &Path, args: &[&str]) -> Imported {
 }
 
 /// A folder with one file.
-fn folder(name: &str, content: impl AsRef<[u8]>) -> tempfile::TempDir {
+pub(crate) fn folder(name: &str, content: impl AsRef<[u8]>) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join(name), content).expect("written");
     folder

@@ -16,6 +16,7 @@ mod growth_report;
 mod growth_uplift;
 mod history;
 mod import;
+mod import_products;
 mod init;
 mod packaging;
 mod partners;

@@ -116,8 +116,8 @@ impl MappingTable {
 }
 
 impl FieldSource {
-    /// The text that it finds in one row.
-    pub(super) fn text_in(&self, item: &Value) -> Option<String> {
+    /// The text that it finds in one row, or the number or truth as a text.
+    pub fn text_in(&self, item: &Value) -> Option<String> {
         self.text(&MappingScope { item, body: item, request: &Value::Null, zone: None, notes: None })
     }
 }
@@ -134,10 +134,11 @@ impl MappingCondition {
 impl CallMapping {
     fn make(&self, scope: &MappingScope<'_>) -> Value {
         let mut call = Map::new();
-        call.insert("type".to_owned(), self.call_type.clone().into());
+        let call_type = if self.call_type == "row" { "track" } else { &self.call_type };
+        call.insert("type".to_owned(), call_type.into());
         if let Some(name) = self.event.as_ref().and_then(|event| event.text(scope)) {
             let name = self.names.get(&name).cloned().unwrap_or(name);
-            call.insert(if self.call_type == "track" { "event" } else { "name" }.to_owned(), name.into());
+            call.insert(if call_type == "track" { "event" } else { "name" }.to_owned(), name.into());
         }
         let ids = [
             ("userId", &self.user_id),

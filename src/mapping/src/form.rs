@@ -31,13 +31,15 @@ pub(super) enum ValueForm {
     },
     /// An object that is written as JSON in a text.
     Json,
+    /// Whether there is some left: a number above 0, yes or no, or as feeds write it (`in_stock`, `out of stock`).
+    Stock,
     /// An object from a list of `{key, value}`, or of `{name, value}`.
     KeyValues,
 }
 
 /// All names, for mistakes.
-const NAMES: [&str; 10] =
-    ["text", "number", "amount", "amount_comma", "seconds", "millis", "micros", "time", "json", "key_values"];
+const NAMES: [&str; 11] =
+    ["text", "number", "amount", "amount_comma", "seconds", "millis", "micros", "time", "json", "key_values", "stock"];
 
 impl ValueForm {
     pub(super) fn parse(name: &str) -> Result<ValueForm, String> {
@@ -57,6 +59,7 @@ impl ValueForm {
             "time" => ValueForm::Time { format: None },
             "json" => ValueForm::Json,
             "key_values" => ValueForm::KeyValues,
+            "stock" => ValueForm::Stock,
             other => {
                 let help = suggest(other, NAMES, "forms");
                 let help = if help.is_empty() { format!("forms are {}", join_quoted(&NAMES)) } else { help };
@@ -89,6 +92,7 @@ impl ValueForm {
             }
             ValueForm::Json => serde_json::from_str(found.as_str()?).ok()?,
             ValueForm::KeyValues => key_values_of(found)?,
+            ValueForm::Stock => Value::Bool(is_in_stock(found)?),
         };
         Some(Cow::Owned(made))
     }
@@ -144,6 +148,22 @@ fn amount_of(value: &Value, point: char) -> Option<Value> {
     let digits = if digits.is_empty() { "0" } else { digits };
     let number = decimals.map_or_else(|| format!("{sign}{digits}"), |decimals| format!("{sign}{digits}.{decimals}"));
     number.parse().ok().map(Value::Number).filter(|_| is_sound)
+}
+
+/// Whether there is some left. What can be ordered but is not there yet is not in stock.
+fn is_in_stock(value: &Value) -> Option<bool> {
+    let text = text_of(value)?.trim().to_ascii_lowercase();
+    if let Ok(number) = text.parse::<f64>() {
+        return Some(number > 0.0);
+    }
+    match text.replace(['_', '-'], " ").as_str() {
+        "true" | "yes" | "y" | "in stock" | "instock" | "available" => Some(true),
+        "false" | "no" | "n" | "out of stock" | "outofstock" | "sold out" | "unavailable" | "discontinued" => {
+            Some(false)
+        }
+        "preorder" | "pre order" | "backorder" | "back order" => Some(false),
+        _ => None,
+    }
 }
 
 /// The members of a list of pairs, as BigQuery writes them: `{"key": "a", "value": {"string_value": null, "int_value": "5"}}`.

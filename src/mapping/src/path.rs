@@ -44,8 +44,12 @@ impl ValuePath {
         let root = match steps.first() {
             Some(PathStep::Name(name)) if name == "@body" && !text.starts_with('"') => ValueRoot::Body,
             Some(PathStep::Name(name)) if name == "@request" && !text.starts_with('"') => ValueRoot::Request,
+            Some(PathStep::Name(name)) if name == "@item" && steps.len() == 1 && !text.starts_with('"') => {
+                return Ok(ValuePath { root: ValueRoot::Item, steps: Vec::new() });
+            }
             Some(PathStep::Name(name)) if name.starts_with('@') && !text.starts_with('"') && name.len() > 1 => {
-                let known = "@body, @request and @hash are known; a field of that name is written in quotation marks";
+                let known =
+                    "@item, @body, @request and @hash are known; a field of that name is written in quotation marks";
                 return Err(format!("`{name}` is nothing to take from: {known}"));
             }
             _ => ValueRoot::Item,

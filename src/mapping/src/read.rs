@@ -13,10 +13,11 @@ use super::{ArrayMapping, CallMapping, FieldSource, MappingCondition, MappingTab
 /// The keys of a table.
 pub const TABLE_KEYS: [&str; 6] = ["name", "key", "list", "group", "time_zone", "calls"];
 /// The keys of a call in it.
-pub const CALL_KEYS: [&str; 13] = [
+pub const CALL_KEYS: [&str; 14] = [
     "when",
     "type",
     "event",
+    "row_key",
     "names",
     "user_id",
     "anonymous_id",
@@ -88,6 +89,7 @@ impl CallMapping {
             when,
             call_type: call_type(&section, problems).unwrap_or_default(),
             event: source(&section, "event", problems),
+            row_key: section.string("row_key", problems).map(|key| key.into_inner().to_owned()).unwrap_or_default(),
             names: names.into_iter().map(|(name, (text, _))| (name, text)).collect(),
             user_id: source(&section, "user_id", problems),
             anonymous_id: source(&section, "anonymous_id", problems),
@@ -103,7 +105,19 @@ impl CallMapping {
             *place = section.table(key, problems).map(|table| object(key, table, problems));
         }
         let has_id = ["user_id", "anonymous_id", "previous_id"].iter().any(|key| section.get(key).is_some());
-        if !has_id && call.call_type != "none" && !call.call_type.is_empty() {
+        let is_row = call.call_type == "row";
+        if is_row && call.event.as_ref().is_none_or(|event| event.as_fixed().is_none()) {
+            let help = "write it in quotation marks, as [tables.T] has it: event = \"'Product Updated'\"";
+            problems.add_missing(&section.place(), "the event of a row must be a fixed name", help);
+        }
+        if is_row && call.row_key.is_empty() {
+            let help = "add row_key = \"…\", the property that is the `key` of [tables.T]";
+            problems.add_missing(&section.place(), "this row says nothing of what its key is", help);
+        }
+        if !is_row && let Some(key) = section.get("row_key") {
+            problems.add(&key.span(), "only a call of the type row has a `row_key`", "");
+        }
+        if !has_id && !is_row && call.call_type != "none" && !call.call_type.is_empty() {
             let help = "add user_id = \"…\" or anonymous_id = \"…\"";
             problems.add_missing(&section.place(), "this call says nothing of whose it is", help);
         }
@@ -122,7 +136,7 @@ fn call_type(section: &TomlSection<'_>, problems: &mut Diagnostics<'_>) -> Optio
         }
         return None;
     };
-    let names: Vec<&str> = CallType::ALL.into_iter().map(CallType::name).chain(["none"]).collect();
+    let names: Vec<&str> = CallType::ALL.into_iter().map(CallType::name).chain(["row", "none"]).collect();
     if !names.contains(text.get_ref()) {
         let message = format!("`type` must be one of {}", join_quoted(&names));
         problems.add(&text.span(), message, suggest(text.get_ref(), names.iter().copied(), "types"));

@@ -68,6 +68,14 @@ impl FieldSource {
         &self.text
     }
 
+    /// The text that it always is; `None`: it depends.
+    pub fn as_fixed(&self) -> Option<&str> {
+        match self.alternatives.as_slice() {
+            [SourceTerm::Fixed(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// The value; `None`: there is none.
     pub(super) fn value<'v>(&self, scope: &MappingScope<'v>) -> Option<Cow<'v, Value>> {
         let is_something = |value: &Cow<'_, Value>| !value.is_null() && **value != Value::String(String::new());

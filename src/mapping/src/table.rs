@@ -36,12 +36,21 @@ pub struct MappingTable {
     pub calls: Vec<CallMapping>,
 }
 
+impl MappingTable {
+    /// The calls that are rows of tables: the name of their event, and the property that has a row's key.
+    pub fn rows(&self) -> impl Iterator<Item = (&str, &str)> {
+        let rows = self.calls.iter().filter(|call| call.call_type == "row");
+        rows.filter_map(|call| Some((call.event.as_ref()?.as_fixed()?, call.row_key.as_str())))
+    }
+}
+
 /// The call of an event that meets the conditions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[schemars(rename = "MappingCall", deny_unknown_fields)]
 pub struct CallMapping {
-    /// The type of the call: track, identify, alias, page, screen or group; none: such an event makes no call.
-    #[schemars(regex(pattern = "^(track|identify|alias|page|screen|group|none)$"))]
+    /// The type of the call: track, identify, alias, page, screen or group; row: a track that is a row of a table, and nobody's; none:
+    /// such an event makes no call.
+    #[schemars(regex(pattern = "^(track|identify|alias|page|screen|group|row|none)$"))]
     #[serde(rename = "type")]
     #[schemars(rename = "type")]
     pub call_type: String,
@@ -49,6 +58,10 @@ pub struct CallMapping {
     #[schemars(default)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<FieldSource>,
+    /// The property that has a row's key; of a row only, and it must be there.
+    #[schemars(default)]
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub row_key: String,
     /// The userId.
     #[schemars(default)]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -157,6 +157,36 @@ fn every_mistake_is_at_its_place() {
 }
 
 #[test]
+fn a_row_says_its_event_and_key_and_nobody_is_meant() {
+    let row = "[[calls]]\ntype = 'row'\nevent = \"'P'\"\nrow_key = 'sku'\n[calls.properties]\nall = '@item'\n";
+    let table = MappingTable::parse(row).expect("a table");
+    assert_eq!(table.rows().collect::<Vec<_>>(), [("P", "sku")]);
+    let made = table.calls(&json!({"sku": 7}), &Value::Null);
+    assert_eq!(made, [json!({"type": "track", "event": "P", "properties": {"sku": 7}})]);
+    for (mistake, part) in [
+        (row.replace("\"'P'\"", "'name'"), "the event of a row must be a fixed name"),
+        (row.replace("row_key = 'sku'\n", ""), "this row says nothing of what its key is"),
+        (row.replace("'row'", "'track'\nuser_id = 'u'"), "m.toml:5:11: only a call of the type row has a `row_key`"),
+    ] {
+        let problems = MappingTable::parse(&mistake).expect_err("a mistake");
+        let shown = rekindle_core::diagnostics::render("m.toml", &mistake, &problems, false);
+        assert!(shown.contains(part), "{part:?} is not in\n{shown}");
+    }
+}
+
+#[test]
+fn stock_is_a_number_above_zero_or_a_word() {
+    let read = |value: Value| fields("x = 'stock as stock'", json!({ "stock": value }))["x"].clone();
+    for there in [json!(3), json!("0.5"), json!(true), json!("in_stock"), json!("In Stock"), json!("yes")] {
+        assert_eq!(read(there.clone()), json!(true), "{there}");
+    }
+    for gone in [json!(0), json!("-2"), json!(false), json!("out_of_stock"), json!("preorder"), json!("sold out")] {
+        assert_eq!(read(gone.clone()), json!(false), "{gone}");
+    }
+    assert_eq!((read(json!("maybe")), read(json!([1]))), (Value::Null, Value::Null));
+}
+
+#[test]
 fn a_table_is_written_as_it_was_read() {
     let text = include_str!("builtin/shopify.toml");
     let table = MappingTable::parse(text).expect("a table");

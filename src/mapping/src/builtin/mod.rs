@@ -3,16 +3,19 @@
 use super::MappingTable;
 
 /// Each by its name.
-const TABLES: [(&str, &str); 12] = [
+const TABLES: [(&str, &str); 15] = [
     ("amplitude", include_str!("amplitude.toml")),
     ("ga4-bigquery", include_str!("ga4-bigquery.toml")),
     ("ga4", include_str!("ga4.toml")),
+    ("google-products", include_str!("google-products.toml")),
     ("matomo", include_str!("matomo.toml")),
     ("mixpanel", include_str!("mixpanel.toml")),
     ("posthog", include_str!("posthog.toml")),
     ("posthog-export", include_str!("posthog-export.toml")),
+    ("products", include_str!("products.toml")),
     ("sensors", include_str!("sensors.toml")),
     ("shopify-csv", include_str!("shopify-csv.toml")),
+    ("shopify-products", include_str!("shopify-products.toml")),
     ("shopify", include_str!("shopify.toml")),
     ("snowplow", include_str!("snowplow.toml")),
     ("woocommerce", include_str!("woocommerce.toml")),

@@ -1,7 +1,7 @@
 //! Items become calls, which the engine's own decoder checks.
 
 use rekindle_core::decode::{Decoder, PlaceholderIds, RejectionReason};
-use rekindle_core::event::{CallType, Event, EventTime};
+use rekindle_core::event::{CallType, Event, EventTime, FieldId, Scalar, field_value};
 use rekindle_core::rules;
 use rekindle_core::time::Timestamp;
 use rekindle_mapping::{ItemOutcome, MappingTable, value_hash};
@@ -43,13 +43,35 @@ pub(super) struct MadeCall {
 pub(super) struct CallMaker<'m> {
     decoder: Decoder,
     table: Option<&'m MappingTable>,
+    /// The properties that have keys of rows, by the number that the decoder gives to their events.
+    row_keys: Vec<&'m str>,
 }
 
 impl CallMaker<'_> {
     pub(super) fn new<'m>(engine: &EngineSettings, table: Option<&'m MappingTable>) -> CallMaker<'m> {
         let no_rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
-        let decoder = Decoder::new(&no_rules.projection, engine.max_event_bytes);
-        CallMaker { decoder: decoder.with_placeholder_ids(PlaceholderIds::new(&engine.placeholder_ids)), table }
+        let mut projection = no_rules.projection;
+        let rows: Vec<(&str, &str)> = table.into_iter().flat_map(MappingTable::rows).collect();
+        projection.row_events = rows.iter().map(|(event, _)| (*event).to_owned()).collect();
+        projection.tracked.clone_from(&projection.row_events);
+        projection.property_events = Some(projection.row_events.clone());
+        projection.fields = rows.iter().map(|(_, key)| vec!["properties".to_owned(), (*key).to_owned()]).collect();
+        let decoder = Decoder::new(&projection, engine.max_event_bytes);
+        let decoder = decoder.with_placeholder_ids(PlaceholderIds::new(&engine.placeholder_ids));
+        CallMaker { decoder, table, row_keys: rows.into_iter().map(|(_, key)| key).collect() }
+    }
+
+    /// As the engine would reject a row without a key.
+    fn keyed(&self, event: &Event<'_>) -> Result<(), RejectionReason> {
+        // The decoder's field of that number is the row's key.
+        let Some(row) = event.tracked.map(|tracked| tracked.0) else { return Ok(()) };
+        match field_value(&event.fields, FieldId(row)).and_then(Scalar::as_key) {
+            Some(_) => Ok(()),
+            None => {
+                let key = self.row_keys.get(usize::from(row)).copied().unwrap_or_default();
+                Err(RejectionReason::NoKey { key: key.to_owned() })
+            }
+        }
     }
 
     pub(super) fn make(&self, item: &SourceItem) -> MadeCalls {
@@ -92,7 +114,11 @@ impl CallMaker<'_> {
         let (mut calls, mut ids) = (Vec::new(), Vec::new());
         let mut rejected = None;
         for call in decoded {
-            match call.map_err(|rejected| rejected.reason).and_then(|event| timed(&event).map(|time| (event, time))) {
+            let checked = call.map_err(|rejected| rejected.reason).and_then(|event| {
+                self.keyed(&event)?;
+                timed(&event).map(|time| (event, time))
+            });
+            match checked {
                 Ok((event, time)) => {
                     ids.push(json!([event.user_id, event.anonymous_id, event.message_id]));
                     calls.push((event.call, time));

@@ -1,5 +1,6 @@
 //! JSON files: a document in each line, documents over several lines, arrays.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,8 +10,9 @@ use rekindle_runtime::files::source::{EventFiles, FileItem, LinePosition};
 use serde_json::Value;
 
 use super::super::terminal_bar::bar;
-use super::format::{ItemContent, SourceItem, UnreadableItem};
+use super::format::{ImportFormat, ItemContent, SourceItem, UnreadableItem};
 use super::mapping::ImportMapping;
+use super::products;
 use super::report::ImportReport;
 use super::{ImportArgs, TakeItem};
 use crate::cli::CliError;
@@ -102,6 +104,10 @@ impl Documents<'_> {
                 .map(std::borrow::Cow::into_owned)
                 .collect();
             let body = (events.len() != 1 || events.first() != Some(&body)).then(|| Arc::new(body));
+            let request = match self.args.format {
+                ImportFormat::Products => products::request(Path::new(&*place.file)),
+                _ => request,
+            };
             for event in events {
                 if !is_grouped {
                     let body = body.clone();

@@ -13,6 +13,8 @@ pub(super) enum ImportFormat {
     Csv,
     /// JSON: lines, documents, arrays
     Jsonl,
+    /// Products, as rows of a table: CSV (Shopify's, Google Merchant's, or any), Google Merchant's XML, or JSON
+    Products,
     /// Rows of GA4's export to BigQuery, as JSON lines
     #[value(name = "ga4-bigquery")]
     Ga4BigQuery,
@@ -63,6 +65,20 @@ pub(super) enum UnreadableItem {
     /// Longer than a row may be.
     #[error("it has more than {limit} bytes or columns: a quotation mark may be missing")]
     TooLong { limit: usize },
+    /// Longer than an item of a feed may be.
+    #[error("the item has more than {limit} bytes")]
+    ItemTooLong { limit: usize },
+    /// An item that is not sound.
+    #[error("the item is not sound XML: {detail}")]
+    NotXml { detail: String },
+}
+
+/// How files are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileSyntax {
+    Csv,
+    Json,
+    Xml,
 }
 
 impl UnreadableItem {
@@ -71,25 +87,34 @@ impl UnreadableItem {
             UnreadableItem::Call(reason) => reason.code(),
             UnreadableItem::Ragged { .. } => "ragged_row",
             UnreadableItem::NotUtf8 => "not_utf8",
-            UnreadableItem::TooLong { .. } => "too_large",
+            UnreadableItem::TooLong { .. } | UnreadableItem::ItemTooLong { .. } => "too_large",
+            UnreadableItem::NotXml { .. } => "not_xml",
         }
     }
 }
 
 impl ImportFormat {
-    /// Whether these files are CSV: by the format, or by their first byte.
-    pub(super) fn is_csv(self, first: Option<u8>) -> bool {
+    /// How these files are written: by the format, or by their first byte.
+    pub(super) fn syntax(self, first: Option<u8>) -> FileSyntax {
         match self {
-            ImportFormat::Csv => true,
-            ImportFormat::Shopify | ImportFormat::PostHog => !matches!(first, Some(b'{' | b'[') | None),
-            _ => false,
+            ImportFormat::Csv => FileSyntax::Csv,
+            ImportFormat::Products if first == Some(b'<') => FileSyntax::Xml,
+            ImportFormat::Shopify | ImportFormat::PostHog | ImportFormat::Products => match first {
+                Some(b'{' | b'[') | None => FileSyntax::Json,
+                Some(_) => FileSyntax::Csv,
+            },
+            _ => FileSyntax::Json,
         }
     }
 
     /// The built-in mapping.
-    pub(super) fn mapping(self, is_csv: bool) -> Option<&'static str> {
+    pub(super) fn mapping(self, syntax: FileSyntax) -> Option<&'static str> {
+        let is_csv = syntax == FileSyntax::Csv;
         match self {
             ImportFormat::Csv | ImportFormat::Jsonl | ImportFormat::SegmentS3 => None,
+            ImportFormat::Products if is_csv => None,
+            ImportFormat::Products if syntax == FileSyntax::Xml => Some(super::products::GOOGLE),
+            ImportFormat::Products => Some("products"),
             ImportFormat::Ga4BigQuery => Some("ga4-bigquery"),
             ImportFormat::Shopify if is_csv => Some("shopify-csv"),
             ImportFormat::Shopify => Some("shopify"),

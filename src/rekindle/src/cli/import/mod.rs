@@ -1,13 +1,16 @@
 //! `rekindle import`: files of events become calls: JSON lines, or messages in the stream.
 //!
-//! `rows` (CSV) and `documents` (JSON) read, `format` knows the formats, `calls` makes and checks calls, `target` writes them, `progress` makes an
+//! `rows` (CSV), `feed` (XML) and `documents` (JSON) read, `format` knows the formats, `calls` makes and checks calls, `target` writes them, `progress` makes an
 //! import resumable, `report` is the summary. One thread; memory is bounded by the longest row or document.
 
 mod calls;
 mod documents;
 mod error;
+mod feed;
+mod feed_item;
 mod format;
 mod mapping;
+mod products;
 mod progress;
 mod publish;
 mod report;
@@ -25,7 +28,7 @@ use super::outputs::refuse_shared_files;
 use super::simulate::check_subject;
 use super::{CliError, load_config, warn_if_stdin_is_terminal};
 use calls::CallMaker;
-use format::{ImportFormat, SourceItem};
+use format::{FileSyntax, ImportFormat, SourceItem};
 use mapping::ImportMapping;
 use rekindle_mapping::MappingZone;
 use rekindle_runtime::replay::ReplayError;
@@ -36,15 +39,16 @@ use target::ImportTarget;
 /// Import files of events: as JSON lines, or straight into the stream
 ///
 /// csv takes any columns: a mapping says what they are, or it is guessed from their names and shown. jsonl takes any JSON, by a
-/// mapping. The others are exports of GA4 to BigQuery (as JSON), Shopify (orders, as JSON or CSV), Segment (calls, as in its S3
-/// archives), PostHog (events, as JSON or CSV) and Sensors Analytics. Every call is checked as the engine would. Without a messageId of its own an
-/// event has a hash of itself as one, so that importing it again counts once. See docs/import.md.
+/// mapping. products makes rows of a table from a catalogue. The others are exports of GA4 to BigQuery (as JSON), Shopify (orders, as JSON or CSV),
+/// Segment (calls, as in its S3 archives), PostHog (events, as JSON or CSV) and Sensors Analytics. Every call is checked as the engine would.
+/// Without a messageId of its own an event has a hash of itself as one, so that importing it again counts once. See docs/import.md.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   rekindle import csv --dry-run orders.csv                         what the first rows become
   rekindle import csv --print-mapping orders.csv > orders.toml     the guess, to be edited
   rekindle import csv --mapping orders.toml orders.csv | rekindle replay --rules rules.toml --until 2026-01-01
+  rekindle import products --dry-run feed.xml                      which mapping is that of a catalogue, and what it makes
   rekindle import shopify orders.json --publish --config rekindle.toml --rate 5000")]
 pub struct ImportArgs {
     /// What the files hold
@@ -201,10 +205,9 @@ fn each_item(
     report: &mut ImportReport,
     take: &mut TakeItem<'_>,
 ) -> Result<(), CliError> {
-    if mapping.is_csv() {
-        rows::each(args, mapping, report, take)
-    } else {
-        documents::each(args, mapping, report, take)
+    match mapping.syntax() {
+        FileSyntax::Csv | FileSyntax::Xml => rows::each(args, mapping, report, take),
+        FileSyntax::Json => documents::each(args, mapping, report, take),
     }
 }
 

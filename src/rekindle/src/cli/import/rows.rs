@@ -1,4 +1,4 @@
-//! Rows of CSV files: read with bounded memory, whatever a file holds.
+//! Rows of CSV files, and what is read as rows: with bounded memory, whatever a file holds.
 
 use std::io::{BufRead, Read as _};
 use std::path::Path;
@@ -12,8 +12,10 @@ use serde_json::{Map, Value};
 
 use super::super::terminal_bar::bar;
 use super::error::ImportError;
-use super::format::{ItemContent, SourceItem, UnreadableItem, not_text, unfolded};
+use super::feed::FeedItems;
+use super::format::{FileSyntax, ImportFormat, ItemContent, SourceItem, UnreadableItem, not_text, unfolded};
 use super::mapping::ImportMapping;
+use super::products::{self, ProductRows};
 use super::report::ImportReport;
 use super::{ImportArgs, TakeItem};
 use crate::cli::CliError;
@@ -23,7 +25,7 @@ const ROW_BYTES_MAX: usize = 4 << 20;
 /// The most columns.
 const COLUMNS_MAX: usize = 10_000;
 /// How much of a row that can't be read is kept.
-const ORIGINAL_BYTES_MAX: usize = 64 << 10;
+pub(super) const ORIGINAL_BYTES_MAX: usize = 64 << 10;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A character between columns.
@@ -53,7 +55,7 @@ enum RawRow {
 }
 
 /// A row with its line, or why it cannot be read, with its text.
-type NumberedRow = (u64, Result<Value, (UnreadableItem, String)>);
+pub(super) type NumberedRow = (u64, Result<Value, (UnreadableItem, String)>);
 
 impl CsvRows {
     /// Opens a file and reads its header.
@@ -212,6 +214,51 @@ fn likely_delimiter(text: &[u8]) -> u8 {
     CANDIDATES[counts.iter().position(|count| *count == most).unwrap_or_default()]
 }
 
+/// What has rows.
+enum RowSource {
+    Columns(Box<CsvRows>),
+    Items(FeedItems),
+}
+
+impl RowSource {
+    fn open(
+        path: &Path,
+        args: &ImportArgs,
+        mapping: &ImportMapping,
+        read: &Arc<AtomicU64>,
+    ) -> Result<RowSource, CliError> {
+        if mapping.syntax() == FileSyntax::Xml {
+            return Ok(RowSource::Items(FeedItems::open(path, read)?));
+        }
+        let rows = CsvRows::open(path, args, read)?;
+        if args.format == ImportFormat::Products {
+            mapping.check_columns(path, &rows.columns)?;
+        }
+        Ok(RowSource::Columns(Box::new(rows)))
+    }
+
+    fn next(&mut self, nulls: &[String]) -> Result<Option<NumberedRow>, CliError> {
+        match self {
+            RowSource::Columns(rows) => rows.next(nulls),
+            RowSource::Items(items) => items.next(),
+        }
+    }
+
+    fn file(&self) -> &Arc<str> {
+        match self {
+            RowSource::Columns(rows) => &rows.file,
+            RowSource::Items(items) => &items.file,
+        }
+    }
+
+    fn products(&self) -> ProductRows {
+        match self {
+            RowSource::Columns(rows) => ProductRows::of(&rows.columns),
+            RowSource::Items(_) => ProductRows::Google,
+        }
+    }
+}
+
 /// Reads all files, one row after the other.
 pub(super) fn each(
     args: &ImportArgs,
@@ -224,11 +271,16 @@ pub(super) fn each(
         args.files.iter().map(|path| path.metadata().ok().filter(|about| about.is_file()).map(|about| about.len()));
     let bar = bar(args.quiet, sizes.sum());
     for path in &args.files {
-        let mut rows = CsvRows::open(path, args, &read)?;
+        let mut rows = RowSource::open(path, args, mapping, &read)?;
         let mut groups = RowGroups::new(mapping.table().map_or(&[], |table| table.group.as_slice()));
-        let (file, mut first_line) = (Arc::clone(&rows.file), None);
+        let (file, mut first_line) = (Arc::clone(rows.file()), None);
+        let is_products = args.format == ImportFormat::Products;
+        let (request, mut products) = match is_products {
+            true => (products::request(path), rows.products()),
+            false => (Value::Null, ProductRows::Other),
+        };
         let event = |line, event| {
-            let content = ItemContent::Event { event, body: None, request: Value::Null };
+            let content = ItemContent::Event { event, body: None, request: request.clone() };
             SourceItem { file: Arc::clone(&file), line, content }
         };
         loop {
@@ -246,6 +298,8 @@ pub(super) fn each(
             report.rows += 1;
             match next {
                 (line, Ok(row)) => {
+                    let row = if is_products { products.row(row, &request) } else { Some(row) };
+                    let Some(row) = row else { continue };
                     let ended = groups.add(unfolded(args.format, row));
                     let is_alone = mapping.table().is_none_or(|table| table.group.is_empty());
                     let began = if is_alone { Some(line) } else { first_line };
