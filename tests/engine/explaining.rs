@@ -22,7 +22,7 @@ type FirstChanges = BTreeMap<(String, String, Option<String>), (Timestamp, Trans
 
 /// A scenario in which campaigns take no points: what they would take is not foreseen.
 fn unpriced_scenario() -> impl Strategy<Value = Scenario> {
-    scenario_of(LanguageParts { prices: false, groups: false, ranks: false, ..LanguageParts::ALL })
+    scenario_of(LanguageParts { prices: false, groups: false, ranks: false, picks: false, ..LanguageParts::ALL })
 }
 
 fn pipeline_of(scenario: &Scenario, plan: &Arc<ExecutionPlan>, decision_steps: StepRecording) -> Pipeline {

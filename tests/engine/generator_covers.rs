@@ -48,6 +48,11 @@ fn every_outcome_occurs_in_journals() {
                 *seen.entry(format!("{field} {value}")).or_default() += 1;
             }
         }
+        let fields = line["payload"].as_object().into_iter().flat_map(|fields| fields.values());
+        for because in fields.filter_map(Json::as_array).flatten().filter_map(|pick| pick["because"].as_str()) {
+            let kind = because.split(':').next().unwrap_or_default();
+            *seen.entry(format!("picked by {kind}")).or_default() += 1;
+        }
     }
     let expected = [
         "kind transition",
@@ -95,6 +100,10 @@ fn every_outcome_occurs_in_journals() {
         "variant a",
         "variant b",
         "variant c",
+        "picked by session",
+        "picked by together",
+        "picked by popular",
+        "picked by again",
     ];
     for kind in expected {
         let count = seen.get(kind).copied().unwrap_or(0);
@@ -183,6 +192,12 @@ fn every_function_operator_and_key_occurs_in_rules() {
         "kind = \"mbg_nbd\"",
         "min_gap = ",
         "payload_from = ",
+        "[[picks]]",
+        "\nkinds = [",
+        "\nwithout = [",
+        "\ngap = ",
+        "\nevery = ",
+        "= \"picks('",
         "\ngamma = ",
         "within = ",
         "goals = [",
@@ -253,8 +268,14 @@ fn comparison_finds_another_score_in_a_payload() {
 
 #[test]
 fn the_oracle_treats_users_independently() {
-    let share_nothing =
-        scenario_of(LanguageParts { budgets: false, groups: false, tables: false, ranks: false, ..LanguageParts::ALL });
+    let share_nothing = scenario_of(LanguageParts {
+        budgets: false,
+        groups: false,
+        tables: false,
+        ranks: false,
+        picks: false,
+        ..LanguageParts::ALL
+    });
     for scenario in drawn(share_nothing).iter().take(40) {
         let events = scenario.events_jsonl();
         let mixed_log: String = String::from_utf8_lossy(&events)

@@ -24,7 +24,14 @@ use rekindle_test_kit::generator::{LanguageParts, Scenario, scenario_of};
 const IDS: &[&str] = &["u0", "u1", "u2", "用户-一", "a0", "a1", "a2", "a b.*>", "nobody"];
 
 fn scenario_without_budgets() -> impl Strategy<Value = Scenario> {
-    scenario_of(LanguageParts { budgets: false, groups: false, tables: false, ranks: false, ..LanguageParts::ALL })
+    scenario_of(LanguageParts {
+        budgets: false,
+        groups: false,
+        tables: false,
+        ranks: false,
+        picks: false,
+        ..LanguageParts::ALL
+    })
 }
 
 /// What is known of a user in the end, as text.

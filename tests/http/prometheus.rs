@@ -39,6 +39,8 @@ const NOT_IN_THE_DEMO: &[&str] = &[
     "rekindle_notices",
     "rekindle_table_",
     "rekindle_partner_",
+    // Nor picks.
+    "rekindle_picks",
     // The demo keeps no log.
     "rekindle_rules_reload_",
     // It needs a hundred users of the control group.

@@ -40,13 +40,15 @@ pub(super) fn group(rules: &Ruleset, id: GroupId) -> String {
     format!("{} {}", group.id, quoted(&group.key))
 }
 
-/// `for_you "product_id" on "view" without "order" gap 1800000`: what was touched for a list. With other sizes or kinds it is the same.
+/// `for_you "product_id" on "view" without "order" gap 1800000 with sessions`: what was touched for a list. With other sizes, or other kinds that
+/// need the same, it is the same.
 pub(super) fn pick_list(rules: &Ruleset, list: &PickList) -> String {
     let names = |names: &[NameId]| {
         names.iter().map(|name| quoted(&rules.names[usize::from(name.0)].id)).collect::<Vec<_>>().join(" ")
     };
     let (item, on, without) = (quoted(&list.item), names(&list.on), names(&list.without));
-    format!("{} {item} on {on} without {without} gap {}", list.id, list.gap.0)
+    let sessions = if list.has_sessions() { " with sessions" } else { "" };
+    format!("{} {item} on {on} without {without} gap {}{sessions}", list.id, list.gap.0)
 }
 
 /// `spend (…) among "buyers" each day UTC`: what users were ordered by, which of them, and when.

@@ -1,5 +1,5 @@
 //! What stands of picks between two takings, as CBOR: `[list, 0, next taking]`, `[list, 1, item, users, several]`,
-//! `[list, 2, number, [item …]]`.
+//! `[list, 2, number, [item …]]`, `[list, 3, [number, difference …]]`.
 
 use super::dictionary::KeyDictionary;
 use super::error::CodecError;
@@ -25,6 +25,11 @@ pub(super) fn write(list: PickListId, record: &PickRecord, writer: &mut CborWrit
             writer.str(item);
             writer.u64((*users).into());
             writer.u64((*several).into());
+        }
+        PickRecord::Begun(piece) => {
+            begin(writer, 3, 3);
+            writer.array(piece.len() as u64);
+            piece.iter().for_each(|more| writer.u64(*more));
         }
         PickRecord::Session(number, items) => {
             begin(writer, 4, 2);
@@ -59,6 +64,13 @@ pub(super) fn read(
                 items.push(reader.u32("an item of a session")?);
             }
             PickRecord::Session(number, items)
+        }
+        (3, 3) => {
+            let mut piece = Vec::new();
+            for _ in 0..reader.array("sessions that began")? {
+                piece.push(reader.u64("when a session began")?);
+            }
+            PickRecord::Begun(piece)
         }
         _ => return Err(reader.wrong("picks of an unknown form")),
     };

@@ -1,6 +1,7 @@
 //! How much a partition holds, and the bytes that it takes.
 
 use super::Partition;
+use crate::picks::TouchTable;
 
 impl Partition {
     /// How many users there are.
@@ -29,8 +30,9 @@ impl Partition {
         self.users.heap_bytes_of(first_slot, most)
     }
 
-    /// The bytes of the slots, the indexes and the timers.
+    /// The bytes of the slots, the indexes, the timers, and what is counted of all users' touches.
     pub fn heap_bytes_beside_users(&self) -> u64 {
-        (self.users.heap_bytes_beside() + self.timers.heap_bytes() + self.keys.heap_bytes()) as u64
+        let touches: usize = self.steps.pick_tables.iter().map(TouchTable::heap_bytes).sum();
+        (self.users.heap_bytes_beside() + self.timers.heap_bytes() + self.keys.heap_bytes() + touches) as u64
     }
 }

@@ -3,20 +3,19 @@
 use std::sync::Arc;
 
 use super::{ExecutionPlan, Partition};
-use crate::picks::{Pick, PickIndex, TouchScan};
+use crate::picks::{Pick, PickIndex, SessionNumber, TouchScan, TouchTable};
 use crate::rules::ruleset::PickListId;
 use crate::time::Timestamp;
 
 impl Partition {
-    /// What all users touched, for a taking at an instant.
-    pub fn scan_touches(&self, plan: &ExecutionPlan, list: PickListId, at: Timestamp) -> TouchScan {
-        let mut scan = TouchScan::new(&plan.rules.picks[usize::from(list.0)], at);
-        for user in self.users() {
-            if let Some(touches) = user.picks.of(list) {
-                scan.add(touches);
-            }
-        }
-        scan
+    /// What all users touched, for a taking at an instant, with the sessions from `first` on.
+    pub fn scan_touches(&mut self, list: PickListId, at: Timestamp, first: SessionNumber) -> TouchScan {
+        self.steps.pick_tables[usize::from(list.0)].take(at, first)
+    }
+
+    /// The sessions that began since this was last asked, by list.
+    pub fn take_begun_sessions(&mut self) -> impl Iterator<Item = (PickListId, Vec<SessionNumber>)> {
+        (0..).map(PickListId).zip(self.steps.pick_tables.iter_mut().map(TouchTable::take_begun))
     }
 
     /// From here on these indexes stand, by list.

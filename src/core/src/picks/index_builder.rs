@@ -1,112 +1,20 @@
-//! A taking: the index of all that has arrived.
-//!
-//! Each partition goes through its users ([`TouchScan`]); what they found becomes one index, in which nothing depends on how the
-//! users were divided.
+//! A taking: the index of what all partitions found ([`TouchScan`]), in which nothing depends on how the users were divided.
 
 use std::sync::Arc;
 
 use super::DEPTH;
+use super::begun::SESSIONS_MAX;
 use super::index::{IndexItem, PackedLists, PickIndex};
-use super::item_table::ItemTable;
 use super::scores::by_rank;
-use super::sessions::{SESSIONS_MAX, SessionNumber};
-use super::touches::UserTouches;
-use crate::features::SlidingWindow;
+use super::sessions::SessionNumber;
+use super::touch_table::{ScannedSession, TouchScan};
 use crate::rules::ruleset::PickList;
 use crate::time::Timestamp;
 
-/// What some users touched, as far as an index at an instant has it.
-#[derive(Clone, Debug)]
-pub struct TouchScan {
-    range: WindowRange,
-    items: ItemTable,
-    /// By item: how many users touched it last in the window, and how many of them keep several times of it.
-    users: Vec<[u32; 2]>,
-    sessions: Vec<ScannedSession>,
-    /// The items of all these sessions.
-    contents: Vec<u32>,
-}
-
-/// A session, and where its items are.
-#[derive(Clone, Copy, Debug)]
-struct ScannedSession {
-    number: SessionNumber,
-    began: Timestamp,
-    first: usize,
-    end: usize,
-}
-
-/// The times that a window holds at an instant: its panes are whole, so that this is one range.
-#[derive(Clone, Copy, Debug)]
-struct WindowRange {
-    from: i64,
-    before: i64,
-}
-
-impl WindowRange {
-    fn new(window: SlidingWindow, at: Timestamp) -> WindowRange {
-        let newest = i128::from(at.0.div_euclid(window.pane_ms));
-        let edge = |pane: i128| {
-            let ms = pane * i128::from(window.pane_ms);
-            i64::try_from(ms.clamp(i128::from(i64::MIN), i128::from(i64::MAX))).unwrap_or(i64::MAX)
-        };
-        WindowRange { from: edge(newest - i128::from(window.panes) + 1), before: edge(newest + 1) }
-    }
-
-    fn has(self, ts: Timestamp) -> bool {
-        (self.from..self.before).contains(&ts.0)
-    }
-}
-
-impl TouchScan {
-    /// Nobody's, for a taking at an instant.
-    pub fn new(list: &PickList, at: Timestamp) -> TouchScan {
-        TouchScan {
-            range: WindowRange::new(list.window, at),
-            items: ItemTable::default(),
-            users: Vec::new(),
-            sessions: Vec::new(),
-            contents: Vec::new(),
-        }
-    }
-
-    /// Adds a user.
-    pub fn add(&mut self, user: &UserTouches) {
-        for touched in user.own() {
-            if touched.times.last().is_some_and(|latest| self.range.has(*latest)) {
-                let number = self.number(&touched.item);
-                let [users, several] = &mut self.users[number as usize];
-                *users += 1;
-                *several += u32::from(touched.times.len() > 1);
-            }
-        }
-        for session in &user.sessions.0 {
-            if !self.range.has(session.began) {
-                continue;
-            }
-            let first = self.contents.len();
-            for item in &session.items {
-                let number = self.number(item);
-                self.contents.push(number);
-            }
-            let (number, began, end) = (session.number, session.began, self.contents.len());
-            self.sessions.push(ScannedSession { number, began, first, end });
-        }
-    }
-
-    fn number(&mut self, item: &Arc<str>) -> u32 {
-        let number = self.items.number(item);
-        if self.users.len() <= number as usize {
-            self.users.push([0, 0]);
-        }
-        number
-    }
-}
-
 impl PickIndex {
     /// The index of all that scans for one instant found.
-    pub fn new(list: &PickList, scans: Vec<TouchScan>) -> PickIndex {
-        let mut items: Vec<Arc<str>> = scans.iter().flat_map(|scan| scan.items.items().iter().cloned()).collect();
+    pub fn new(list: &PickList, scans: &[TouchScan]) -> PickIndex {
+        let mut items: Vec<Arc<str>> = scans.iter().flat_map(|scan| scan.items.iter().cloned()).collect();
         items.sort_unstable();
         items.dedup();
         let mut index = PickIndex { users: vec![[0, 0]; items.len()], items, ..PickIndex::default() };
@@ -114,7 +22,7 @@ impl PickIndex {
         // By scan: from its numbers of items to those of the index.
         let mut numbers: Vec<Vec<u32>> = Vec::with_capacity(scans.len());
         for (place, scan) in scans.iter().enumerate() {
-            let known = scan.items.items().iter().map(|item| index.item(item).map_or(u32::MAX, |item| item.0));
+            let known = scan.items.iter().map(|item| index.item(item).map_or(u32::MAX, |item| item.0));
             let known: Vec<u32> = known.collect();
             for (number, counts) in known.iter().zip(&scan.users) {
                 let [users, several] = &mut index.users[*number as usize];

@@ -13,6 +13,8 @@ type ItemHasher = foldhash::fast::FixedState;
 pub(super) struct ItemTable {
     items: Vec<Arc<str>>,
     numbers: HashTable<u32>,
+    /// The bytes of all texts.
+    text_bytes: usize,
 }
 
 impl ItemTable {
@@ -26,9 +28,17 @@ impl ItemTable {
         }
         let number = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
         self.items.push(Arc::clone(item));
+        self.text_bytes += item.len() + 2 * size_of::<usize>();
         let items = &self.items;
         self.numbers.insert_unique(hash, number, |number| hasher.hash_one(&*items[*number as usize]));
         number
+    }
+
+    /// The bytes it takes on the heap, texts included.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.text_bytes
+            + self.items.capacity() * size_of::<Arc<str>>()
+            + self.numbers.capacity() * (size_of::<u32>() + 1)
     }
 
     /// The items, by number.

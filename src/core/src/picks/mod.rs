@@ -2,8 +2,9 @@
 //! time and again. Pure.
 //!
 //! What a user touches, and the sessions that this makes, are kept with the user ([`UserPicks`]), so that they are merged,
-//! forgotten and stored with it. At a taking each partition goes through its users ([`TouchScan`]), and what they touched becomes a
-//! [`PickIndex`], which stands until the next one and is only read. A [`PickQuery`] asks indexes about a user and gives a list, each
+//! forgotten and stored with it. Each partition also counts what its users touch as they do ([`TouchTable`]), so that a taking need not
+//! go through the users: what the partitions counted ([`TouchScan`]) becomes a [`PickIndex`], which stands until the next one and is
+//! only read. A [`PickQuery`] asks indexes about a user and gives a list, each
 //! item with its score and what gave most of it. [`PickEvaluation`] measures lists by what users did next.
 //!
 //! Scores are whole millionths, so that they are the same on every machine; only the logarithm is a double, by `libm`.
@@ -13,6 +14,7 @@
 //! items; an index the last 10,000,000 sessions. A query looks at most at 9 · `sessions` sessions, and at `near` of them item by
 //! item.
 
+mod begun;
 mod evaluation;
 mod index;
 mod index_builder;
@@ -23,15 +25,17 @@ mod sessions;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod touch_table;
 mod touches;
 mod user_picks;
 
+pub use begun::BegunSessions;
 pub use evaluation::{OfferedItems, PickEvaluation, PickFigures, PickTarget};
 pub use index::PickIndex;
-pub use index_builder::TouchScan;
 pub use query::{Pick, PickQuery, PickSubject, picks_json};
 pub use sessions::SessionNumber;
 pub use stored::{PickRecord, StoredPicks};
+pub use touch_table::{TouchScan, TouchTable};
 pub use touches::{Touch, UserTouches};
 pub use user_picks::UserPicks;
 

@@ -7,9 +7,6 @@ use thin_vec::ThinVec;
 use crate::features::SlidingWindow;
 use crate::time::Timestamp;
 
-/// How many sessions an index has: those that began last.
-pub(super) const SESSIONS_MAX: usize = 10_000_000;
-
 /// How many distinct items of a session are kept: its first.
 pub(super) const ITEMS_MAX: usize = 50;
 
@@ -38,15 +35,10 @@ impl UserSessions {
         self.0.push(TouchedSession { number, began, items: ThinVec::new() });
     }
 
-    /// Adds an item to a session, if it is still kept and has room.
-    pub(super) fn add(&mut self, number: SessionNumber, item: &Arc<str>) {
-        let session = self.0.iter_mut().rev().find(|session| session.number == number);
-        if let Some(session) = session
-            && session.items.len() < ITEMS_MAX
-            && !session.items.contains(item)
-        {
-            session.items.push(Arc::clone(item));
-        }
+    /// The session with a number, if it is still kept and has room for another item.
+    pub(super) fn with_room(&mut self, number: SessionNumber, item: &Arc<str>) -> Option<&mut TouchedSession> {
+        let session = self.0.iter_mut().rev().find(|session| session.number == number)?;
+        (session.items.len() < ITEMS_MAX && !session.items.contains(item)).then_some(session)
     }
 
     /// The sessions of a visitor are the user's from here on.

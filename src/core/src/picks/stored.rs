@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use super::begun::BegunSessions;
 use super::index::PickIndex;
 use super::sessions::{ITEMS_MAX, SessionNumber};
 use crate::rules::ruleset::{PickListId, Ruleset};
 use crate::time::Timestamp;
+
+/// How many sessions that began are one piece.
+const BEGUN_PIECE: usize = 4_096;
 
 /// What stands for one list.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,15 +18,20 @@ pub struct StoredPicks {
     pub list: PickListId,
     /// When the next index is made; `None`: the log has not begun.
     pub next: Option<Timestamp>,
+    /// The sessions that began last.
+    pub begun: BegunSessions,
     /// The index.
     pub index: Arc<PickIndex>,
 }
 
-/// A piece of it. Those of one list follow each other: first the next taking, then the items, then the sessions.
+/// A piece of it. Those of one list follow each other: first the next taking, then the sessions that began last, then the items of the
+/// index and its sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PickRecord {
     /// When the next index is made.
     Next(Option<Timestamp>),
+    /// Some of the sessions that began last, ascending: each but the first by how much higher its number is than the one before.
+    Begun(Vec<u64>),
     /// An item, ascending by bytes, with how many users touched it, and how many of them keep several times of it.
     Item(Arc<str>, [u32; 2]),
     /// A session, ascending, with its items, by their places among those of the list.
@@ -37,22 +46,24 @@ impl StoredPicks {
             index.items.iter().zip(&index.users).map(|(item, users)| PickRecord::Item(Arc::clone(item), *users));
         let sessions = (0..).zip(&index.numbers);
         let sessions = sessions.map(|(at, number)| PickRecord::Session(*number, index.contents.get(at).to_vec()));
-        std::iter::once(PickRecord::Next(self.next)).chain(items).chain(sessions)
+        let begun: Vec<PickRecord> = self.begun.numbers().chunks(BEGUN_PIECE).map(begun_piece).collect();
+        std::iter::once(PickRecord::Next(self.next)).chain(begun).chain(items).chain(sessions)
     }
 
     /// Puts pieces together, for these rules. `None`: they could not have been written.
     pub fn of_records(rules: &Ruleset, records: Vec<(PickListId, PickRecord)>) -> Option<Vec<StoredPicks>> {
-        let mut stored: Vec<(PickListId, Option<Timestamp>, PickIndex)> = Vec::new();
+        let mut stored: Vec<(PickListId, Option<Timestamp>, BegunSessions, PickIndex)> = Vec::new();
         for (list, record) in records {
             if let PickRecord::Next(next) = record {
                 if stored.iter().any(|(other, ..)| *other == list) {
                     return None;
                 }
-                stored.push((list, next, PickIndex::default()));
+                stored.push((list, next, BegunSessions::default(), PickIndex::default()));
                 continue;
             }
-            let (_, _, index) = stored.last_mut().filter(|(other, ..)| *other == list)?;
+            let (_, _, begun, index) = stored.last_mut().filter(|(other, ..)| *other == list)?;
             match record {
+                PickRecord::Begun(piece) => begun.extend(numbers_of(&piece)?),
                 PickRecord::Item(item, users) => {
                     if !index.numbers.is_empty() || index.items.last().is_some_and(|last| *last >= item) {
                         return None;
@@ -72,10 +83,25 @@ impl StoredPicks {
                 PickRecord::Next(_) => {}
             }
         }
-        let complete = |(list, next, mut index): (PickListId, Option<Timestamp>, PickIndex)| {
+        let complete = |(list, next, begun, mut index): (PickListId, _, _, PickIndex)| {
             index.derive(&rules.picks[usize::from(list.0)]);
-            StoredPicks { list, next, index: Arc::new(index) }
+            StoredPicks { list, next, begun, index: Arc::new(index) }
         };
         Some(stored.into_iter().map(complete).collect())
     }
+}
+
+fn begun_piece(numbers: &[SessionNumber]) -> PickRecord {
+    let mut before = 0;
+    PickRecord::Begun(numbers.iter().map(|number| number.0 - std::mem::replace(&mut before, number.0)).collect())
+}
+
+/// `None`: no number is as high as that.
+fn numbers_of(piece: &[u64]) -> Option<Vec<SessionNumber>> {
+    let mut number = 0_u64;
+    let next = |more: &u64| {
+        number = number.checked_add(*more)?;
+        Some(SessionNumber(number))
+    };
+    piece.iter().map(next).collect()
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use thin_vec::ThinVec;
 
 use super::sessions::{SessionNumber, UserSessions};
+use super::touch_table::TouchTable;
 use crate::rules::ruleset::PickList;
 use crate::time::Timestamp;
 
@@ -73,9 +74,10 @@ impl UserTouches {
         self.current.as_ref().is_some_and(near)
     }
 
-    /// Adds a touch to the session that it joins; where it joins none, to one that it begins.
-    pub fn touch(&mut self, list: &PickList, touch: Touch<'_>) {
-        let item = self.own.keep(touch, list.own);
+    /// Adds a touch to the session that it joins; where it joins none, to one that it begins. The table of the user's partition gets it
+    /// too.
+    pub fn touch(&mut self, list: &PickList, touch: Touch<'_>, table: &mut TouchTable) {
+        let item = self.own.keep(touch, list.own, Some(table));
         let joins = self.joins(list, touch.ts);
         let session = match &mut self.current {
             Some(session) if joins => {
@@ -84,19 +86,26 @@ impl UserTouches {
             }
             current => {
                 let number = SessionNumber(touch.place);
-                self.sessions.begin(list.window, touch.ts, number, touch.watermark);
+                if list.has_sessions() {
+                    self.sessions.begin(list.window, touch.ts, number, touch.watermark);
+                    table.begin_session(number);
+                }
                 current.insert(CurrentSession { number, latest: touch.ts, recent: ThinVec::new() })
             }
         };
         session.recent.retain(|other| *other != item);
         session.recent.truncate(SEEDS_MAX - 1);
         session.recent.insert(0, Arc::clone(&item));
-        self.sessions.add(session.number, &item);
+        if let Some(session) = self.sessions.with_room(session.number, &item) {
+            table.leave_session(session);
+            session.items.push(item);
+            table.enter_session(session);
+        }
     }
 
     /// Adds an item that is not to be offered any more.
     pub fn leave_out(&mut self, list: &PickList, touch: Touch<'_>) {
-        self.had.keep(touch, list.own);
+        self.had.keep(touch, list.own, None);
     }
 
     /// Merges a visitor's. Of the two current sessions the one with the later touch stays current; of equals, the user's.
@@ -142,12 +151,15 @@ impl UserTouches {
 
 impl TouchedItems {
     /// Adds a touch, and returns the item.
-    fn keep(&mut self, touch: Touch<'_>, most: usize) -> Arc<str> {
+    fn keep(&mut self, touch: Touch<'_>, most: usize, mut table: Option<&mut TouchTable>) -> Arc<str> {
         let known = self.0.iter().rposition(|known| known.item == *touch.item);
         let mut touched = match known {
             Some(at) => self.0.remove(at),
             None => TouchedItem { item: Arc::clone(touch.item), place: 0, times: ThinVec::new() },
         };
+        if let Some(table) = &mut table {
+            table.leave_item(&touched);
+        }
         touched.place = touch.place;
         if let Err(at) = touched.times.binary_search(&touch.ts) {
             touched.times.insert(at, touch.ts);
@@ -155,10 +167,16 @@ impl TouchedItems {
                 touched.times.remove(0);
             }
         }
+        if let Some(table) = &mut table {
+            table.enter_item(&touched);
+        }
         let item = Arc::clone(&touched.item);
         self.0.push(touched);
         if self.0.len() > most {
-            self.0.remove(0);
+            let surplus = self.0.remove(0);
+            if let Some(table) = &mut table {
+                table.leave_item(&surplus);
+            }
         }
         item
     }

@@ -22,6 +22,11 @@ impl UserPicks {
         self.0.is_empty()
     }
 
+    /// What it touched, by list.
+    pub(crate) fn lists(&self) -> impl Iterator<Item = (PickListId, &UserTouches)> {
+        self.0.iter().map(|(id, touches)| (*id, touches))
+    }
+
     /// What it touched, for a list; `None`: nothing.
     pub fn of(&self, list: PickListId) -> Option<&UserTouches> {
         self.0.iter().find(|(id, _)| *id == list).map(|(_, touches)| touches)

@@ -92,6 +92,9 @@ metrics! {
     RANK_TAKINGS: Counter "rekindle_rank_takings_total" ["rank"] "How often users were ordered, by `[[ranks]]`.";
     RANKED_USERS: Gauge "rekindle_ranked_users" ["rank"]
         "How many users were ordered at the latest taking of a rank; 0 before the first.";
+    PICKS_ITEMS: Gauge "rekindle_picks_items" ["picks"] "Items in the index that stands of a list of `[[picks]]`.";
+    PICKS_SESSIONS: Gauge "rekindle_picks_sessions" ["picks"] "Sessions in that index; none where no kind of the list asks about sessions.";
+    PICKS_BYTES: Gauge "rekindle_picks_bytes" ["picks"] "Bytes of that index.";
     POINTS: Counter "rekindle_points_total" ["ledger", "change"]
         "Points by ledger and change: earned, spent, refused (asked for), expired. Read as a sum of points, not of changes.";
     POINTS_CHANGES: Counter "rekindle_points_changes_total" ["ledger", "change"]
@@ -133,7 +136,7 @@ metrics! {
         "How far the watermark is behind the wall clock; absent before the first message.";
     PENDING_TIMERS: Gauge "rekindle_pending_timers" []
         "Pending timers, stale ones included: a user may have several, of which all but one are stale.";
-    STATE: Gauge "rekindle_state_bytes" [] "Bytes of all users' state, counted a partition at a time, and of the links of visitors.";
+    STATE: Gauge "rekindle_state_bytes" [] "Bytes of all users' state, counted a partition at a time, of the links of visitors, and of the indexes of picks.";
     QUEUE: Gauge "rekindle_queue_length" ["queue"]
         "Entries in the queues between the parts: batches for the engine, emissions (output batches) for the sink.";
     SOURCE_MESSAGES: Counter "rekindle_source_messages_total" [] "Messages read, ticks included.";

@@ -79,6 +79,11 @@ impl MetricsPage {
         self.groups(rules, &totals.groups);
         self.tables(rules, &totals.rows);
         self.ranks(rules, &totals.ranks);
+        for (list, index) in rules.picks.iter().zip(&totals.picks) {
+            self.add(&PICKS_ITEMS, &[&list.id], index.items as f64);
+            self.add(&PICKS_SESSIONS, &[&list.id], index.sessions as f64);
+            self.add(&PICKS_BYTES, &[&list.id], index.bytes as f64);
+        }
         for (ledger, points) in rules.ledgers.iter().zip(&totals.counts.points) {
             for change in PointsChange::ALL {
                 self.count(&POINTS, &[&ledger.id, change.name()], points.points[change as usize]);

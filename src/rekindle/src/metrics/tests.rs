@@ -30,6 +30,7 @@ const RULES: &str = "[events]\nview = 'View'\nliked_by = { of = 'fans', on = 'en
     [[ranks]]\nid = 'looks'\nof = 'total(view)'\nevery = 'hour'\n
     [[partners]]\nid = 'acme'\nsegments = ['seen']\n
     [[segments]]\nid = 'liked'\nof = 'fans'\nwhen = 'total(view) >= 2'\n
+    [[picks]]\nid = 'next'\non = ['view']\nitem = 'sku'\nkind = 'session'\nevery = 'hour'\n
     [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\nspends = [{ budget = 'summer', cost = '1' }]\n";
 
 fn pipeline(rules: &str) -> Pipeline {
@@ -299,6 +300,27 @@ fn takings_of_ranks_are_counted_and_what_they_tell() {
     let more = more.unwrap_or_else(|problems| panic!("{problems:?}"));
     pipeline.change_rules(Arc::new(ExecutionPlan::new(more)), &mut Vec::new());
     assert_eq!(of(&page(&pipeline, Timestamp(0))), [Some(2.), Some(3.), Some(2.), Some(2.)], "a reload counts on");
+}
+
+#[test]
+fn the_index_of_picks_is_measured() {
+    let mut pipeline = pipeline(RULES);
+    let of = |pipeline: &Pipeline| {
+        let page = page(pipeline, Timestamp(0));
+        ["items", "sessions", "bytes"].map(|name| value(&page, &format!(r#"rekindle_picks_{name}{{picks="next"}}"#)))
+    };
+    assert_eq!(of(&pipeline), [Some(0.0), Some(0.0), Some(0.0)]);
+    for (time, user, sku) in
+        [("09:00:00", "u", "a"), ("09:01:00", "u", "b"), ("09:02:00", "v", "a"), ("10:00:06", "v", "c")]
+    {
+        let at = format!("\"timestamp\":\"2026-03-05T{time}Z\",\"properties\":{{\"sku\":\"{sku}\"}}");
+        let line = format!(r#"{{"type":"track","event":"View","userId":"{user}",{at}}}"#);
+        pipeline.feed(line.as_bytes(), &mut |_| {}, &mut Vec::new());
+    }
+    // As of ten o'clock.
+    let [items, sessions, bytes] = of(&pipeline);
+    assert_eq!((items, sessions), (Some(2.0), Some(2.0)));
+    assert!(bytes.is_some_and(|bytes| (50.0..5_000.0).contains(&bytes)), "{bytes:?}");
 }
 
 #[test]

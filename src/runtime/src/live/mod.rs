@@ -78,7 +78,7 @@ pub struct EngineStats {
     pub watermark: Timestamp,
     /// Pending timers.
     pub pending_timers: u64,
-    /// Bytes of all users' state, counted a partition at a time, and of the links of visitors.
+    /// Bytes of all users' state, counted a partition at a time, of the links of visitors, and of the indexes of picks.
     pub state_bytes: u64,
     /// Batches that wait for the engine.
     pub queued_batches: usize,

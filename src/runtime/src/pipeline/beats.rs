@@ -197,6 +197,7 @@ impl SharedState {
     /// Takes what a partition hands in.
     pub(super) fn collect(&mut self, partition: &mut Partition) {
         self.groups.hand_in(partition.take_group_matches());
+        self.picks.collect(partition);
         self.changes.extend(partition.take_budget_changes());
         for ticket in partition.take_asks() {
             self.asks.entry(ticket.beat).or_default().push(ticket);

@@ -93,7 +93,7 @@ use sequencer::DecodedEntries;
 pub use snapshot::SnapshotHeader;
 use snapshot::SnapshotProgress;
 pub use takings::AskedPicks;
-pub use totals::{BudgetTotals, PipelineTotals};
+pub use totals::{BudgetTotals, PickTotals, PipelineTotals};
 
 /// Batches with fewer operations are applied on the calling thread: distributing them would cost more than it gains.
 const PARALLEL_OPERATIONS_MIN: usize = 512;

@@ -1,17 +1,17 @@
 //! Takings (semantics §8, §20): at the end of a beat with which an hour or a day begins, the indexes of picks are made of what all
 //! users have touched, and stand until the next.
 //!
-//! The partitions go through their users in parallel; what they find is put together by one place, in which nothing depends on how
-//! many partitions there are.
+//! The partitions look through what they counted in parallel; what they find is put together by one place, in which nothing depends on
+//! how many partitions there are.
 
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::Pipeline;
 use super::beats::SharedState;
+use super::{PickTotals, Pipeline};
 use rekindle_core::partition::{ExecutionPlan, Partition};
-use rekindle_core::picks::{Pick, PickIndex, StoredPicks};
+use rekindle_core::picks::{BegunSessions, Pick, PickIndex, StoredPicks};
 use rekindle_core::route::partition_of;
 use rekindle_core::rules::ruleset::{PickInterval, PickList, PickListId, Ruleset, TakingInterval};
 use rekindle_core::time::{Timestamp, ZoneCalendar};
@@ -37,8 +37,12 @@ pub(super) struct PickTakings(Vec<PickTaking>);
 #[derive(Clone, Debug, Default)]
 struct PickTaking {
     index: Arc<PickIndex>,
+    /// The bytes of the index.
+    index_bytes: usize,
     /// When the next index is made; `None`: the log has not begun.
     next: Option<Timestamp>,
+    /// The sessions that began last, anyone's: an index has no others.
+    begun: BegunSessions,
 }
 
 impl PickTakings {
@@ -50,9 +54,10 @@ impl PickTakings {
     /// What was stored.
     pub(super) fn restored(rules: &Ruleset, stored: Vec<StoredPicks>) -> PickTakings {
         let mut takings = PickTakings::new(rules);
-        for StoredPicks { list, next, index } in stored {
+        for StoredPicks { list, next, begun, index } in stored {
             if let Some(taking) = takings.0.get_mut(usize::from(list.0)) {
-                *taking = PickTaking { index, next };
+                let index_bytes = index.heap_bytes();
+                *taking = PickTaking { index, index_bytes, next, begun };
             }
         }
         takings
@@ -63,14 +68,29 @@ impl PickTakings {
         let stored = |(list, taking): (PickListId, &PickTaking)| StoredPicks {
             list,
             next: taking.next,
+            begun: taking.begun.clone(),
             index: Arc::clone(&taking.index),
         };
         (0..).map(PickListId).zip(&self.0).map(stored).collect()
     }
 
+    /// Takes the sessions that began in a partition.
+    pub(super) fn collect(&mut self, partition: &mut Partition) {
+        for (list, begun) in partition.take_begun_sessions() {
+            if let Some(taking) = self.0.get_mut(usize::from(list.0)) {
+                taking.begun.extend(begun);
+            }
+        }
+    }
+
     /// When the next index is made.
     pub(super) fn next(&self) -> Timestamp {
         self.0.iter().filter_map(|taking| taking.next).min().unwrap_or(Timestamp::NEVER)
+    }
+
+    /// The bytes of what stands.
+    fn heap_bytes(&self) -> usize {
+        self.0.iter().map(|taking| taking.index_bytes + taking.begun.heap_bytes()).sum()
     }
 
     /// Whether takings are counted from somewhere for every list.
@@ -122,19 +142,32 @@ impl Pipeline {
         let mut is_changed = false;
         for (id, (taking, list)) in (0..).map(PickListId).zip(shared.picks.0.iter_mut().zip(&plan.rules.picks)) {
             let Some(at) = taking.next.filter(|next| *next <= end) else { continue };
-            let partitions = &self.partitions;
-            let scans = self
-                .decoder
-                .install(|| partitions.par_iter().map(|partition| partition.scan_touches(plan, id, at)).collect());
-            *taking = PickTaking {
-                index: Arc::new(PickIndex::new(list, scans)),
-                next: Some(next_taking(&plan.rules.calendar, list, at)),
-            };
+            let (partitions, first) = (&mut self.partitions, taking.begun.first());
+            let scan = |partition: &mut Partition| partition.scan_touches(id, at, first);
+            let scans: Vec<_> = self.decoder.install(|| partitions.par_iter_mut().map(scan).collect());
+            taking.index = Arc::new(PickIndex::new(list, &scans));
+            taking.index_bytes = taking.index.heap_bytes();
+            taking.next = Some(next_taking(&plan.rules.calendar, list, at));
             is_changed = true;
         }
         if is_changed {
             self.hand_out_picks();
         }
+    }
+
+    /// What stands of each list.
+    pub(super) fn pick_totals(&self) -> Vec<PickTotals> {
+        let totals = |taking: &PickTaking| PickTotals {
+            items: taking.index.items() as u64,
+            sessions: taking.index.sessions() as u64,
+            bytes: (taking.index_bytes + taking.begun.heap_bytes()) as u64,
+        };
+        self.shared.as_ref().map(|shared| shared.picks.0.iter().map(totals).collect()).unwrap_or_default()
+    }
+
+    /// The bytes of all indexes that stand.
+    pub(crate) fn picks_bytes(&self) -> u64 {
+        self.shared.as_ref().map_or(0, |shared| shared.picks.heap_bytes() as u64)
     }
 
     /// All partitions use what stands.

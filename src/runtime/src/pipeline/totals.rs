@@ -55,6 +55,20 @@ pub struct PipelineTotals {
     /// What was counted of ranks, in file order.
     #[serde(default)]
     pub ranks: Vec<RankTotals>,
+    /// What stands of the lists of picks, in file order.
+    #[serde(default)]
+    pub picks: Vec<PickTotals>,
+}
+
+/// The index that stands of a list of picks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PickTotals {
+    /// Its items.
+    pub items: u64,
+    /// Its sessions.
+    pub sessions: u64,
+    /// The bytes it takes.
+    pub bytes: u64,
 }
 
 /// Counts by reason, of a version that knew no later reasons: new ones are added at the end.
@@ -80,7 +94,7 @@ pub struct BudgetTotals {
 }
 
 impl PipelineTotals {
-    /// Adds what was counted before the pipeline was restored. Users, links, segment sizes, keys, groups, rows and balances are current
+    /// Adds what was counted before the pipeline was restored. Users, links, segment sizes, keys, groups, rows, picks and balances are current
     /// values and stay as they are, and so do budgets and the number of forgotten users, which a checkpoint contains.
     pub fn add_before(&mut self, before: &PipelineTotals) {
         self.events += before.events;
@@ -136,6 +150,7 @@ impl Pipeline {
             groups: self.groups().map(GroupBook::totals).unwrap_or_default(),
             rows: self.rows().map(RowBook::totals).unwrap_or_default(),
             ranks: self.shared.as_ref().map(|shared| shared.ranks.totals()).unwrap_or_default(),
+            picks: self.pick_totals(),
         }
     }
 

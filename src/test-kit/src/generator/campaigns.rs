@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::budgets::{self, SPENDING_CHOICES};
 use super::conditions::{self, ConditionPlace, GeneratedCondition, SegmentName, Vocabulary, choose};
 use super::measures;
+use super::offers;
 use super::partners;
 use super::picks::Picks;
 use super::rules::{number, optional, quote};
@@ -45,6 +46,9 @@ const PLAIN_CHOICES: usize = 4;
 /// Bytes of choices of what an action bears.
 const PAYLOAD_CHOICES: usize = 20;
 
+/// Bytes of choices of the lists that it bears.
+const OFFER_CHOICES: usize = 5;
+
 /// An entry of `[[campaigns]]`.
 #[derive(Clone, Debug)]
 pub(crate) struct GeneratedCampaign {
@@ -59,7 +63,7 @@ pub(crate) struct GeneratedCampaign {
 pub(crate) fn campaign() -> impl Strategy<Value = GeneratedCampaign> {
     let choices = |count| prop::collection::vec(any::<u8>(), count);
     let condition = prop::option::weighted(0.25, conditions::condition());
-    (choices(19), choices(SPENDING_CHOICES), choices(PAYLOAD_CHOICES), choices(1), condition).prop_map(
+    (choices(19), choices(SPENDING_CHOICES), choices(PAYLOAD_CHOICES + OFFER_CHOICES), choices(1), condition).prop_map(
         |(choices, spending, payload, needs, condition)| GeneratedCampaign {
             choices,
             spending,
@@ -78,6 +82,7 @@ impl GeneratedCampaign {
         vocabulary: &Vocabulary<'_>,
         goals: &[String],
         budgets: &[String],
+        lists: usize,
     ) -> std::fmt::Result {
         let Vocabulary { parts, names, segments, ledgers, .. } = *vocabulary;
         // Most of what may stop a campaign would stop one that spends before it asks.
@@ -139,26 +144,28 @@ impl GeneratedCampaign {
             budgets::write_spending(text, &self.spending, budgets, names, on_event)?;
         }
         let vocabulary = Vocabulary { place, per, ..*vocabulary };
-        self.write_payload(text, &vocabulary)?;
+        self.write_payload(text, &vocabulary, lists)?;
         match self.condition.as_ref().filter(|_| !is_plain) {
             Some(condition) => writeln!(text, "if = {}", quote(&condition.to_cel(&vocabulary))),
             None => Ok(()),
         }
     }
 
-    /// Writes what actions bear of models, if there are any.
-    fn write_payload(&self, text: &mut String, vocabulary: &Vocabulary<'_>) -> std::fmt::Result {
-        let mut picks = Picks::new(&self.payload);
+    /// Writes what actions bear of models and of lists of picks, if there are any.
+    fn write_payload(&self, text: &mut String, vocabulary: &Vocabulary<'_>, lists: usize) -> std::fmt::Result {
+        let mut picks = Picks::new(&self.payload[..PAYLOAD_CHOICES]);
         let (count, all) = (picks.index(4), vocabulary.payload_templates());
-        if count == 0 || all.is_empty() {
-            return Ok(());
-        }
-        let fields: Vec<String> = (0..count)
+        let count = if all.is_empty() { 0 } else { count };
+        let mut fields: Vec<String> = (0..count)
             .map(|index| {
                 let template = picks.pick(&all);
                 format!("f{index} = {}", quote(&vocabulary.filled(template, &mut picks)))
             })
             .collect();
+        fields.extend(offers::fields(&self.payload[PAYLOAD_CHOICES..], lists));
+        if fields.is_empty() {
+            return Ok(());
+        }
         writeln!(text, "payload_from = {{ {} }}", fields.join(", "))
     }
 }

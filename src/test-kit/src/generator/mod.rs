@@ -14,6 +14,7 @@ mod groups;
 mod lets;
 mod measures;
 mod models;
+mod offers;
 mod partners;
 mod picks;
 mod pools;
@@ -62,6 +63,8 @@ pub struct LanguageParts {
     pub tables: bool,
     /// Ranks: users ordered by a number.
     pub ranks: bool,
+    /// Picks: what to offer.
+    pub picks: bool,
 }
 
 impl LanguageParts {
@@ -78,6 +81,7 @@ impl LanguageParts {
         groups: true,
         tables: true,
         ranks: true,
+        picks: true,
     };
 }
 

@@ -12,6 +12,7 @@ use super::groups::{self, GROUP_CHOICES};
 use super::lets::{EACH_SELECTORS, ITEM_LETS, LETS, SELECTORS};
 use super::measures;
 use super::models::{self, MODEL_CHOICES};
+use super::offers::{self, PICK_LIST_CHOICES};
 use super::partners::{self, PARTNER_CHOICES};
 use super::picks::Picks;
 use super::ranks::RANK_CHOICES;
@@ -55,6 +56,7 @@ pub(crate) struct RulesModel {
     groups: Vec<Vec<u8>>,
     tables: Vec<Vec<u8>>,
     ranks: Vec<Vec<u8>>,
+    picks: Vec<Vec<u8>>,
 }
 
 /// An entry of `[events]`.
@@ -105,6 +107,7 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
         (
             prop::collection::vec(choices(PARTNER_CHOICES), 0..3),
             prop_oneof![Just(Vec::new()), prop::collection::vec(choices(RANK_CHOICES), 1..3)],
+            prop::collection::vec(choices(PICK_LIST_CHOICES), 0..3),
         ),
     )
         .prop_map(
@@ -119,7 +122,7 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
                 ledgers,
                 budgets,
                 (models, groups, tables),
-                (partners, ranks),
+                (partners, ranks, picks),
             )| {
                 RulesModel {
                     parts,
@@ -137,6 +140,7 @@ pub(crate) fn model(parts: LanguageParts) -> impl Strategy<Value = RulesModel> {
                     groups: if parts.groups { groups } else { Vec::new() },
                     tables: if parts.tables { tables } else { Vec::new() },
                     ranks: if parts.ranks { ranks } else { Vec::new() },
+                    picks: if parts.picks { picks } else { Vec::new() },
                 }
             },
         )
@@ -199,6 +203,9 @@ impl RulesModel {
         for (index, choices) in self.budgets.iter().enumerate() {
             budgets.push(format!("b{index}"));
             budgets::write_budget(text, &budgets[index], choices)?;
+        }
+        for (index, choices) in self.picks.iter().enumerate() {
+            offers::write_list(text, index, choices, &names)?;
         }
         let mut segments: Vec<Option<SegmentName>> = Vec::new();
         let any_kept = self.segments.iter().any(|segment| segment.is_kept);
@@ -268,7 +275,7 @@ impl RulesModel {
                 per: None,
                 has_row: false,
             };
-            campaign.write(text, &vocabulary, &goals, &budgets)?;
+            campaign.write(text, &vocabulary, &goals, &budgets, self.picks.len())?;
         }
         for choices in &self.caps {
             let mut picks = Picks::new(choices);

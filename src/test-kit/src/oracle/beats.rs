@@ -1,7 +1,10 @@
 //! The ends of beats, where users meet.
 
+use std::rc::Rc;
+
 use super::OracleState;
 use super::budgets::{OracleAsk, beat_after, beat_at};
+use super::picks::OraclePickList;
 use super::user::OracleUser;
 
 /// How far a user's changes are known in advance, so that it can be passed over until then.
@@ -13,12 +16,17 @@ impl OracleState<'_> {
         let is_shared = self.rules.has_spends()
             || !self.rules.groups.is_empty()
             || !self.rules.tables.is_empty()
-            || !self.rules.ranks.is_empty();
+            || !self.rules.ranks.is_empty()
+            || !self.rules.picks.is_empty();
         if is_shared && self.taken_until.is_some() {
             self.end_beats(to, false);
         }
         self.taken_until.get_or_insert(to);
         self.watermark = self.watermark.max(to);
+        if self.next_takings.is_empty() {
+            let next = |list: &OraclePickList| list.next_taking(&self.rules.calendar, self.watermark);
+            self.next_takings = self.rules.picks.iter().map(next).collect();
+        }
     }
 
     /// Moves the watermark to the end of time, where beats end until nothing is left to answer.
@@ -43,7 +51,8 @@ impl OracleState<'_> {
     fn end_beats(&mut self, to: i64, is_end: bool) {
         loop {
             // What happens at the end of a beat reaches users before anything later does.
-            let crossing = self.next_group_beat(to, is_end).into_iter().chain(self.next_taking(to)).min();
+            let taking = self.next_takings.iter().copied().filter(|at| *at <= to).min();
+            let crossing = self.next_group_beat(to, is_end).into_iter().chain(self.next_taking(to)).chain(taking).min();
             let horizon = crossing.unwrap_or(to);
             let mut next: Option<i64> = crossing;
             for user in self.users.values_mut() {
@@ -64,10 +73,27 @@ impl OracleState<'_> {
             }
             self.watermark = self.watermark.max(beat);
             self.answer(beat, is_end);
+            if taking == Some(beat) {
+                self.take_picks(beat);
+            }
             if crossing == Some(beat) {
                 self.meet(beat, is_end);
             }
         }
+    }
+
+    /// Makes the indexes of picks whose instant this is.
+    fn take_picks(&mut self, at: i64) {
+        let mut indexes = (*self.pick_indexes).clone();
+        let there: Vec<&OracleUser> = self.users.values().filter(|user| !self.is_expired(user, at)).collect();
+        for (place, list) in self.rules.picks.iter().enumerate() {
+            if self.next_takings[place] == at {
+                indexes[place] = list.take(at, there.iter().map(|user| &user.touches[place]));
+                self.next_takings[place] = list.next_taking(&self.rules.calendar, at);
+            }
+        }
+        self.pick_indexes = Rc::new(indexes);
+        self.users.values_mut().for_each(|user| user.pick_indexes = Rc::clone(&self.pick_indexes));
     }
 
     /// Answers what was asked for until the end of a beat: by instant, by user, in the user's own order.

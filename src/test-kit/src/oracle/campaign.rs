@@ -320,6 +320,10 @@ impl OracleUser {
         let scope = EvaluationScope::caused(self, cause, rules);
         let field = |(key, term): &(String, OracleExpression)| (key.clone(), scope.value(term).to_json());
         let mut fields: Map<String, Json> = rules.campaigns[index].payload.iter().map(field).collect();
+        for offer in &rules.campaigns[index].offers {
+            let key = cause.instance().map(|(_, key)| key);
+            fields.insert(offer.field.clone(), self.offered(offer, key, rules));
+        }
         if rules.campaigns[index].coupon.is_some() {
             fields.insert("coupon".to_owned(), json!({"code": rules.coupon_code(index, &self.id, fired)}));
         }

@@ -268,6 +268,7 @@ impl OracleUser {
             self.count_purchase(one, rules);
             self.touch_keys(one, rules, journal);
         }
+        self.touch_items(&matches, rules);
         self.settle(&matches, rules, journal);
         self.move_points(&matches, rules, journal);
         matches.iter().for_each(|one| self.count_for_goals(one, rules));

@@ -27,6 +27,7 @@ mod models;
 mod moment;
 mod moments;
 mod partners;
+mod picks;
 mod points;
 mod ranks;
 mod resolve;
@@ -40,6 +41,7 @@ mod value;
 mod zone;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde_json::{Value as Json, json};
 
@@ -49,6 +51,7 @@ pub use clauses::{SegmentClauses, clauses_at_the_end, run_with_clauses};
 use budgets::OracleBooks;
 use groups::OracleGroupMatch;
 use log::{OracleCall, OracleCallType};
+use picks::OraclePickIndex;
 use rules::OracleRules;
 use tables::OracleRowCall;
 use user::OracleUser;
@@ -103,6 +106,8 @@ fn replayed<'r>(input: &OracleInput<'_>, rules: &'r OracleRules) -> OracleState<
         rows_waiting: Vec::new(),
         arrival: 0,
         taken_until: None,
+        pick_indexes: Rc::new(vec![OraclePickIndex::default(); rules.picks.len()]),
+        next_takings: Vec::new(),
     };
     for (index, line) in input.events_jsonl.split_inclusive(|byte| *byte == b'\n').enumerate() {
         for (_, id) in input.forgetting.requests.iter().filter(|(before, _)| *before == index) {
@@ -142,6 +147,10 @@ struct OracleState<'r> {
     arrival: usize,
     /// The latest instant of takings, or where the watermark began; `None`: it has not begun.
     taken_until: Option<i64>,
+    /// What stands of each list of picks.
+    pick_indexes: Rc<Vec<OraclePickIndex>>,
+    /// When the next index of each is made; empty: the log has not begun.
+    next_takings: Vec<i64>,
 }
 
 impl OracleState<'_> {
@@ -175,6 +184,7 @@ impl OracleState<'_> {
         };
         let mut user = self.users.remove(&id).unwrap_or_else(|| OracleUser::new(&id, self.rules));
         user.log_beat = Some(self.beat());
+        user.pick_indexes = Rc::clone(&self.pick_indexes);
         let mut now = call.at.max(user.now).max(self.watermark);
         let visitor = visitor.and_then(|(from, mut state)| {
             let both = now.max(state.now);
@@ -302,6 +312,7 @@ impl OracleState<'_> {
         user.advance(self.rules, now, &mut self.journal);
         let mut new = OracleUser::new(&user.id, self.rules);
         (new.now, new.log_beat) = (now, user.log_beat);
+        new.pick_indexes = Rc::clone(&self.pick_indexes);
         self.bury(user, at);
         new
     }

@@ -13,6 +13,7 @@ use super::instance::{OraclePer, per};
 use super::log::OracleCallType;
 use super::models::OracleModel;
 use super::partners::{OraclePartner, partner};
+use super::picks::{OracleOffer, OraclePickList};
 use super::ranks::{OracleRank, OracleRankNotice, rank, told_of_rank};
 use super::resolve;
 use super::tables::{OracleRows, OracleTable};
@@ -45,6 +46,7 @@ pub(crate) struct OracleRules {
     pub(crate) partners: Vec<OraclePartner>,
     pub(crate) models: Vec<OracleModel>,
     pub(crate) ranks: Vec<OracleRank>,
+    pub(crate) picks: Vec<OraclePickList>,
 }
 
 /// An entry of `[[ledgers]]`.
@@ -135,6 +137,8 @@ pub(crate) struct OracleCampaign {
     pub(crate) settle: Option<OracleSettlement>,
     /// The fields of an action that are worked out.
     pub(crate) payload: Vec<(String, OracleExpression)>,
+    /// Those that are lists of picks.
+    pub(crate) offers: Vec<OracleOffer>,
 }
 
 /// What sets off a campaign.
@@ -185,6 +189,11 @@ impl OracleRules {
         let budgets: Vec<OracleBudget> = tables(&file, "budgets").into_iter().map(budget).collect();
         let budget_ids: Vec<String> = budgets.iter().map(|budget| budget.id.clone()).collect();
         let needs = strings(&file, "needs").unwrap_or_default();
+        let (mut picks, mut pick_ids) = (Vec::new(), Vec::new());
+        for table in tables(&file, "picks") {
+            picks.push(OraclePickList::parse(table, &name_ids, &pick_ids));
+            pick_ids.push(required(table, "id"));
+        }
         let partners = tables(&file, "partners").into_iter().map(|table| partner(table, &name_ids, &segment_ids));
         let rank_ids: Vec<String> = tables(&file, "ranks").into_iter().map(|table| required(table, "id")).collect();
         let zone = string(&file, "timezone").unwrap_or_else(|| "UTC".to_owned());
@@ -224,6 +233,7 @@ impl OracleRules {
                             ledgers: &ledger_ids,
                             budgets: &budget_ids,
                             needs: &needs,
+                            picks: &picks,
                         },
                     )
                 })
@@ -232,6 +242,7 @@ impl OracleRules {
             ledgers,
             budgets,
             partners: partners.collect(),
+            picks,
             models: tables(&file, "models").into_iter().map(|table| OracleModel::parse(table, &name_ids)).collect(),
             caps: tables(&file, "caps").into_iter().map(cap).collect(),
             name_ids,
@@ -311,6 +322,7 @@ struct IdLists<'a> {
     budgets: &'a [String],
     /// What a campaign needs that says nothing else.
     needs: &'a [String],
+    picks: &'a [OraclePickList],
 }
 
 fn campaign(table: &Table, ids: &IdLists<'_>) -> OracleCampaign {
@@ -323,6 +335,8 @@ fn campaign(table: &Table, ids: &IdLists<'_>) -> OracleCampaign {
     };
     let measured = table.get("goals").and_then(Toml::as_array);
     let measured = measured.map(|ids| ids.iter().filter_map(Toml::as_str).map(|id| position(goals, id)).collect());
+    let payload = table.get("payload_from").and_then(Toml::as_table).into_iter().flatten();
+    let payload: Vec<(&String, &str)> = payload.map(|(key, term)| (key, term.as_str().expect("a term"))).collect();
     let variants = table.get("variants").and_then(Toml::as_array).cloned().unwrap_or_default();
     OracleCampaign {
         id: required(table, "id"),
@@ -360,13 +374,12 @@ fn campaign(table: &Table, ids: &IdLists<'_>) -> OracleCampaign {
             prefix: string(coupon, "prefix").unwrap_or_default(),
             length: count(coupon, "length").unwrap_or(10),
         }),
-        payload: table
-            .get("payload_from")
-            .and_then(Toml::as_table)
-            .into_iter()
-            .flatten()
-            .map(|(key, term)| (key.clone(), resolve::parse(term.as_str().expect("a term"), names, segments)))
+        payload: payload
+            .iter()
+            .filter(|(_, term)| !term.starts_with("picks("))
+            .map(|(key, term)| ((*key).clone(), resolve::parse(term, names, segments)))
             .collect(),
+        offers: payload.iter().filter_map(|(key, term)| OracleOffer::parse(key, term, ids.picks)).collect(),
         settle: table.get("settle").and_then(Toml::as_table).map(|settle| OracleSettlement {
             on: position(names, &required(settle, "on")),
             when: string(settle, "when").map(|when| resolve::parse(&when, &[], &[])),

@@ -1,6 +1,7 @@
 //! One user: all that happened to it, and what follows from that.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -14,6 +15,7 @@ use super::instance::OracleInstance;
 use super::log::{OracleCall, OracleCallType, print_time};
 use super::models::OraclePurchase;
 use super::partners::{OracleSaying, OracleSharing};
+use super::picks::{OraclePickIndex, OracleTouches};
 use super::points::OracleAccount;
 use super::ranks::OracleRanking;
 use super::rules::{OracleEventName, OracleRules, OracleSegment};
@@ -66,6 +68,10 @@ pub(crate) struct OracleUser {
     pub(crate) told: Vec<OracleTold>,
     /// The matches of its latest event, until they are brought to groups.
     pub(crate) brought: Vec<OracleMatch>,
+    /// What it touched, for each list of picks.
+    pub(crate) touches: Vec<OracleTouches>,
+    /// What stands of each list.
+    pub(crate) pick_indexes: Rc<Vec<OraclePickIndex>>,
     /// Accepted messageIds, and the user's clock when each was.
     messages: Vec<(String, i64)>,
     /// The `context.timezone` that arrived last, and which arrival that was.
@@ -99,6 +105,8 @@ impl OracleUser {
             group: None,
             told: Vec::new(),
             brought: Vec::new(),
+            touches: vec![OracleTouches::default(); rules.picks.len()],
+            pick_indexes: Rc::new(Vec::new()),
             messages: Vec::new(),
             context_zone: None,
         }
@@ -211,6 +219,7 @@ impl OracleUser {
             self.count_purchase(one, rules);
             self.touch_keys(one, rules, journal);
         }
+        self.touch_items(&matches, rules);
         self.settle(&matches, rules, journal);
         self.move_points(&matches, rules, journal);
         for one in matches {
@@ -335,6 +344,7 @@ impl OracleUser {
         self.merge_points(visitor.accounts);
         self.merge_purchases(visitor.purchases);
         self.merge_rankings(&visitor.rankings);
+        self.merge_touches(visitor.touches, rules);
         self.reservations.extend(visitor.reservations);
         self.budget_changes.extend(visitor.budget_changes);
         self.context_zone = self.context_zone.take().or(visitor.context_zone);

@@ -129,7 +129,7 @@ impl StepContext {
         }
     }
 
-    /// The user is in no segment any more, without a transition, and its points are not counted.
+    /// The user is in no segment any more, without a transition, and its points and what it touched are not counted.
     pub(in crate::partition) fn leave_segments(&mut self, user: &User) {
         for segment in user.memberships() {
             self.counts.sizes[usize::from(segment.0)] -= 1;
@@ -141,9 +141,12 @@ impl StepContext {
         for (id, ledger) in user.profile.points.ledgers() {
             self.counts.points[usize::from(id.0)].leave(ledger.balance());
         }
+        for (id, touches) in user.picks.lists() {
+            self.pick_tables[usize::from(id.0)].leave(touches);
+        }
     }
 
-    /// The user is in its segments, and its keys and points are there, without a transition.
+    /// The user is in its segments, and its keys, points and what it touched are there, without a transition.
     pub(in crate::partition) fn enter_segments(&mut self, user: &User) {
         for segment in user.memberships() {
             self.counts.sizes[usize::from(segment.0)] += 1;
@@ -154,6 +157,9 @@ impl StepContext {
         self.count_shares(user, TransitionKind::Enter);
         for (id, ledger) in user.profile.points.ledgers() {
             self.counts.points[usize::from(id.0)].enter(ledger.balance());
+        }
+        for (id, touches) in user.picks.lists() {
+            self.pick_tables[usize::from(id.0)].enter(touches);
         }
     }
 }

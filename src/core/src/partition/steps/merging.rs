@@ -42,11 +42,11 @@ impl StepContext {
         self.note_departure(&visitor, now);
         self.leave_segments(user);
         user.profile.merge(&plan.rules, visitor.profile);
+        user.picks.merge(&plan.rules, visitor.picks);
         self.enter_segments(user);
         user.campaigns.merge(visitor.campaigns, &plan.rules.caps, now);
         user.goals.merge(visitor.goals);
         user.reservations.merge(visitor.reservations);
-        user.picks.merge(&plan.rules, visitor.picks);
         user.unsettled = true;
         self.counts.merged += 1;
         self.record_merge(&visitor.id, Some(&user.id), position);

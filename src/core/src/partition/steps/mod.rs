@@ -33,7 +33,7 @@ use crate::event::{Event, FieldId, Scalar};
 use crate::goals::UpliftCounts;
 use crate::groups::GroupMatch;
 use crate::growth::{ActivitySpan, RollupDeltas};
-use crate::picks::PickIndex;
+use crate::picks::{PickIndex, TouchTable};
 use crate::rows::TableRows;
 use crate::rules::ruleset::{CampaignId, LedgerId, NameId};
 use crate::secret::DrawSecret;
@@ -63,6 +63,8 @@ pub(super) struct StepContext {
     pub(super) recorder: Option<Box<EventRecorder>>,
     /// What stands of picks, by list.
     pub(super) pick_indexes: Arc<[Arc<PickIndex>]>,
+    /// What the users touched, by list.
+    pub(super) pick_tables: Vec<TouchTable>,
     /// Tries picks on what users do; `None`: nothing does.
     pub(super) pick_trial: Option<Box<PickTrialRecorder>>,
     /// Nothing triggers a campaign: the past is recomputed.
@@ -170,6 +172,7 @@ impl StepContext {
             step_recording: StepRecording::default(),
             recorder: None,
             pick_indexes: plan.rules.picks.iter().map(|_| Arc::default()).collect(),
+            pick_tables: plan.rules.picks.iter().map(TouchTable::new).collect(),
             pick_trial: None,
             decides_nothing: false,
             watermark: Timestamp::MIN,

@@ -39,7 +39,7 @@ impl TouchPlaces {
 impl StepContext {
     /// Adds a match to what the user touched, for each list that it concerns.
     pub(super) fn record_touch(
-        &self,
+        &mut self,
         plan: &ExecutionPlan,
         user: &mut User,
         place: u64,
@@ -59,7 +59,7 @@ impl StepContext {
                 touches.leave_out(list, touch);
             }
             if is_touch {
-                touches.touch(list, touch);
+                touches.touch(list, touch, &mut self.pick_tables[usize::from(id.0)]);
             }
         }
     }

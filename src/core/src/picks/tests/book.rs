@@ -3,21 +3,34 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::picks::{PickIndex, Touch, TouchScan, UserTouches};
+use crate::picks::begun::BegunSessions;
+use crate::picks::{PickIndex, SessionNumber, Touch, TouchTable, UserTouches};
 use crate::rules::ruleset::PickList;
 use crate::time::Timestamp;
 
 /// What is known for one list.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct PickBook {
     users: HashMap<Arc<str>, UserTouches>,
+    table: TouchTable,
+    begun: BegunSessions,
     index: PickIndex,
 }
 
 impl PickBook {
+    pub(super) fn new(list: &PickList) -> PickBook {
+        let (table, begun) = (TouchTable::new(list), BegunSessions::default());
+        PickBook { users: HashMap::new(), table, begun, index: PickIndex::default() }
+    }
+
+    /// The same, with only so many sessions that an index looks at.
+    pub(super) fn with_room(list: &PickList, sessions: usize) -> PickBook {
+        PickBook { begun: BegunSessions::with_room(sessions), ..PickBook::new(list) }
+    }
+
     /// A match of a name of `on`.
     pub(super) fn touch(&mut self, list: &PickList, user: &Arc<str>, touch: Touch<'_>) {
-        self.users.entry(Arc::clone(user)).or_default().touch(list, touch);
+        self.users.entry(Arc::clone(user)).or_default().touch(list, touch, &mut self.table);
     }
 
     /// A match of a name of `without`.
@@ -28,19 +41,31 @@ impl PickBook {
     /// A visitor is merged into a user.
     pub(super) fn merge(&mut self, list: &PickList, visitor: &str, user: &Arc<str>) {
         let Some(visitor) = self.users.remove(visitor) else { return };
-        self.users.entry(Arc::clone(user)).or_default().merge(list, visitor);
+        self.table.leave(&visitor);
+        let user = self.users.entry(Arc::clone(user)).or_default();
+        self.table.leave(user);
+        user.merge(list, visitor);
+        self.table.enter(user);
     }
 
     /// A user is forgotten, or expires.
     pub(super) fn forget(&mut self, user: &str) {
-        self.users.remove(user);
+        if let Some(user) = self.users.remove(user) {
+            self.table.leave(&user);
+        }
     }
 
     /// Makes the index that stands until the next taking.
     pub(super) fn take(&mut self, list: &PickList, at: Timestamp) {
-        let mut scan = TouchScan::new(list, at);
-        self.users.values().for_each(|touches| scan.add(touches));
-        self.index = PickIndex::new(list, vec![scan]);
+        self.begun.extend(self.table.take_begun());
+        self.index = PickIndex::new(list, &[self.table.take(at, self.begun.first())]);
+    }
+
+    /// The index of a taking by a table that knows nothing but the users as they are.
+    pub(super) fn taken_anew(&self, list: &PickList, at: Timestamp) -> PickIndex {
+        let mut table = TouchTable::new(list);
+        self.users.values().for_each(|user| table.enter(user));
+        PickIndex::new(list, &[table.take(at, SessionNumber(0))])
     }
 
     /// The index that stands.

@@ -105,7 +105,7 @@ fn before_the_first_taking_nothing_is_known_but_what_the_user_keeps() {
     let list = list(&[PickKind::Session, PickKind::Again, PickKind::Popular]);
     let book = followed(&list, &three(), usize::MAX, START + DAY);
     assert_ne!(book.index().items(), 0);
-    let mut book = PickBook::default();
+    let mut book = PickBook::new(&list);
     let item: Arc<str> = "x".into();
     book.touch(&list, &"u".into(), Touch { item: &item, ts: Timestamp(START), place: 0, watermark: Timestamp::MIN });
     assert_eq!(shown(&asked(&list, &book, "u", START, 5, None)), ["x 250000 again"]);
@@ -113,7 +113,7 @@ fn before_the_first_taking_nothing_is_known_but_what_the_user_keeps() {
 
 #[test]
 fn a_session_keeps_its_first_fifty_items_and_a_user_the_last_of_its_own() {
-    let list = PickList { own: 3, ..list(&[PickKind::Again]) };
+    let list = PickList { own: 3, ..list(&[PickKind::Again, PickKind::Session]) };
     let log: Vec<Happening> = (0..60).map(|at| touch("u", &format!("{at:02}"), START + at)).collect();
     let book = followed(&list, &log, log.len(), START + DAY);
     assert_eq!(book.index().items(), 53, "50 of the session, and 3 that the user keeps");
@@ -139,4 +139,34 @@ fn of_another_list_comes_what_is_not_there_yet() {
     assert_eq!(items, ["again1", "popular2", "popular3", "popular4"], "a list that is not above is none");
     assert_eq!(query.list(PickListId(7), 9), []);
     assert_eq!(query.list(PickListId(1), 0), []);
+}
+
+#[test]
+fn of_the_last_sessions_to_begin_those_of_users_who_are_gone_count_too() {
+    let list = list(&[PickKind::Session]);
+    let mut log: Vec<Happening> =
+        (0..).zip(["a", "b", "c", "d"]).map(|(at, user)| touch(user, "1", START + at)).collect();
+    let held = |log: &[Happening], most| {
+        let book = followed_by(PickBook::with_room(&list, most), &list, log, usize::MAX, START + DAY);
+        book.index().sessions()
+    };
+    assert_eq!([9, 4, 3, 1].map(|most| held(&log, most)), [4, 4, 3, 1]);
+    // Of the last three, c's is gone.
+    log.push(Happening::Forget("c".to_owned()));
+    assert_eq!([9, 4, 3, 1].map(|most| held(&log, most)), [3, 3, 2, 1]);
+    log.push(Happening::Forget("d".to_owned()));
+    assert_eq!([9, 4, 3, 1].map(|most| held(&log, most)), [2, 2, 1, 0]);
+}
+
+#[test]
+fn sessions_are_kept_only_where_a_kind_asks_about_them() {
+    for (kind, sessions) in
+        [(PickKind::Session, 3), (PickKind::Together, 3), (PickKind::Popular, 0), (PickKind::Again, 0)]
+    {
+        let list = list(&[kind]);
+        let book = followed(&list, &three(), usize::MAX, START + DAY);
+        assert_eq!((book.index().sessions(), book.index().items()), (sessions, 4), "{kind:?}");
+        // Without them, too, it is known what is current.
+        assert_eq!(book.user("a").map(|user| user.recent().len()), Some(3));
+    }
 }

@@ -57,7 +57,11 @@ fn touch(user: &str, item: &str, at: i64) -> Happening {
 
 /// A book of all that happens; a taking is made before the one at that place, and what follows comes after it.
 fn followed(list: &PickList, log: &[Happening], taking: usize, at: i64) -> PickBook {
-    let mut book = PickBook::default();
+    followed_by(PickBook::new(list), list, log, taking, at)
+}
+
+/// The same, by a book of which nothing is known yet.
+fn followed_by(mut book: PickBook, list: &PickList, log: &[Happening], taking: usize, at: i64) -> PickBook {
     // What no taking to come looks at may be forgotten.
     let watermark = Cell::new(Timestamp::MIN);
     for (order, happening) in (0..).zip(log) {

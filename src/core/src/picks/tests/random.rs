@@ -80,5 +80,6 @@ proptest! {
         let mut twice = followed(&list, &log, earlier.min(log.len()), at);
         twice.take(&list, Timestamp(at));
         prop_assert_eq!(once.index(), twice.index());
+        prop_assert_eq!(&once.taken_anew(&list, Timestamp(at)), once.index());
     }
 }

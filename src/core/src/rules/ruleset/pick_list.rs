@@ -42,6 +42,14 @@ pub struct PickList {
     pub own: usize,
 }
 
+impl PickList {
+    /// Whether it asks about sessions: only then are they kept.
+    pub fn has_sessions(&self) -> bool {
+        let asks = |source: &PickSource| matches!(source, PickSource::Kind(PickKind::Session | PickKind::Together));
+        self.sources.iter().any(asks)
+    }
+}
+
 /// What candidates are taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PickSource {

@@ -1,0 +1,64 @@
+//! Random picks, and actions that bear them.
+
+use std::fmt::Write as _;
+
+use super::picks::Picks;
+use super::rules::{number, optional};
+
+/// How many choices a list takes.
+pub(super) const PICK_LIST_CHOICES: usize = 14;
+
+const ITEMS: &[&str] = &["product_id", "product_id", "product_id", "category", "details.color", "price"];
+/// `A` is a list above.
+const KINDS: &[&str] = &[
+    "kind = \"session\"",
+    "kinds = [\"session\", \"popular\"]",
+    "kind = \"again\"",
+    "kinds = [\"together\", \"again\"]",
+    "kind = \"popular\"",
+    "kinds = [\"together\", \"session\", \"again\", \"popular\"]",
+];
+const WINDOWS: &[&str] = &["", "1d", "6h", "7d", "1h", "90d"];
+const GAPS: &[&str] = &["", "0s", "5m", "1h", "1d", "61ms"];
+
+/// The id of a list.
+pub(super) fn list_id(list: usize) -> String {
+    format!("offers{list}")
+}
+
+/// Writes an entry of `[[picks]]`.
+pub(super) fn write_list(text: &mut String, list: usize, choices: &[u8], names: &[Option<String>]) -> std::fmt::Result {
+    // What groups tell at the end of a beat has no order among users.
+    let known: Vec<&String> = names.iter().flatten().filter(|name| !name.starts_with("told")).collect();
+    let mut picks = Picks::new(choices);
+    let on = known[picks.index(known.len())];
+    let others = picks.rarely(2).then(|| known[picks.index(known.len())]).filter(|other| *other != on);
+    let on: Vec<String> = [Some(on), others].into_iter().flatten().map(|name| format!("\"{name}\"")).collect();
+    writeln!(text, "\n[[picks]]\nid = \"{}\"\non = [{}]", list_id(list), on.join(", "))?;
+    writeln!(text, "item = \"{}\"\nevery = \"{}\"", picks.pick(ITEMS), picks.pick(&["hour", "hour", "day"]))?;
+    let kinds = picks.pick(KINDS);
+    match list.checked_sub(1).filter(|_| picks.rarely(3)) {
+        Some(above) => writeln!(text, "kinds = [\"{}\", \"popular\"]", list_id(above))?,
+        None => writeln!(text, "{kinds}")?,
+    }
+    optional(text, "window", picks.pick(WINDOWS))?;
+    optional(text, "gap", picks.pick(GAPS))?;
+    if picks.rarely(3) {
+        writeln!(text, "without = [\"{}\"]", known[picks.index(known.len())])?;
+    }
+    number(text, "last", picks.pick(&["", "1", "2", "9"]))?;
+    number(text, "near", picks.pick(&["", "1", "3"]))?;
+    number(text, "sessions", picks.pick(&["", "2", "5"]))?;
+    number(text, "own", picks.pick(&["", "", "2", "5"]))
+}
+
+/// What an action bears of lists: each a field and a term.
+pub(super) fn fields(choices: &[u8], lists: usize) -> Vec<String> {
+    let mut picks = Picks::new(choices);
+    let count = if lists == 0 { 0 } else { picks.index(3) };
+    let field = |index: usize| {
+        let (list, items) = (list_id(picks.index(lists)), picks.pick(&["3", "1", "10", "100"]));
+        format!("p{index} = \"picks('{list}', {items})\"")
+    };
+    (0..count).map(field).collect()
+}
