@@ -1,5 +1,6 @@
-//! What households buy again (completejourney): the last basket of each with three or more, against the figures of an
-//! independent evaluation in plain Python.
+//! What households buy again (completejourney): the last basket of each with three or more, against the figures of the naive reference in
+//! plain Python on the same file. (Published with it are .1602, .1807 and .5320 for 10 items, .2015, .1808 and .5973 for 20: the
+//! reference itself gives .160282 and .201445 for what is published as .1602 and .2015.)
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -56,7 +57,7 @@ fn assert_as_published(file: &Path) {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("rules.toml"), RULES).expect("the rules");
     fs::write(folder.path().join("events.jsonl"), marked_orders(file)).expect("the events");
-    for (at, recall, ndcg, hr) in [("10", 0.1602, 0.1807, 0.5320), ("20", 0.2015, 0.1808, 0.5973)] {
+    for (at, recall, ndcg, hr) in [("10", 0.160_282, 0.180_712, 0.532_003), ("20", 0.201_445, 0.180_782, 0.597_257)] {
         let mut command = assert_cmd::Command::cargo_bin("rekindle").expect("the binary");
         command.current_dir(folder.path()).args(["picks", "evaluate", "--rules", "rules.toml", "--picks", "rebuy"]);
         command.args(["--of", "final", "--from", "2017-01-01", "--json", "--at", at, "events.jsonl"]);
@@ -66,7 +67,7 @@ fn assert_as_published(file: &Path) {
         assert_eq!(found["targets"], 2_406);
         for (name, expected) in [("recall", recall), ("ndcg", ndcg), ("hr", hr)] {
             let value = found[name].as_f64().expect("a number");
-            assert!((value - expected).abs() < 0.00005 + 1e-9, "{name} at {at}: {value}, published {expected}");
+            assert!((value - expected).abs() < 1.5e-6, "{name} at {at}: {value}, by the reference {expected}");
         }
     }
 }

@@ -20,7 +20,7 @@ impl Default for BegunSessions {
 }
 
 impl BegunSessions {
-    /// None yet, of at most so many.
+    /// None yet, of at most a number of them.
     pub(super) fn with_room(most: usize) -> BegunSessions {
         BegunSessions { numbers: Vec::new(), most }
     }

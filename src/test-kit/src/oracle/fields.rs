@@ -61,3 +61,9 @@ pub(super) fn quiet_hours(text: &str) -> (i64, i64) {
     let (start, end) = text.split_once('-').expect("quiet hours are hh:mm-hh:mm");
     (minutes(start), minutes(end))
 }
+
+/// A list of texts.
+pub(super) fn strings(table: &Table, key: &str) -> Option<Vec<String>> {
+    let list = table.get(key)?.as_array().expect("a list");
+    Some(list.iter().map(|text| text.as_str().expect("a text").to_owned()).collect())
+}

@@ -22,6 +22,7 @@ mod groups;
 mod history;
 mod instance;
 mod instants;
+mod lists;
 mod log;
 mod models;
 mod moment;

@@ -5,10 +5,10 @@ use toml::Table;
 
 use super::evaluate::EvaluationScope;
 use super::expression::OracleExpression;
-use super::fields::{position, required, string};
+use super::fields::{position, required, string, strings};
 use super::log::print_time;
 use super::resolve;
-use super::rules::{OracleRules, strings};
+use super::rules::OracleRules;
 use super::share::hmac;
 use super::user::OracleUser;
 use super::value::OracleValue;

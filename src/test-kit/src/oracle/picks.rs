@@ -10,6 +10,7 @@ use super::calendar::OracleCalendar;
 use super::fields::{count, duration, path_of, position, required, string};
 use super::history::OracleMatch;
 use super::instance::key_text;
+use super::lists::{distinct, first_largest, half_even};
 use super::log::json_number;
 use super::rules::OracleRules;
 use super::user::OracleUser;
@@ -387,26 +388,4 @@ fn times(touches: &[OracleTouch], item: &str) -> Vec<i64> {
 fn keep_last(touches: &mut Vec<OracleTouch>, most: usize) {
     let last: Vec<String> = distinct(touches.iter().rev().map(|touch| &touch.item)).into_iter().take(most).collect();
     touches.retain(|touch| last.contains(&touch.item));
-}
-
-/// Each item once, where it comes first.
-fn distinct<'i>(items: impl Iterator<Item = &'i String>) -> Vec<String> {
-    let mut distinct: Vec<String> = Vec::new();
-    for item in items {
-        if !distinct.contains(item) {
-            distinct.push(item.clone());
-        }
-    }
-    distinct
-}
-
-fn first_largest(values: &[u128]) -> usize {
-    let largest = values.iter().max().expect("there is a seed");
-    values.iter().position(|value| value == largest).expect("it is one of them")
-}
-
-fn half_even(a: u128, b: u128) -> u128 {
-    let (down, rest) = (a / b, a % b);
-    let is_up = 2 * rest > b || 2 * rest == b && down % 2 == 1;
-    down + u128::from(is_up)
 }

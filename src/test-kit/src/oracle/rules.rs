@@ -7,7 +7,9 @@ use toml::{Table, Value as Toml};
 use super::budgets::{OracleBudget, OracleCoupon, OracleSettlement};
 use super::calendar::{CalendarPeriod, OracleCalendar};
 use super::expression::OracleExpression;
-use super::fields::{count, duration, file_order, number, path_of, position, quiet_hours, required, string, tables};
+use super::fields::{
+    count, duration, file_order, number, path_of, position, quiet_hours, required, string, strings, tables,
+};
 use super::groups::{OracleGroupKind, OracleNotice, group, told};
 use super::instance::{OraclePer, per};
 use super::log::OracleCallType;
@@ -387,12 +389,6 @@ fn campaign(table: &Table, ids: &IdLists<'_>) -> OracleCampaign {
             within: duration(settle, "within"),
         }),
     }
-}
-
-/// A list of texts.
-pub(super) fn strings(table: &Table, key: &str) -> Option<Vec<String>> {
-    let list = table.get(key)?.as_array().expect("a list");
-    Some(list.iter().map(|text| text.as_str().expect("a text").to_owned()).collect())
 }
 
 fn cap(table: &Table) -> OracleCap {

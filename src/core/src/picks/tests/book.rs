@@ -23,7 +23,7 @@ impl PickBook {
         PickBook { users: HashMap::new(), table, begun, index: PickIndex::default() }
     }
 
-    /// The same, with only so many sessions that an index looks at.
+    /// The same, with fewer sessions that an index looks at.
     pub(super) fn with_room(list: &PickList, sessions: usize) -> PickBook {
         PickBook { begun: BegunSessions::with_room(sessions), ..PickBook::new(list) }
     }
