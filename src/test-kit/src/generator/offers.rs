@@ -8,7 +8,7 @@ use super::rules::{number, optional};
 /// How many choices a list takes.
 pub(super) const PICK_LIST_CHOICES: usize = 14;
 
-const ITEMS: &[&str] = &["product_id", "product_id", "product_id", "category", "details.color", "price"];
+const ITEMS: &[&str] = &["product_id", "category", "product_id", "category", "details.color", "label"];
 /// `A` is a list above.
 const KINDS: &[&str] = &[
     "kind = \"session\"",
@@ -18,8 +18,8 @@ const KINDS: &[&str] = &[
     "kind = \"popular\"",
     "kinds = [\"together\", \"session\", \"again\", \"popular\"]",
 ];
-const WINDOWS: &[&str] = &["", "1d", "6h", "7d", "1h", "90d"];
-const GAPS: &[&str] = &["", "0s", "5m", "1h", "1d", "61ms"];
+const WINDOWS: &[&str] = &["", "7d", "90d", "1d", "6h", ""];
+const GAPS: &[&str] = &["1d", "", "7d", "1h", "0s", "1d", "61ms"];
 
 /// The id of a list.
 pub(super) fn list_id(list: usize) -> String {
@@ -32,7 +32,7 @@ pub(super) fn write_list(text: &mut String, list: usize, choices: &[u8], names: 
     let known: Vec<&String> = names.iter().flatten().filter(|name| !name.starts_with("told")).collect();
     let mut picks = Picks::new(choices);
     let on = known[picks.index(known.len())];
-    let others = picks.rarely(2).then(|| known[picks.index(known.len())]).filter(|other| *other != on);
+    let others = (!picks.rarely(3)).then(|| known[picks.index(known.len())]).filter(|other| *other != on);
     let on: Vec<String> = [Some(on), others].into_iter().flatten().map(|name| format!("\"{name}\"")).collect();
     writeln!(text, "\n[[picks]]\nid = \"{}\"\non = [{}]", list_id(list), on.join(", "))?;
     writeln!(text, "item = \"{}\"\nevery = \"{}\"", picks.pick(ITEMS), picks.pick(&["hour", "hour", "day"]))?;
@@ -55,7 +55,7 @@ pub(super) fn write_list(text: &mut String, list: usize, choices: &[u8], names: 
 /// What an action bears of lists: each a field and a term.
 pub(super) fn fields(choices: &[u8], lists: usize) -> Vec<String> {
     let mut picks = Picks::new(choices);
-    let count = if lists == 0 { 0 } else { picks.index(3) };
+    let count = if lists == 0 { 0 } else { picks.pick(&[1, 2, 1, 0]) };
     let field = |index: usize| {
         let (list, items) = (list_id(picks.index(lists)), picks.pick(&["3", "1", "10", "100"]));
         format!("p{index} = \"picks('{list}', {items})\"")
