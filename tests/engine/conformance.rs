@@ -28,9 +28,9 @@ fn journal(case: &Path, partitions: usize, workers: usize, batch_bytes: usize) -
 
 /// Per user, and per group, in order: only the fields that are compared.
 fn by_user(journal: &[u8]) -> BTreeMap<String, Vec<String>> {
-    const COMPARED: [&str; 22] = [
+    const COMPARED: [&str; 23] = [
         "kind", "segment", "change", "campaign", "outcome", "from", "at", "until", "channel", "variant", "key", "goal",
-        "group", "exposed", "count", "value", "ledger", "amount", "balance", "partner", "subject", "of",
+        "group", "exposed", "count", "value", "ledger", "amount", "balance", "partner", "subject", "of", "weights",
     ];
     let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in journal.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -42,6 +42,7 @@ fn by_user(journal: &[u8]) -> BTreeMap<String, Vec<String>> {
         fields.extend(cause.map(|cause| format!("cause={cause}")));
         let user = match record["of"].as_str() {
             Some(of) => format!("{of}:{}", record["key"]),
+            None if record["kind"] == "weights" => format!("the weights of {}", record["campaign"]),
             None => record["user"].as_str().expect("every other record has a user").to_owned(),
         };
         users.entry(user).or_default().push(fields.join(" "));

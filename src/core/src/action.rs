@@ -39,6 +39,8 @@ pub mod types {
     pub const MERGED: &str = "rekindle.merged.v1";
     /// What became of an exposure to a goal.
     pub const OUTCOME: &str = "rekindle.outcome.v1";
+    /// Other weights of variants stand.
+    pub const WEIGHTS: &str = "rekindle.weights.v1";
     /// A user is shared with a partner, or not any more.
     pub const SHARED: &str = "rekindle.shared.v1";
     /// Other rules took effect.

@@ -60,6 +60,7 @@ pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
         OutputKind::Merged { .. } => "merged",
         OutputKind::GoalOutcome(_) => "outcome",
         OutputKind::Shared(_) => "shared",
+        OutputKind::Weights(_) => "weights",
     };
     let mut line = JsonObjectWriter::begin(lines, key_text!("kind"), kind);
     match &output.decided {
@@ -67,6 +68,7 @@ pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
             line.text(key_text!("of"), &rules.groups[usize::from(group.0)].id);
             line.text(key_text!("key"), &output.user);
         }
+        OutputKind::Weights(_) => {}
         _ => line.text(key_text!("user"), &output.user),
     }
     match &output.decided {
@@ -121,6 +123,15 @@ pub fn append_line(rules: &Ruleset, output: &Output, lines: &mut Vec<u8>) {
             line.text(key_text!("campaign"), &rules.campaigns[usize::from(campaign.0)].id);
             line.text(key_text!("change"), change.name());
             line.raw(key_raw!("amount"), &amount.to_string());
+            output.at.with_text(|at| line.text(key_text!("at"), at));
+        }
+        OutputKind::Weights(told) => {
+            let campaign = &rules.campaigns[usize::from(told.campaign.0)];
+            line.text(key_text!("campaign"), &campaign.id);
+            // Ids of variants have nothing that JSON escapes.
+            let weights = told.weights.texts(campaign).map(|(id, weight)| format!("\"{id}\":{weight}"));
+            let weights = weights.collect::<Vec<_>>().join(",");
+            line.raw(key_raw!("weights"), &format!("{{{weights}}}"));
             output.at.with_text(|at| line.text(key_text!("at"), at));
         }
         OutputKind::Merged { from } => {

@@ -178,6 +178,7 @@ impl Story {
                 format!("{} {} of {id}", budget.change.name(), budget.amount)
             }
             OutputKind::Merged { from } => format!("merged {from}"),
+            OutputKind::Weights(told) => format!("weights {:?}", told.weights),
             OutputKind::Shared(shared) => {
                 format!("shared {} {} {} {}", shared.partner, shared.change.name(), shared.segment, shared.subject)
             }

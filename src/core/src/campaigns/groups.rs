@@ -2,8 +2,6 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::rules::ruleset::Variant;
-
 /// A key's share between 0 and 1: `xxh3_64(key) / 2^64`.
 pub fn share(key: &str) -> f64 {
     xxh3_64(key.as_bytes()) as f64 / 18_446_744_073_709_551_616.0
@@ -20,14 +18,14 @@ pub fn in_holdout(campaign: &str, user: &str, holdout: f64) -> bool {
 }
 
 /// The user's variant: the first whose cumulative share of the weights exceeds the user's draw.
-pub fn variant(campaign: &str, user: &str, variants: &[Variant]) -> Option<usize> {
-    let total: f64 = variants.iter().map(|variant| variant.weight).sum();
+pub fn variant(campaign: &str, user: &str, weights: impl ExactSizeIterator<Item = f64> + Clone) -> Option<usize> {
+    let (count, total): (usize, f64) = (weights.len(), weights.clone().sum());
     let draw = share(&format!("variant:{campaign}:{user}"));
     let mut cumulative = 0.0;
-    let found = variants.iter().position(|variant| {
-        cumulative += variant.weight;
+    let found = weights.into_iter().position(|weight| {
+        cumulative += weight;
         cumulative / total > draw
     });
     // A draw that rounds to 1 exceeds no share; it belongs to the last.
-    found.or(variants.len().checked_sub(1))
+    found.or(count.checked_sub(1))
 }

@@ -10,9 +10,11 @@ mod path;
 pub mod quiet_hours;
 pub mod state;
 mod steps;
+mod stored_weights;
 #[cfg(test)]
 mod tests;
 mod trigger;
+mod weights;
 
 use std::collections::BTreeMap;
 
@@ -28,7 +30,9 @@ pub use path::DecisionPath;
 pub(crate) use state::TriggerLookup;
 pub use state::{CampaignState, DeferredDecision};
 pub use steps::{BudgetStanding, DecisionStep, StepRecording};
+pub use stored_weights::StoredWeights;
 pub use trigger::{MatchTrigger, TransitionTrigger, Trigger, TriggerOrigin};
+pub use weights::{StandingWeights, VariantWeights};
 
 /// The outcome of a triggered campaign.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,6 +143,8 @@ pub struct DecisionSubject<'a> {
     pub secret: &'a DrawSecret,
     /// What triggered it.
     pub trigger: &'a Trigger,
+    /// The weights of variants that stand.
+    pub weights: &'a StandingWeights,
     /// The messageId of the event that did, if there is one.
     pub message_id: Option<&'a str>,
     /// The user's state at the instant of the decision, and what the campaign reads of the match.
@@ -309,7 +315,10 @@ fn expose(
         }
     }
     state.record_action(&rules.caps, &campaign.channel, now);
-    let variant = groups::variant(&campaign.id, subject.user, &campaign.variants);
+    let variant = match subject.weights.of(id).filter(|weights| weights.0.len() == campaign.variants.len()) {
+        Some(weights) => groups::variant(&campaign.id, subject.user, weights.weights()),
+        None => groups::variant(&campaign.id, subject.user, campaign.variants.iter().map(|variant| variant.weight)),
+    };
     Outcome::Sent { variant, ordinal: ordinal.into() }
 }
 

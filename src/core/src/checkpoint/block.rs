@@ -67,16 +67,17 @@ pub(super) enum CheckpointBlockKind {
     RemovedRows = 18,
     RowUpdates = 19,
     RankTakings = 20,
+    Weights = 21,
 }
 
 impl CheckpointBlockKind {
     fn of(code: u8) -> Option<CheckpointBlockKind> {
         use CheckpointBlockKind::{Budgets, End, Growth, Header, Keys, Links, Removed, Unlinked, Uplift, Users};
         use CheckpointBlockKind::{Decisions, ForgottenDecisions, GroupMatches, Groups, Picks, SegmentHours};
-        use CheckpointBlockKind::{RankTakings, RemovedRows, RowUpdates, Rows};
+        use CheckpointBlockKind::{RankTakings, RemovedRows, RowUpdates, Rows, Weights};
         let state = [Header, Keys, Users, Removed, Links, Unlinked, End, Growth, Uplift, Budgets];
         let recent = [ForgottenDecisions, Decisions, SegmentHours, Groups, GroupMatches, Picks];
-        let shared = [Rows, RemovedRows, RowUpdates, RankTakings];
+        let shared = [Rows, RemovedRows, RowUpdates, RankTakings, Weights];
         state.into_iter().chain(recent).chain(shared).find(|kind| *kind as u8 == code)
     }
 }

@@ -18,8 +18,10 @@ use super::segment_hours::{self, SegmentHours};
 use super::shared::StoredShared;
 use super::uplift;
 use super::user;
+use super::weights;
 use super::wire::CborWriter;
 use crate::budgets::StoredBook;
+use crate::campaigns::StoredWeights;
 use crate::goals::UpliftCounts;
 use crate::groups::StoredGroups;
 use crate::growth::StoredRollup;
@@ -191,7 +193,21 @@ impl CheckpointEncoder {
         self.groups(&shared.groups)?;
         shared.picks.iter().try_for_each(|stored| self.picks(stored))?;
         self.rows(rules, &shared.rows)?;
-        self.rank_takings(&shared.ranks)
+        self.rank_takings(&shared.ranks)?;
+        self.weights(&shared.weights)
+    }
+
+    /// Adds the weights of variants that adapt.
+    ///
+    /// # Errors
+    /// They are larger than a block can be.
+    pub fn weights(&mut self, all: &[StoredWeights]) -> Result<(), CodecError> {
+        for stored in all {
+            self.turn_to(CheckpointBlockKind::Weights, 0)?;
+            weights::write(stored, &mut self.content);
+            self.open.items += 1;
+        }
+        Ok(())
     }
 
     /// Adds when ranks are taken next.

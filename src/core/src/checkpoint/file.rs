@@ -17,8 +17,10 @@ use super::rows;
 use super::segment_hours::{self, SegmentHours};
 use super::uplift;
 use super::user;
+use super::weights;
 use super::wire::CborReader;
 use crate::budgets::StoredBook;
+use crate::campaigns::StoredWeights;
 use crate::goals::UpliftCounts;
 use crate::groups::{Group, GroupMatch};
 use crate::growth::Rollup;
@@ -86,6 +88,8 @@ pub enum PartContent {
     RowUpdates(Vec<RowUpdate>),
     /// When ranks are taken next.
     RankTakings(Vec<StoredRankTaking>),
+    /// The weights of variants that adapt.
+    Weights(Vec<StoredWeights>),
 }
 
 impl<'b> CheckpointFile<'b> {
@@ -118,7 +122,7 @@ impl<'b> CheckpointFile<'b> {
                 CheckpointBlockKind::Unlinked => (&mut counted.unlinked, true),
                 CheckpointBlockKind::Groups | CheckpointBlockKind::GroupMatches => continue,
                 CheckpointBlockKind::Picks | CheckpointBlockKind::Rows | CheckpointBlockKind::RowUpdates => continue,
-                CheckpointBlockKind::RankTakings => continue,
+                CheckpointBlockKind::RankTakings | CheckpointBlockKind::Weights => continue,
                 CheckpointBlockKind::RemovedRows if head.kind == CheckpointKind::Delta => continue,
                 CheckpointBlockKind::Growth if !has_growth => {
                     has_growth = true;
@@ -247,6 +251,10 @@ impl CheckpointPart<'_> {
             CheckpointBlockKind::RankTakings => {
                 let read = items(block.items, || rank_takings::read(&reading.known, &mut reader))?;
                 PartContent::RankTakings(read.into_iter().flatten().collect())
+            }
+            CheckpointBlockKind::Weights => {
+                let read = items(block.items, || weights::read(&reading.known, &mut reader))?;
+                PartContent::Weights(read.into_iter().flatten().collect())
             }
             CheckpointBlockKind::Unlinked => {
                 PartContent::Unlinked(items(block.items, || id(&mut reader, "a visitor"))?)

@@ -30,7 +30,8 @@
 //! ```text
 //! 0   1  kind: 1 header, 2 keys, 3 users, 4 removed, 5 links, 6 unlinked, 7 end, 8 growth numbers, 9 uplift,
 //!        10 budgets, 11 forgotten decisions, 12 decisions, 13 hours of segments, 14 groups, 15 matches that wait for groups,
-//!        16 picks, 17 rows of tables, 18 rows that are gone, 19 calls that wait for rows, 20 takings of ranks
+//!        16 picks, 17 rows of tables, 18 rows that are gone, 19 calls that wait for rows, 20 takings of ranks,
+//!        21 weights of variants
 //! 1   1  zero
 //! 2   2  the partition, of users and removed; else zero
 //! 4   4  how many items
@@ -71,6 +72,7 @@ mod tests;
 mod translate;
 mod uplift;
 mod user;
+mod weights;
 mod wire;
 
 pub use block::FORMAT_VERSION;

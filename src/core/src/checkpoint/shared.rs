@@ -1,6 +1,7 @@
 //! What users share, as it is stored: each file has all of it, but of rows a delta has those that changed.
 
 use crate::budgets::StoredBook;
+use crate::campaigns::StoredWeights;
 use crate::groups::StoredGroups;
 use crate::picks::StoredPicks;
 use crate::ranks::StoredRankTaking;
@@ -19,4 +20,6 @@ pub struct StoredShared {
     pub rows: StoredRows,
     /// When each rank is taken next.
     pub ranks: Vec<StoredRankTaking>,
+    /// The weights of variants that adapt.
+    pub weights: Vec<StoredWeights>,
 }

@@ -5,6 +5,7 @@
 //! goals by id, so that both outlive a campaign that the rules do not have any more. An [`UpliftReport`]
 //! is what may be concluded from the counts; a [`CampaignCost`] what it took.
 
+mod adaptation;
 mod campaign_cost;
 mod comparison;
 mod exposure;
@@ -14,6 +15,7 @@ mod rows;
 mod tally;
 mod uplift_counts;
 
+pub use adaptation::{VariantResult, adapted_shares};
 pub use campaign_cost::CampaignCost;
 pub use comparison::{ComparisonKey, Measure, USERS_MIN};
 pub use exposure::{ExposureGroup, GoalExposure, GoalKey};

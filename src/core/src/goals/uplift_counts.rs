@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::adaptation::VariantResult;
 use super::comparison::{ComparisonKey, Measure, interval};
 use super::exposure::ExposureGroup;
 use super::tally::GoalTally;
@@ -103,6 +104,21 @@ impl UpliftCounts {
         let mut totals = self.settled.clone();
         self.pending.values().for_each(|tallies| add_all(&mut totals, tallies));
         totals
+    }
+
+    /// What came of a variant of a campaign, by a goal, those of the last hour included.
+    pub fn result_of_variant(&self, campaign: &str, goal: &str, variant: &str) -> VariantResult {
+        let key = UpliftKey {
+            campaign: campaign.into(),
+            goal: goal.into(),
+            group: ExposureGroup::Sent,
+            variant: Some(variant.into()),
+        };
+        let tallies = self.pending.values().chain([&self.settled]).filter_map(|tallies| tallies.get(&key));
+        tallies.fold(VariantResult::default(), |sum, tally| VariantResult {
+            users: sum.users + tally.users,
+            reached: sum.reached + tally.reached,
+        })
     }
 
     /// Since when a difference is known not to be 0; `None`: it is not.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::TimerMark;
 pub use super::log_instant::LogInstant;
 use crate::budgets::BudgetChangeKind;
-use crate::campaigns::{DecisionStep, Outcome, TriggerOrigin};
+use crate::campaigns::{DecisionStep, Outcome, TriggerOrigin, VariantWeights};
 use crate::decimal::Decimal;
 use crate::event::Event;
 use crate::goals::ExposureGroup;
@@ -49,7 +49,7 @@ pub enum PartitionInput<'e, 'a> {
 pub struct Output {
     /// When it became due.
     pub at: Timestamp,
-    /// The user it is about; of a group, its key.
+    /// The user it is about; of a group, its key; empty where it is of nobody.
     pub user: Arc<str>,
     /// The log position at which it was decided: orders the outputs of a user that moved between partitions.
     pub position: u64,
@@ -99,6 +99,17 @@ pub enum OutputKind {
     GoalOutcome(Box<GoalOutcomeOutput>),
     /// The user is shared with a partner, or not any more.
     Shared(Box<SharedOutput>),
+    /// Other weights of variants stand from here on. It is of no user.
+    Weights(Box<WeightsOutput>),
+}
+
+/// The weights of a campaign's variants that stand from here on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeightsOutput {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// Its variants' weights, in file order.
+    pub weights: VariantWeights,
 }
 
 /// What a partner is told about a user. With ids, since the rules need not have the partner or the segment any more.

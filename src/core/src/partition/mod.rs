@@ -47,7 +47,7 @@ pub use departures::SegmentDeparture;
 pub use export::UserStateExport;
 pub use io::{
     BudgetOutput, Cause, DecisionOutput, ExpiredUser, GoalOutcomeOutput, LogInstant, Output, OutputKind,
-    PartitionInput, PointsChange, PointsOutput, PointsPrice, RulesChange, SharedOutput,
+    PartitionInput, PointsChange, PointsOutput, PointsPrice, RulesChange, SharedOutput, WeightsOutput,
 };
 pub use model_report::ModelReport;
 pub use packed::PackedUser;

@@ -23,7 +23,7 @@ mod tests {
 
     #[test]
     fn every_key_and_function_is_in_the_reference() {
-        let words: [&[&str]; 29] = [
+        let words: [&[&str]; 30] = [
             &tables::PER_KEYS,
             &tables::MODEL_KEYS,
             &tables::TOP_KEYS,
@@ -44,6 +44,7 @@ mod tests {
             &tables::PARTNER_KEYS,
             &tables::PICKS_KEYS,
             &tables::RANK_KEYS,
+            &tables::ADAPT_KEYS,
             &functions::METHODS,
             &compiler::ROOTS,
             &growth::GROWTH_KEYS,

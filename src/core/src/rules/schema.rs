@@ -25,7 +25,7 @@ use models::ModelSchema;
 use partners::PartnerSchema;
 use picks::PicksSchema;
 use points::{LedgerSchema, PriceSchema};
-use ranks::RankSchema;
+use ranks::{AdaptSchema, RankSchema};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -300,6 +300,8 @@ struct CampaignSchema {
     holdout: Option<f64>,
     /// Alternatives to compare; a user always gets the same one.
     variants: Option<Vec<VariantSchema>>,
+    /// The weights of the variants follow from what came of them.
+    adapt: Option<AdaptSchema>,
     /// What it takes of budgets: all of it, or it is not sent.
     spends: Option<Vec<SpendSchema>>,
     /// A coupon with a code that cannot be guessed; its fields and the code are in the payload.

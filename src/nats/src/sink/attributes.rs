@@ -63,6 +63,7 @@ fn event_type(kind: MessageKind) -> &'static str {
         MessageKind::Merged => types::MERGED,
         MessageKind::GoalOutcome => types::OUTCOME,
         MessageKind::Shared => types::SHARED,
+        MessageKind::Weights => types::WEIGHTS,
         MessageKind::Rules => types::RULES,
         MessageKind::DeadLetter => types::DEAD_LETTER,
         // Progress records are no events: only the daemon reads them.

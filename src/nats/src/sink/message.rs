@@ -28,6 +28,8 @@ pub enum MessageKind {
     GoalOutcome,
     /// A user is shared with a partner, or not any more.
     Shared,
+    /// Other weights of variants stand.
+    Weights,
     /// Other rules took effect.
     Rules,
     /// A dead letter.
@@ -38,7 +40,7 @@ pub enum MessageKind {
 
 impl MessageKind {
     /// Every kind's name, in the order of the enum.
-    pub const NAMES: [&'static str; 11] = [
+    pub const NAMES: [&'static str; 12] = [
         "transition",
         "action",
         "decision",
@@ -47,6 +49,7 @@ impl MessageKind {
         "merged",
         "outcome",
         "shared",
+        "weights",
         "rules",
         "letter",
         "progress",

@@ -73,6 +73,10 @@ impl OutputSubjects {
         format!("{}.{campaign}.{goal}", self.outcomes).into()
     }
 
+    pub(super) fn weights(&self, campaign: &str) -> Subject {
+        format!("{}.{campaign}.weights", self.outcomes).into()
+    }
+
     pub(super) fn shared(&self, shared: &SharedOutput) -> Subject {
         let SharedOutput { partner, segment, change, .. } = shared;
         format!("{}.{partner}.{segment}.{}", self.partners, change.name()).into()

@@ -101,6 +101,8 @@ metrics! {
         "Changes of points, by ledger and change: earned, spent, refused, expired.";
     POINTS_BALANCE: Gauge "rekindle_points_balance" ["ledger"] "Points of all users now, less their debts, by ledger.";
     DECISIONS: Counter "rekindle_decisions_total" ["campaign", "outcome"] "Campaign decisions, by campaign and outcome.";
+    VARIANT_WEIGHT: Gauge "rekindle_variant_weight" ["campaign", "variant"]
+        "The share of a campaign's variant by the weights that stand: as the rules write them, or as they have adapted.";
     BUDGET_LIMIT: Gauge "rekindle_budget_limit" ["budget"] "The most that may be spent and reserved of a budget in one period.";
     BUDGET_SPENT: Gauge "rekindle_budget_spent" ["budget"] "What is spent of a budget in its current period.";
     BUDGET_RESERVED: Gauge "rekindle_budget_reserved" ["budget"] "What is reserved of a budget in its current period.";

@@ -84,6 +84,7 @@ impl MetricsPage {
             self.add(&PICKS_SESSIONS, &[&list.id], index.sessions as f64);
             self.add(&PICKS_BYTES, &[&list.id], index.bytes as f64);
         }
+        self.weights(rules, &totals.weights);
         for (ledger, points) in rules.ledgers.iter().zip(&totals.counts.points) {
             for change in PointsChange::ALL {
                 self.count(&POINTS, &[&ledger.id, change.name()], points.points[change as usize]);
@@ -97,6 +98,20 @@ impl MetricsPage {
             }
         }
         self.add(&RULES_INFO, &[&rules.version], 1.0);
+    }
+
+    fn weights(&mut self, rules: &Ruleset, adapted: &[Vec<u16>]) {
+        for (at, campaign) in rules.campaigns.iter().enumerate() {
+            let adapted = adapted.get(at).filter(|weights| weights.len() == campaign.variants.len());
+            let weights: Vec<f64> = match adapted {
+                Some(weights) => weights.iter().map(|weight| f64::from(*weight)).collect(),
+                None => campaign.variants.iter().map(|variant| variant.weight).collect(),
+            };
+            let total: f64 = weights.iter().sum();
+            for (variant, weight) in campaign.variants.iter().zip(weights) {
+                self.add(&VARIANT_WEIGHT, &[&campaign.id, &variant.id], weight / total);
+            }
+        }
     }
 
     fn ranks(&mut self, rules: &Ruleset, totals: &[RankTotals]) {

@@ -50,7 +50,9 @@ impl BacktestCounts {
         for ((arrivals, tally), waiting) in step.arrivals.into_iter().zip(&mut self.tallies).zip(&mut self.waiting) {
             tally.add(&arrivals, names, &mut self.clock);
             // What groups do is only counted: they are no people, though their keys may be people's ids.
-            let is_of_person = |output: &Output| !matches!(output.decided, OutputKind::GroupTransition { .. });
+            let is_of_person = |output: &Output| {
+                !matches!(output.decided, OutputKind::GroupTransition { .. } | OutputKind::Weights(_))
+            };
             waiting.extend(arrivals.outputs.into_iter().filter(is_of_person));
         }
         let ready: Vec<Vec<Output>> = self.waiting.iter_mut().map(|waiting| release(waiting, step.until)).collect();

@@ -88,6 +88,7 @@ impl<'o> OutputSubject<'o> {
                 key: Some(&shared.partner),
                 ..about(SubjectKind::Share, names.segments.of_id(&shared.segment))
             },
+            OutputKind::Weights(told) => about(SubjectKind::Campaign, names.campaigns.number(side, told.campaign.0)),
             OutputKind::GoalOutcome(outcome) => OutputSubject {
                 second: names.goals.of_id(&outcome.goal),
                 // Of campaigns that no rules have any more.

@@ -171,7 +171,7 @@ impl RulesTally {
                 tally.count += outcome.count;
                 tally.value = tally.value.saturating_add(outcome.value.map_or(0, Decimal::millionths));
             }
-            OutputKind::Merged { .. } | OutputKind::Shared(_) => {}
+            OutputKind::Merged { .. } | OutputKind::Shared(_) | OutputKind::Weights(_) => {}
         }
     }
 }

@@ -34,7 +34,8 @@ pub struct FeedKind(usize);
 
 impl FeedKind {
     /// The names of all kinds.
-    pub const NAMES: [&str; 7] = ["transition", "decision", "points", "budget", "merged", "outcome", "shared"];
+    pub const NAMES: [&str; 8] =
+        ["transition", "decision", "points", "budget", "merged", "outcome", "shared", "weights"];
 
     /// The kind of that name.
     pub fn named(name: &str) -> Option<FeedKind> {
@@ -55,6 +56,7 @@ impl FeedKind {
             OutputKind::Merged { .. } => 4,
             OutputKind::GoalOutcome(_) => 5,
             OutputKind::Shared(_) => 6,
+            OutputKind::Weights(_) => 7,
         })
     }
 }
@@ -246,6 +248,7 @@ impl FilterIds {
         match &output.decided {
             OutputKind::Decision(decision) => Some(decision.campaign) == self.campaign,
             OutputKind::Budget(budget) => Some(budget.campaign) == self.campaign,
+            OutputKind::Weights(told) => Some(told.campaign) == self.campaign,
             OutputKind::GoalOutcome(outcome) => *outcome.campaign == *campaign,
             _ => false,
         }

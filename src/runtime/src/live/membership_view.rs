@@ -190,6 +190,7 @@ impl MembershipView {
                 | OutputKind::Points(_)
                 | OutputKind::GoalOutcome(_)
                 | OutputKind::Shared(_)
+                | OutputKind::Weights(_)
                 | OutputKind::Budget(_) => {}
             }
         }

@@ -20,7 +20,9 @@ use super::Pipeline;
 use super::partition_task::{PartitionOperation, StateHandover};
 use super::rank_takings::RankTakings;
 use super::takings::PickTakings;
+use super::weight_takings::WeightTakings;
 use rekindle_core::budgets::{BudgetBook, BudgetChange, StoredBook, TimedBudgetChange};
+use rekindle_core::campaigns::StoredWeights;
 use rekindle_core::checkpoint::{StoredShared, translate_groups, translate_picks, translate_rank_takings};
 use rekindle_core::groups::GroupBook;
 use rekindle_core::partition::{
@@ -28,7 +30,7 @@ use rekindle_core::partition::{
 };
 use rekindle_core::route::partition_of;
 use rekindle_core::rows::RowBook;
-use rekindle_core::rules::ruleset::Ruleset;
+use rekindle_core::rules::ruleset::{CampaignId, Ruleset};
 use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::Timestamp;
 
@@ -49,6 +51,8 @@ pub(super) struct SharedState {
     pub(super) rows: RowBook,
     /// The first end of a beat at which anything but asks crosses.
     pub(super) next_crossing: Timestamp,
+    /// What stands of weights of variants.
+    pub(super) weights: WeightTakings,
     /// When ranks are taken.
     pub(super) ranks: RankTakings,
     /// What stands of picks.
@@ -77,7 +81,8 @@ impl SharedState {
     /// Nothing spent. `None`: users share nothing.
     pub(super) fn new(rules: &Ruleset) -> Option<Box<SharedState>> {
         let has_budgets = !rules.budgets.is_empty();
-        let has_takings = !rules.ranks.is_empty() || !rules.picks.is_empty();
+        let adapts = rules.campaigns.iter().any(|campaign| campaign.adapt.is_some());
+        let has_takings = adapts || !rules.ranks.is_empty() || !rules.picks.is_empty();
         let has_more = has_takings || !rules.groups.is_empty() || !rules.tables.is_empty();
         (has_budgets || has_more).then(|| {
             Box::new(SharedState {
@@ -88,6 +93,7 @@ impl SharedState {
                 groups: GroupBook::new(rules),
                 rows: RowBook::new(rules),
                 next_crossing: Timestamp::NEVER,
+                weights: WeightTakings::new(rules),
                 ranks: RankTakings::new(rules),
                 picks: PickTakings::new(rules),
             })
@@ -109,6 +115,7 @@ impl SharedState {
         shared.rows = RowBook::restored(&plan.rules, stored.rows);
         let rows = Arc::clone(shared.rows.rows());
         shared.groups = GroupBook::restored(&plan.group_rules(secret, &rows), stored.groups);
+        shared.weights = WeightTakings::restored(&plan.rules, &stored.weights);
         shared.ranks = RankTakings::restored(&plan.rules, &stored.ranks);
         shared.picks = PickTakings::restored(&plan.rules, stored.picks);
         shared.note_next_crossing();
@@ -138,6 +145,12 @@ impl SharedState {
         shared.rows = self.rows.under(&plan.rules, &next.rules);
         let rows = Arc::clone(shared.rows.rows());
         shared.groups = self.groups.under(&plan.rules, &next.group_rules(secret, &rows), groups);
+        let weights = self.weights.stored(&plan.rules).into_iter().filter_map(|stored| {
+            let id = &plan.rules.campaigns[usize::from(stored.campaign.0)].id;
+            let place = next.rules.campaigns.iter().position(|campaign| campaign.id == *id)?;
+            Some(StoredWeights { campaign: CampaignId(u16::try_from(place).ok()?), ..stored })
+        });
+        shared.weights = WeightTakings::restored(&next.rules, &weights.collect::<Vec<_>>());
         let ranks = translate_rank_takings(plan, next, &self.ranks.stored());
         let ranks = RankTakings::restored(&next.rules, &ranks.expect("what was just encoded can be read"));
         shared.ranks = ranks.counting_on(&next.rules, (&plan.rules, &self.ranks));
@@ -148,24 +161,25 @@ impl SharedState {
     }
 
     /// What is to be stored.
-    pub(super) fn stored(&self) -> StoredShared {
-        StoredShared { rows: self.rows.stored(), ..self.stored_beside_rows() }
+    pub(super) fn stored(&self, rules: &Ruleset) -> StoredShared {
+        StoredShared { rows: self.rows.stored(), ..self.stored_beside_rows(rules) }
     }
 
     /// What is to be stored in a snapshot: all of it, or of the rows those that changed since the last one.
-    pub(super) fn begin_snapshot(&mut self, full: bool) -> StoredShared {
-        StoredShared { rows: self.rows.begin_snapshot(full), ..self.stored_beside_rows() }
+    pub(super) fn begin_snapshot(&mut self, rules: &Ruleset, full: bool) -> StoredShared {
+        StoredShared { rows: self.rows.begin_snapshot(full), ..self.stored_beside_rows(rules) }
     }
 
-    fn stored_beside_rows(&self) -> StoredShared {
+    fn stored_beside_rows(&self, rules: &Ruleset) -> StoredShared {
         let budgets = self.has_budgets.then(|| self.stored_book());
         let (groups, picks, ranks) = (self.groups.stored(), self.picks.stored(), self.ranks.stored());
-        StoredShared { budgets, groups, picks, ranks, ..StoredShared::default() }
+        let weights = self.weights.stored(rules);
+        StoredShared { budgets, groups, picks, ranks, weights, ..StoredShared::default() }
     }
 
     /// Works out at which end of a beat anything but asks crosses next.
     pub(super) fn note_next_crossing(&mut self) {
-        let of_takings = self.ranks.next().min(self.picks.next());
+        let of_takings = self.ranks.next().min(self.weights.next()).min(self.picks.next());
         self.next_crossing = self.groups.next_end().min(self.rows.next_end()).min(of_takings);
     }
 

@@ -73,7 +73,7 @@ impl Pipeline {
             encoder.uplift(&self.uplift)?;
         }
         if let Some(shared) = &self.shared {
-            encoder.shared(&self.plan.rules, &shared.stored())?;
+            encoder.shared(&self.plan.rules, &shared.stored(&self.plan.rules))?;
         }
         sink(&encoder.finish()?.0)
     }

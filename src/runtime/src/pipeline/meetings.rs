@@ -121,6 +121,7 @@ impl Pipeline {
         append_changes(&mut outcome, end.position, out);
         drop(rows);
         let takes_ranks = self.take_ranks(plan, beat_end.min(end.at));
+        let takes_weights = self.take_weights(plan, (beat_end.min(end.at), end.position), out);
         self.take_picks(plan, beat_end.min(end.at));
         if let Some(shared) = &mut self.shared {
             shared.note_next_crossing();
@@ -128,7 +129,7 @@ impl Pipeline {
         if takes_ranks || !outcome.notices.is_empty() || !changed.is_empty() {
             self.deliver(plan, (outcome.notices, takes_ranks), &changed, end, out);
         }
-        has_work || takes_ranks
+        has_work || takes_ranks || takes_weights
     }
 
     /// Merges the calls of the beats that have ended into their rows, which users see from here on.

@@ -62,6 +62,7 @@ mod tests;
 mod timers;
 mod totals;
 mod uplift;
+mod weight_takings;
 
 use std::sync::Arc;
 

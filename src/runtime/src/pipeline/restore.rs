@@ -11,6 +11,7 @@ use super::beats::SharedState;
 use super::recent_history::RecentHistory;
 use super::{Pipeline, PipelineOptions};
 use rekindle_core::budgets::StoredBook;
+use rekindle_core::campaigns::StoredWeights;
 use rekindle_core::checkpoint::{
     CheckpointFile, CheckpointHeader, CheckpointKind, CodecError, PartContent, PartitionDelta, StoredShared, merge,
 };
@@ -91,7 +92,8 @@ impl RestoredPipeline {
             // Each file has all groups, all that stands of picks, and all calls that wait for rows.
             shared.groups = StoredGroups::default();
             shared.rows.waiting.clear();
-            let (mut picks, mut ranks) = (Vec::new(), Vec::new());
+            (shared.ranks, shared.weights) = Default::default();
+            let mut picks = Vec::new();
             for content in add_contents(contents, &mut partitions, &mut links, &mut recent) {
                 match content {
                     AggregateContent::Growth(rollup) => growth = rollup,
@@ -107,12 +109,12 @@ impl RestoredPipeline {
                         gone.into_iter().for_each(|(table, key)| rows.remove(table, &key));
                     }
                     AggregateContent::RowUpdates(updates) => shared.rows.waiting.extend(updates),
-                    AggregateContent::RankTakings(takings) => ranks.extend(takings),
+                    AggregateContent::RankTakings(takings) => shared.ranks.extend(takings),
+                    AggregateContent::Weights(stored) => shared.weights.extend(stored),
                 }
             }
             let stored = StoredPicks::of_records(&plan.rules, picks);
             shared.picks = stored.ok_or((index, CodecError::Picks))?;
-            shared.ranks = ranks;
             last = Some(head);
         }
         let Some(head) = last else { return Err((0, CodecError::NotACheckpoint)) };
@@ -159,6 +161,7 @@ enum AggregateContent {
     RemovedRows(Vec<(TableId, Arc<str>)>),
     RowUpdates(Vec<RowUpdate>),
     RankTakings(Vec<StoredRankTaking>),
+    Weights(Vec<StoredWeights>),
 }
 
 /// Adds the contents of a file; removals come before additions. Returns what is of no user.
@@ -194,12 +197,9 @@ fn add_contents(
             PartContent::RemovedRows(rows) => aggregates.push(AggregateContent::RemovedRows(rows)),
             PartContent::RowUpdates(updates) => aggregates.push(AggregateContent::RowUpdates(updates)),
             PartContent::RankTakings(takings) => aggregates.push(AggregateContent::RankTakings(takings)),
+            PartContent::Weights(stored) => aggregates.push(AggregateContent::Weights(stored)),
             PartContent::Links(pairs) => linked.push(pairs),
-            PartContent::Unlinked(visitors) => {
-                for visitor in &visitors {
-                    links.remove(visitor);
-                }
-            }
+            PartContent::Unlinked(visitors) => visitors.iter().for_each(|visitor| _ = links.remove(visitor)),
         }
     }
     for (visitor, user) in linked.into_iter().flatten() {
@@ -298,7 +298,7 @@ impl Pipeline {
             shared.collect_arrived(&mut pipeline.partitions);
         }
         pipeline.begin_takings();
-        pipeline.hand_out_picks();
+        pipeline.hand_out_takings();
         // The next snapshot has the links made from here on.
         pipeline.links.snapshot(true);
         Ok(pipeline)

@@ -105,7 +105,7 @@ impl Pipeline {
         self.decoder.replace_decoder(self.options.decoder(&next.rules));
         self.plan = next;
         self.begin_takings();
-        self.hand_out_picks();
+        self.hand_out_takings();
         self.seen.forget_rules();
         self.advance_to(change.watermark, out);
         // What came last in equal times is told by positions, also those of the recomputed state.

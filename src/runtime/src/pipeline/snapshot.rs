@@ -80,6 +80,7 @@ impl Pipeline {
         for partition in &mut self.partitions {
             partition.begin_snapshot(full);
         }
+        let rules = &self.plan.rules;
         self.snapshot = SnapshotProgress { partition: Some(0), taken: Vec::new(), tracks_changes: true };
         SnapshotHeader {
             position: self.position,
@@ -94,7 +95,7 @@ impl Pipeline {
             links: self.links.snapshot(full),
             growth: self.growth_snapshot(),
             uplift: self.uplift(),
-            shared: self.shared.as_mut().map(|shared| shared.begin_snapshot(full)).unwrap_or_default(),
+            shared: self.shared.as_mut().map(|shared| shared.begin_snapshot(rules, full)).unwrap_or_default(),
         }
     }
 

@@ -123,15 +123,17 @@ fn next_taking(calendar: &ZoneCalendar, list: &PickList, after: Timestamp) -> Ti
 impl Pipeline {
     /// Notes the first watermark, from which takings are counted.
     pub(super) fn begin_takings(&mut self) {
-        let rules = &self.plan.rules;
-        if rules.picks.is_empty() && rules.ranks.is_empty() || self.latest_read == Timestamp::MIN {
+        if self.shared.is_none() || self.latest_read == Timestamp::MIN {
             return;
         }
         let watermark = self.watermark();
-        let is_to_begin = |shared: &&mut Box<SharedState>| !(shared.picks.has_begun() && shared.ranks.has_begun());
+        let is_to_begin = |shared: &&mut Box<SharedState>| {
+            !(shared.picks.has_begun() && shared.ranks.has_begun() && shared.weights.has_begun())
+        };
         if let Some(shared) = self.shared.as_mut().filter(is_to_begin) {
             shared.picks.begin(&self.plan.rules, watermark);
             shared.ranks.begin(&self.plan.rules, watermark);
+            shared.weights.begin(&self.plan.rules, watermark);
             shared.note_next_crossing();
         }
     }
@@ -170,8 +172,13 @@ impl Pipeline {
         self.shared.as_ref().map_or(0, |shared| shared.picks.heap_bytes() as u64)
     }
 
-    /// All partitions use what stands.
-    pub(super) fn hand_out_picks(&mut self) {
+    /// All partitions use what stands of picks and weights.
+    pub(super) fn hand_out_takings(&mut self) {
+        self.hand_out_picks();
+        self.hand_out_weights();
+    }
+
+    fn hand_out_picks(&mut self) {
         if let Some(shared) = &self.shared {
             let indexes = shared.picks.indexes();
             self.partitions.iter_mut().for_each(|partition| partition.use_pick_indexes(Arc::clone(&indexes)));

@@ -58,6 +58,9 @@ pub struct PipelineTotals {
     /// What stands of the lists of picks, in file order.
     #[serde(default)]
     pub picks: Vec<PickTotals>,
+    /// The weights of variants that have adapted, in thousandths, by campaign in file order; empty: as the rules write them.
+    #[serde(default)]
+    pub weights: Vec<Vec<u16>>,
 }
 
 /// The index that stands of a list of picks.
@@ -149,6 +152,7 @@ impl Pipeline {
             budgets: self.budget_totals(),
             groups: self.groups().map(GroupBook::totals).unwrap_or_default(),
             rows: self.rows().map(RowBook::totals).unwrap_or_default(),
+            weights: self.shared.as_ref().map(|shared| shared.weights.totals()).unwrap_or_default(),
             ranks: self.shared.as_ref().map(|shared| shared.ranks.totals()).unwrap_or_default(),
             picks: self.pick_totals(),
         }

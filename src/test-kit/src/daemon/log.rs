@@ -169,6 +169,7 @@ pub fn as_published(journal: &str, actions: &str) -> PublishedByUser {
                 put(subject, line);
             }
             "outcome" => put(format!("rekindle.outcomes.{}.{}", text("campaign"), text("goal")), line),
+            "weights" => put(format!("rekindle.outcomes.{}.weights", text("campaign")), line),
             kind => panic!("{kind} is not in a journal"),
         }
     }

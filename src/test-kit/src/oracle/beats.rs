@@ -16,8 +16,7 @@ impl OracleState<'_> {
         let is_shared = self.rules.has_spends()
             || !self.rules.groups.is_empty()
             || !self.rules.tables.is_empty()
-            || !self.rules.ranks.is_empty()
-            || !self.rules.picks.is_empty();
+            || self.rules.has_takings();
         if is_shared && self.taken_until.is_some() {
             self.end_beats(to, false);
         }

@@ -323,3 +323,17 @@ fn amount(value: &OracleValue) -> Option<OracleDecimal> {
 fn zero() -> OracleDecimal {
     OracleDecimal::whole(0)
 }
+
+/// An entry of `[[budgets]]`.
+pub(super) fn budget(table: &Table) -> OracleBudget {
+    let per = string(table, "per").map(|per| match per.as_str() {
+        "day" => CalendarPeriod::Day,
+        "week" => CalendarPeriod::Week,
+        "month" => CalendarPeriod::Month,
+        "quarter" => CalendarPeriod::Quarter,
+        "year" => CalendarPeriod::Year,
+        other => panic!("`{other}` is no period"),
+    });
+    let limit = OracleDecimal::parse(&table["limit"].to_string()).expect("a limit is a number");
+    OracleBudget { id: required(table, "id"), limit, per }
+}

@@ -285,7 +285,7 @@ impl OracleUser {
         }
         if outcome == "sent" {
             line["channel"] = json!(campaign.channel);
-            if let Some(variant) = variant(campaign, &self.id) {
+            if let Some(variant) = self.variant(index, campaign) {
                 line["variant"] = json!(variant);
             }
         }
@@ -301,7 +301,7 @@ impl OracleUser {
             self.deferred.push(OracleDeferral { campaign: index, cause, at: self.now, until, zone });
         }
         if matches!(outcome, "sent" | "control" | "holdout") {
-            let variant = (outcome == "sent").then(|| variant(campaign, &self.id)).flatten();
+            let variant = (outcome == "sent").then(|| self.variant(index, campaign)).flatten();
             self.expose(index, outcome, variant, rules);
         }
         if let Some(payload) = payload {
@@ -331,12 +331,19 @@ impl OracleUser {
     }
 }
 
-fn variant<'c>(campaign: &'c OracleCampaign, user: &str) -> Option<&'c str> {
-    let total: f64 = campaign.variants.iter().map(|(_, weight)| weight).sum();
-    let place = share(&format!("variant:{}:{user}", campaign.id));
-    let mut cumulative = 0.0;
-    campaign.variants.iter().find_map(|(id, weight)| {
-        cumulative += weight;
-        (cumulative / total > place).then_some(id.as_str())
-    })
+impl OracleUser {
+    /// The variant that the user gets, by the weights that stand.
+    fn variant<'c>(&self, index: usize, campaign: &'c OracleCampaign) -> Option<&'c str> {
+        let weights: Vec<f64> = match self.weights.get(&index) {
+            Some(weights) => weights.iter().map(|weight| *weight as f64 / 1_000.0).collect(),
+            None => campaign.variants.iter().map(|(_, weight)| *weight).collect(),
+        };
+        let total: f64 = weights.iter().sum();
+        let place = share(&format!("variant:{}:{}", campaign.id, self.id));
+        let mut cumulative = 0.0;
+        campaign.variants.iter().zip(weights).find_map(|((id, _), weight)| {
+            cumulative += weight;
+            (cumulative / total > place).then_some(id.as_str())
+        })
+    }
 }

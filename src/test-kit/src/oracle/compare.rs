@@ -81,10 +81,13 @@ fn by_user(journal: &[Json]) -> BTreeMap<String, Vec<String>> {
             .collect();
         let number = |field: &&str| Some(format!("{field} {}", line[*field].as_f64()?));
         shown.extend(NUMBERS.iter().filter_map(number));
+        // In the order of the variants' ids.
+        shown.extend(line.get("weights").map(|weights| format!("weights {weights}")));
         let cause = line["cause"].as_str().filter(|cause| CAUSES.contains(cause));
         shown.extend(cause.map(|cause| format!("cause {cause}")));
         let subject = match line["of"].as_str() {
             Some(of) => format!("{} of {of}", line["key"]),
+            None if line["kind"] == "weights" => format!("the weights of {}", line["campaign"]),
             None => line["user"].as_str().unwrap_or("?").to_owned(),
         };
         users.entry(subject).or_default().push(shown.join(", "));

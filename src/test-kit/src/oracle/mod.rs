@@ -8,6 +8,7 @@
 //!
 //! It trusts its input: rules that do not parse, or that have wrong types, make it panic.
 
+mod adapt;
 mod beats;
 mod budgets;
 mod calendar;
@@ -49,6 +50,7 @@ use serde_json::{Value as Json, json};
 pub use budgets::CouponCodes;
 pub use clauses::{SegmentClauses, clauses_at_the_end, run_with_clauses};
 
+use adapt::OracleWeights;
 use budgets::OracleBooks;
 use groups::OracleGroupMatch;
 use log::{OracleCall, OracleCallType};
@@ -109,6 +111,7 @@ fn replayed<'r>(input: &OracleInput<'_>, rules: &'r OracleRules) -> OracleState<
         taken_until: None,
         pick_indexes: Rc::new(vec![OraclePickIndex::default(); rules.picks.len()]),
         next_takings: Vec::new(),
+        weights: OracleWeights::default(),
     };
     for (index, line) in input.events_jsonl.split_inclusive(|byte| *byte == b'\n').enumerate() {
         for (_, id) in input.forgetting.requests.iter().filter(|(before, _)| *before == index) {
@@ -152,6 +155,7 @@ struct OracleState<'r> {
     pick_indexes: Rc<Vec<OraclePickIndex>>,
     /// When the next index of each is made; empty: the log has not begun.
     next_takings: Vec<i64>,
+    weights: OracleWeights,
 }
 
 impl OracleState<'_> {
@@ -184,6 +188,7 @@ impl OracleState<'_> {
             (None, None) => return,
         };
         let mut user = self.users.remove(&id).unwrap_or_else(|| OracleUser::new(&id, self.rules));
+        user.weights = self.weights.clone();
         user.log_beat = Some(self.beat());
         user.pick_indexes = Rc::clone(&self.pick_indexes);
         let mut now = call.at.max(user.now).max(self.watermark);
@@ -314,6 +319,7 @@ impl OracleState<'_> {
         let mut new = OracleUser::new(&user.id, self.rules);
         (new.now, new.log_beat) = (now, user.log_beat);
         new.pick_indexes = Rc::clone(&self.pick_indexes);
+        new.weights = self.weights.clone();
         self.bury(user, at);
         new
     }

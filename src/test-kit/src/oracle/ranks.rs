@@ -76,8 +76,10 @@ impl OracleState<'_> {
     /// The first instant after the latest takings, not after `to`, at which one is made.
     pub(super) fn next_taking(&self, to: i64) -> Option<i64> {
         let taken = self.taken_until?;
-        let ranks = self.rules.ranks.iter().map(|rank| rank.every.first_after(taken, self.rules));
-        ranks.min().filter(|at| *at <= to)
+        let ranks = self.rules.ranks.iter().map(|rank| rank.every);
+        let adapting =
+            self.rules.campaigns.iter().filter_map(|campaign| campaign.adapt.as_ref()).map(|adapt| adapt.every);
+        ranks.chain(adapting).map(|every| every.first_after(taken, self.rules)).min().filter(|at| *at <= to)
     }
 
     /// Makes the takings of an instant. Returns what is told, and who else has something else than before.
@@ -90,6 +92,7 @@ impl OracleState<'_> {
                 self.take_rank(place, at, &mut told, &mut concerned);
             }
         }
+        self.adapt(taken, at);
         self.taken_until = Some(at);
         (told, concerned)
     }

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 
 use toml::{Table, Value as Toml};
 
-use super::budgets::{OracleBudget, OracleCoupon, OracleSettlement};
-use super::calendar::{CalendarPeriod, OracleCalendar};
+use super::adapt::{OracleAdaptation, adaptation};
+use super::budgets::{OracleBudget, OracleCoupon, OracleSettlement, budget};
+use super::calendar::OracleCalendar;
 use super::expression::OracleExpression;
 use super::fields::{
     count, duration, file_order, number, path_of, position, quiet_hours, required, string, strings, tables,
@@ -20,7 +21,6 @@ use super::ranks::{OracleRank, OracleRankNotice, rank, told_of_rank};
 use super::resolve;
 use super::tables::{OracleRows, OracleTable};
 use super::zone::OracleZone;
-use crate::decoder_oracle::decimal::OracleDecimal;
 
 /// The whole file.
 pub(crate) struct OracleRules {
@@ -130,6 +130,8 @@ pub(crate) struct OracleCampaign {
     pub(crate) quiet_hours: Option<(i64, i64)>,
     pub(crate) holdout: f64,
     pub(crate) variants: Vec<(String, f64)>,
+    /// How their weights follow from what came of them.
+    pub(crate) adapt: Option<OracleAdaptation>,
     /// Indexes of the goals that it is measured by.
     pub(crate) goals: Vec<usize>,
     pub(crate) price: Option<OraclePrice>,
@@ -157,6 +159,12 @@ pub(crate) struct OracleCap {
 }
 
 impl OracleRules {
+    /// Whether anything is taken as hours, days and so on begin.
+    pub(crate) fn has_takings(&self) -> bool {
+        let adapts = self.campaigns.iter().any(|campaign| campaign.adapt.is_some());
+        adapts || !self.ranks.is_empty() || !self.picks.is_empty()
+    }
+
     /// Whether anybody waits for the ends of beats.
     pub(crate) fn has_spends(&self) -> bool {
         self.campaigns.iter().any(|campaign| !campaign.spends.is_empty())
@@ -284,19 +292,6 @@ fn goal(table: &Table, names: &[String]) -> OracleGoal {
     }
 }
 
-fn budget(table: &Table) -> OracleBudget {
-    let per = string(table, "per").map(|per| match per.as_str() {
-        "day" => CalendarPeriod::Day,
-        "week" => CalendarPeriod::Week,
-        "month" => CalendarPeriod::Month,
-        "quarter" => CalendarPeriod::Quarter,
-        "year" => CalendarPeriod::Year,
-        other => panic!("`{other}` is no period"),
-    });
-    let limit = OracleDecimal::parse(&table["limit"].to_string()).expect("a limit is a number");
-    OracleBudget { id: required(table, "id"), limit, per }
-}
-
 fn ledger(table: &Table, names: &[String]) -> OracleLedger {
     let entries = |key: &str| {
         let entry = |table: &Table| OraclePointsEntry {
@@ -359,6 +354,7 @@ fn campaign(table: &Table, ids: &IdLists<'_>) -> OracleCampaign {
             .filter_map(Toml::as_table)
             .map(|variant| (required(variant, "id"), number(variant, "weight").unwrap_or(1.0)))
             .collect(),
+        adapt: adaptation(table, goals),
         goals: measured.unwrap_or_else(|| (0..goals.len()).collect()),
         price: table.get("price").and_then(Toml::as_table).map(|price| OraclePrice {
             ledger: position(ledgers, &required(price, "ledger")),

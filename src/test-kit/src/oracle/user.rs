@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::adapt::OracleWeights;
 use super::budgets::{OracleAsk, OracleBudgetChange, OracleReservation};
 use super::campaign::{OracleCause, OracleChange, OracleDeferral, OracleExposure, OracleMatchCause};
 use super::evaluate::{EvaluationScope, ScopedCall};
@@ -51,6 +52,8 @@ pub(crate) struct OracleUser {
     pub(crate) purchases: Vec<Vec<OraclePurchase>>,
     /// What came of it at the latest takings, by rank.
     pub(crate) rankings: Vec<Option<OracleRanking>>,
+    /// The weights of variants that stand.
+    pub(crate) weights: OracleWeights,
     /// Whether a decision has spent points since segments were evaluated.
     pub(crate) has_paid: bool,
     /// What waits for the end of a beat.
@@ -96,6 +99,7 @@ impl OracleUser {
             accounts: vec![OracleAccount::default(); rules.ledgers.len()],
             purchases: vec![Vec::new(); rules.models.len()],
             rankings: vec![None; rules.ranks.len()],
+            weights: OracleWeights::default(),
             has_paid: false,
             asks: Vec::new(),
             reservations: Vec::new(),

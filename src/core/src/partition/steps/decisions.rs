@@ -202,7 +202,8 @@ impl StepContext {
     ) -> ReachedOutcome {
         let instance = instance_of(plan, &user.profile, Some(trigger));
         let scope = scope_of(plan, &user.profile, Some(trigger), instance.as_deref()).with_rows(&self.rows);
-        let subject = DecisionSubject { user: &user.id, secret: &self.secret, trigger, message_id, scope };
+        let (secret, weights) = (&self.secret, &*self.weights);
+        let subject = DecisionSubject { user: &user.id, secret, trigger, weights, message_id, scope };
         let (before, state) = (self.step_recording.begin(&user.campaigns), &mut user.campaigns);
         let (campaign, outcome, deferred, funds) = match occasion {
             DecisionOccasion::Trigger(campaign) => (campaign, campaigns::decide(&subject, campaign, state), None, None),

@@ -26,7 +26,7 @@ use super::pick_trial::PickTrialRecorder;
 use super::recorder::EventRecorder;
 use super::{ExecutionPlan, User};
 use crate::budgets::TimedBudgetChange;
-use crate::campaigns::{StepRecording, TransitionTrigger};
+use crate::campaigns::{StandingWeights, StepRecording, TransitionTrigger};
 use crate::engine::dispatch::SegmentSet;
 use crate::engine::segments::SegmentChanges;
 use crate::event::{Event, FieldId, Scalar};
@@ -61,6 +61,8 @@ pub(super) struct StepContext {
     pub(super) step_recording: StepRecording,
     /// Records which events are applied; `None`: nothing does.
     pub(super) recorder: Option<Box<EventRecorder>>,
+    /// The weights of variants that stand.
+    pub(super) weights: Arc<StandingWeights>,
     /// What stands of picks, by list.
     pub(super) pick_indexes: Arc<[Arc<PickIndex>]>,
     /// What the users touched, by list.
@@ -173,6 +175,7 @@ impl StepContext {
             recorder: None,
             pick_indexes: plan.rules.picks.iter().map(|_| Arc::default()).collect(),
             pick_tables: plan.rules.picks.iter().map(TouchTable::new).collect(),
+            weights: Arc::default(),
             pick_trial: None,
             decides_nothing: false,
             watermark: Timestamp::MIN,

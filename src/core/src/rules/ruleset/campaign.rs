@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    CampaignPrice, Condition, Coupon, GoalId, NameId, PickListId, PurposeId, SegmentId, Settlement, Spend, Term,
+    CampaignPrice, Condition, Coupon, GoalId, NameId, PickListId, PurposeId, SegmentId, Settlement, Spend,
+    TakingInterval, Term,
 };
 use crate::event::FieldId;
 use crate::json::JsonText;
@@ -44,6 +45,8 @@ pub struct Campaign {
     pub holdout: f64,
     /// The variants; may be empty.
     pub variants: Vec<Variant>,
+    /// How the weights of its variants follow from what came of them; `None`: they stand as written.
+    pub adapt: Option<Adaptation>,
     /// What it takes of budgets; empty: it is decided at once.
     pub spends: Vec<Spend>,
     /// The coupon that its actions bear.
@@ -104,6 +107,17 @@ pub struct QuietHours {
     pub start_minute: u16,
     /// The first minute after the quiet hours, 0 to 1439.
     pub end_minute: u16,
+}
+
+/// How weights of variants follow from what came of them (semantics §19).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adaptation {
+    /// The goal by which they are compared.
+    pub goal: GoalId,
+    /// When the weights are worked out.
+    pub every: TakingInterval,
+    /// The share that each has at least; times the number of variants at most 1.
+    pub floor: f64,
 }
 
 /// A variant of a campaign.

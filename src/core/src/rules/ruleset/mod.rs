@@ -27,7 +27,7 @@ mod row_table;
 mod term;
 
 pub use budget::{Budget, BudgetId, Coupon, Settlement, Spend};
-pub use campaign::{Campaign, CampaignTrigger, Cap, PayloadPicks, QuietHours, TransitionKind, Variant};
+pub use campaign::{Adaptation, Campaign, CampaignTrigger, Cap, PayloadPicks, QuietHours, TransitionKind, Variant};
 pub use condition::{Condition, ConditionDependencies, TextTest};
 pub use event_name::{EventName, LetTerm, MatchValue, MatchValueSource};
 pub use feature::{Feature, FeatureSource};

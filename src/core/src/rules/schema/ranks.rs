@@ -1,4 +1,4 @@
-//! The shape of `[[ranks]]`.
+//! The shape of what is taken as hours, days, weeks or months begin: `[[ranks]]`, and weights of variants.
 
 use schemars::JsonSchema;
 
@@ -30,4 +30,18 @@ pub(super) struct RankSchema {
     every: TakingIntervalSchema,
     /// A line for people.
     description: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "a shape: only its schema is used")]
+pub(super) struct AdaptSchema {
+    /// The goal by which variants are compared, one of the campaign's.
+    #[schemars(with = "IdText")]
+    goal: (),
+    /// When the weights are worked out: as an hour, a day, a week or a month begins.
+    every: TakingIntervalSchema,
+    /// The share that each variant has at least. Default: 0.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    floor: Option<f64>,
 }

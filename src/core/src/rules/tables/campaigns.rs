@@ -17,7 +17,7 @@ use crate::rules::syntax::Expression;
 use crate::time::Span;
 
 /// Keys of a campaign.
-pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 22] = [
+pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 23] = [
     "id",
     "on",
     "channel",
@@ -32,6 +32,7 @@ pub(in crate::rules) const CAMPAIGN_KEYS: [&str; 22] = [
     "chance",
     "holdout",
     "variants",
+    "adapt",
     "spends",
     "coupon",
     "settle",
@@ -101,6 +102,7 @@ impl<'t> RulesReader<'t> {
         let (payload_from, payload_picks) = self.payload_from(section, context);
         let spends = self.spends(section, context);
         let goals = self.campaign_goals(section);
+        let adapt = self.adaptation(section, &variants, &goals);
         let price = self.price(section, context);
         self.symbols.per = None;
         let coupon = self.coupon(section);
@@ -126,6 +128,7 @@ impl<'t> RulesReader<'t> {
             chance,
             holdout,
             variants,
+            adapt,
             spends,
             coupon,
             settle,

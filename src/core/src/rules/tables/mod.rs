@@ -1,5 +1,6 @@
 //! Reads the tables of a rules file, in the order in which they depend on each other.
 
+mod adaptation;
 mod budgets;
 mod campaign_triggers;
 mod campaigns;
@@ -21,6 +22,8 @@ mod ranks;
 mod row_tables;
 mod segments;
 
+#[cfg(test)]
+pub(super) use adaptation::ADAPT_KEYS;
 #[cfg(test)]
 pub(super) use budgets::{BUDGET_KEYS, SETTLE_KEYS, SPEND_KEYS};
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod explained;
 mod growth;
+mod mistakes_in_adapt;
 mod mistakes_in_budgets;
 mod mistakes_in_campaigns;
 mod mistakes_in_conditions;

@@ -35,7 +35,7 @@ fn the_schema_has_the_readers_keys_and_no_other() {
     let event = "/properties/events/patternProperties/^[A-Za-z_][A-Za-z0-9_]*$/anyOf/1";
     let variant = format!("{campaign}/properties/variants/items");
     let per = "/properties/per/patternProperties/^[A-Za-z0-9_-]{1,64}$";
-    let tables: [(&str, &[&str]); 26] = [
+    let tables: [(&str, &[&str]); 27] = [
         ("/properties/tables/patternProperties/^[A-Za-z0-9_-]{1,64}$", &tables::TABLE_KEYS),
         ("/properties/groups/patternProperties/^[A-Za-z0-9_-]{1,64}$", &tables::GROUP_KEYS),
         (per, &tables::PER_KEYS),
@@ -52,6 +52,7 @@ fn the_schema_has_the_readers_keys_and_no_other() {
         ("/properties/promotions/items", &growth::PROMOTION_KEYS),
         ("/properties/targets/items", &growth::TARGET_KEYS),
         (&variant, &tables::VARIANT_KEYS),
+        (&format!("{campaign}/properties/adapt"), &tables::ADAPT_KEYS),
         ("/properties/budgets/items", &tables::BUDGET_KEYS),
         (&format!("{campaign}/properties/spends/items"), &tables::SPEND_KEYS),
         (&format!("{campaign}/properties/settle"), &tables::SETTLE_KEYS),

@@ -9,6 +9,7 @@
 //! | budget | `<prefix>.budgets.<budget>.<change>` | the journal's line | hash of user, budget, campaign, change, time, and time and number of the action |
 //! | merge | `<prefix>.merged` | the journal's line | hash of user, visitor, time |
 //! | outcome of a goal | `<prefix>.outcomes.<campaign>.<goal>` | the journal's line | hash of user, campaign, goal, group, time |
+//! | weights of variants | `<prefix>.outcomes.<campaign>.weights` | the journal's line | hash of campaign, time |
 //! | what a partner is told | `<prefix>.partners.<partner>.<segment>.<enter or exit>` | the journal's line without the user | a code of partner, segment, change, user, time and cause, under the secret |
 //! | rules change | `<prefix>.rules` | `kind`, `at`, `rules`, `previous` | hash of time, both rules, generation |
 //! | dead letter | `<prefix>.dead` | reason, detail, place, original | hash of source, place, reason, original |

@@ -79,6 +79,12 @@ impl MessageEncoder {
                 let subject = job.subjects.outcome(&outcome.campaign, &outcome.goal);
                 messages.push(self.journal_line(MessageKind::GoalOutcome, subject, id, job, output));
             }
+            OutputKind::Weights(told) => {
+                let campaign = &rules.campaigns[usize::from(told.campaign.0)].id;
+                let id = output_id("weights", campaign, "", output, None);
+                let subject = job.subjects.weights(campaign);
+                messages.push(self.journal_line(MessageKind::Weights, subject, id, job, output));
+            }
             OutputKind::Shared(shared) => messages.push(self.shared(job, output, shared)),
         }
     }
@@ -117,7 +123,7 @@ impl MessageEncoder {
         journal::append_line(&job.plan.rules, output, &mut self.line);
         self.buffer.get_mut().extend_from_slice(self.line.trim_ascii_end());
         let payload = self.take_written();
-        let attributes = CloudEventAttributes::new(kind, &id, &self.emitter).about(Some(&output.user), output.at);
+        let attributes = CloudEventAttributes::new(kind, &id, &self.emitter).about(Some(&*output.user).filter(|user| !user.is_empty()), output.at);
         OutputMessage {
             kind,
             subject,

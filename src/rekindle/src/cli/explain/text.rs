@@ -34,6 +34,9 @@ impl<'r> Subject<'r> {
             OutputKind::Budget(budget) => {
                 Subject { segment: None, campaign: Some(&rules.campaigns[usize::from(budget.campaign.0)].id) }
             }
+            OutputKind::Weights(told) => {
+                Subject { segment: None, campaign: Some(&rules.campaigns[usize::from(told.campaign.0)].id) }
+            }
             OutputKind::Points(_) | OutputKind::Merged { .. } | OutputKind::GoalOutcome(_) | OutputKind::Shared(_) => {
                 Subject::default()
             }
