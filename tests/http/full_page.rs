@@ -57,7 +57,7 @@ pub(crate) fn page() -> MetricsPage {
     source.set_pending(3);
     page.source(Some(&source), now);
     page.sink(&SinkFigures {
-        published: [1, 1, 1, 0, 0, 0, 0, 0, 1, 2, 3],
+        published: [1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 2, 3],
         batches: 2,
         ..SinkStatus::default().figures()
     });
