@@ -68,7 +68,9 @@ impl Case {
 
     /// Whether users depend on each other.
     pub(super) fn is_shared(&self) -> bool {
-        ["[[budgets]]", "[groups.", "[[ranks]]", "[tables.", "adapt = "].iter().any(|shared| self.rules.contains(shared))
+        ["[[budgets]]", "[groups.", "[[ranks]]", "[tables.", "adapt = "]
+            .iter()
+            .any(|shared| self.rules.contains(shared))
     }
 
     pub(super) fn options(&self, (partitions, workers): (usize, usize)) -> PipelineOptions {

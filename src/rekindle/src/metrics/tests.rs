@@ -278,7 +278,6 @@ fn groups_and_what_they_tell_are_counted() {
 #[test]
 fn takings_of_ranks_are_counted_and_what_they_tell() {
     const RANKS: &str = "[events]\nview = 'View'\nleader = { rank = 'looks', where = \"rank('looks') == 1\" }\n
-        [groups.fans]\nkey = 'team'\nttl = '1h'\n
         [[ranks]]\nid = 'looks'\nof = 'total(view)'\nevery = 'hour'\n";
     let mut pipeline = pipeline(RANKS);
     let view = |user: &str, time: &str| {

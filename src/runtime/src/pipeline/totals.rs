@@ -10,7 +10,7 @@ use super::{ObservedNames, Pipeline, RankTotals};
 use rekindle_core::budgets::{BudgetPeriod, period_of};
 use rekindle_core::decode::RejectionReason;
 use rekindle_core::event::CallType;
-use rekindle_core::groups::{GroupBook, GroupTotals};
+use rekindle_core::groups::GroupTotals;
 use rekindle_core::partition::PartitionCounters;
 use rekindle_core::rows::{RowBook, RowTotals};
 use rekindle_core::rules::ruleset::BudgetId;
@@ -46,7 +46,7 @@ pub struct PipelineTotals {
     /// The budgets, in file order.
     #[serde(default)]
     pub budgets: Vec<BudgetTotals>,
-    /// What groups are there, and what they told.
+    /// What groups are there, and the notices of groups and ranks.
     #[serde(default)]
     pub groups: GroupTotals,
     /// What rows of tables are there, and what became of calls.
@@ -150,7 +150,7 @@ impl Pipeline {
             forgotten: self.forgotten_count,
             seen: self.seen.clone(),
             budgets: self.budget_totals(),
-            groups: self.groups().map(GroupBook::totals).unwrap_or_default(),
+            groups: self.shared.as_ref().map(|shared| shared.groups.totals()).unwrap_or_default(),
             rows: self.rows().map(RowBook::totals).unwrap_or_default(),
             weights: self.shared.as_ref().map(|shared| shared.weights.totals()).unwrap_or_default(),
             ranks: self.shared.as_ref().map(|shared| shared.ranks.totals()).unwrap_or_default(),

@@ -1,11 +1,13 @@
 //! Budgets and coupons: what users share, and what they hold of it.
 
 use serde_json::{Value as Json, json};
+use toml::Table;
 
 use super::calendar::CalendarPeriod;
 use super::campaign::{OracleDecision, OracleQuestion};
 use super::evaluate::EvaluationScope;
 use super::expression::OracleExpression;
+use super::fields::{required, string};
 use super::history::OracleMatch;
 use super::log::{json_number, print_time};
 use super::rules::{OracleCampaign, OracleRules};

@@ -1,7 +1,6 @@
 //! Groups and variants: by hash, roughly as large as asked, and independent of each other.
 
 use crate::campaigns::groups::{in_control, in_holdout, share, variant};
-use crate::rules::ruleset::Variant;
 
 fn users() -> impl Iterator<Item = String> {
     (0..10_000).map(|index| format!("user-{index}"))
@@ -11,12 +10,6 @@ fn users() -> impl Iterator<Item = String> {
 fn assert_share(count: usize, share: f64) {
     let deviation = (10_000.0 * share * (1.0 - share)).sqrt();
     assert!((count as f64 - 10_000.0 * share).abs() <= 4.0 * deviation, "{count} of 10,000 for a share of {share}");
-}
-
-fn variants(weights: &[f64]) -> Vec<Variant> {
-    let of =
-        |weight: &f64| Variant { id: weight.to_string(), weight: *weight, payload: std::collections::BTreeMap::new() };
-    weights.iter().map(of).collect()
 }
 
 #[test]
@@ -47,8 +40,8 @@ fn holdouts_of_two_campaigns_are_independent_of_each_other_and_of_control() {
 
 #[test]
 fn variants_have_about_their_weights() {
-    let all = variants(&[2.0, 1.0, 0.5, 0.5]);
-    let drawn: Vec<usize> = users().filter_map(|user| variant("c", &user, &all)).collect();
+    let weights = [2.0, 1.0, 0.5, 0.5];
+    let drawn: Vec<usize> = users().filter_map(|user| variant("c", &user, weights.into_iter())).collect();
     for (index, share) in [0.5, 0.25, 0.125, 0.125].into_iter().enumerate() {
         assert_share(drawn.iter().filter(|found| **found == index).count(), share);
     }
@@ -56,8 +49,8 @@ fn variants_have_about_their_weights() {
 
 #[test]
 fn a_variant_alone_is_everybodys_and_of_none_there_is_none() {
-    assert!(users().all(|user| variant("c", &user, &variants(&[0.001])) == Some(0)));
-    assert_eq!(variant("c", "u", &[]), None);
+    assert!(users().all(|user| variant("c", &user, [0.001].into_iter()) == Some(0)));
+    assert_eq!(variant("c", "u", [].into_iter()), None);
 }
 
 #[test]

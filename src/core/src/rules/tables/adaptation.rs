@@ -26,7 +26,7 @@ impl<'t> RulesReader<'t> {
         let title = format!("`adapt` of {}", campaign.title);
         let section = TomlSection::open(title, span.clone(), table, &ADAPT_KEYS, &mut self.problems);
         let goal = self.adapting_goal(&section, goals);
-        let every = self.taking_interval(&section, "\"day\"");
+        let every = self.interval(&section);
         let floor = section.number("floor", 0.0..=1.0, &mut self.problems).unwrap_or(0.0);
         let count = variants.len();
         if count < 2 {

@@ -59,7 +59,7 @@ fn a_campaign_with_variants_adapts() {
     "{ goal = 'bye', every = 'day' }",
     "there is no goal `bye`",
     "'bye'",
-    "did you mean `buy`?"
+    "the goals are `buy`, `look`"
 )]
 #[case::other_goal(
     "goals = ['look']\nvariants = [{ id = 'a', weight = 1 }, { id = 'b', weight = 2 }]\n",

@@ -123,7 +123,8 @@ impl MessageEncoder {
         journal::append_line(&job.plan.rules, output, &mut self.line);
         self.buffer.get_mut().extend_from_slice(self.line.trim_ascii_end());
         let payload = self.take_written();
-        let attributes = CloudEventAttributes::new(kind, &id, &self.emitter).about(Some(&*output.user).filter(|user| !user.is_empty()), output.at);
+        let attributes = CloudEventAttributes::new(kind, &id, &self.emitter)
+            .about(Some(&*output.user).filter(|user| !user.is_empty()), output.at);
         OutputMessage {
             kind,
             subject,
