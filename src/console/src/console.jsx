@@ -4,6 +4,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 import { get, request, whenSignedOut } from './api.js';
 import { Campaign, Campaigns } from './campaigns.jsx';
 import { Group } from './groups.jsx';
+import { TableRow } from './products.jsx';
 import { Growth } from './growth.jsx';
 import { setCurrency } from './format.js';
 import { link, useRoute } from './hooks.js';
@@ -50,6 +51,7 @@ function Shown({ parts, search }) {
     case 'people': return id ? <Person key={id} user={id} /> : <People search={search} />;
     case 'segments': return id ? <Segment key={id} id={id} /> : <Segments />;
     case 'groups': return key ? <Group key={`${id}/${key}`} of={id} id={key} /> : <Segments />;
+    case 'tables': return key ? <TableRow key={`${id}/${key}`} table={id} id={key} /> : <Segments />;
     case 'campaigns': return id ? <Campaign key={id} id={id} /> : <Campaigns />;
     case 'growth': return <Growth />;
     case 'rules': return <Rules search={search} />;

@@ -5,6 +5,8 @@ import { instant, number, plural, value } from './format.js';
 import { useData } from './hooks.js';
 import { Decisions } from './decisions.jsx';
 import { Memberships } from './memberships.jsx';
+import { Offers } from './offers.jsx';
+import { RowLink } from './products.jsx';
 import { ForgetPerson } from './forget.jsx';
 import { useMayChange } from './session.js';
 import { Timeline } from './timeline.jsx';
@@ -51,7 +53,7 @@ export function Person({ user }) {
               {tab === 'messages' && (why.data || why.error ? <Decisions explained={why.data?.campaigns} decisions={found.decisions} now={found.at} /> : <Empty>Reading why…</Empty>)}
               {tab === 'next' && <Next found={found} why={why} />}
               {tab === 'story' && <Timeline user={user} now={found.at} />}
-              {tab === 'profile' && <Profile found={found} />}
+              {tab === 'profile' && <Profile user={user} found={found} />}
             </>
           )}
         </Loaded>
@@ -88,7 +90,7 @@ function Next({ found, why }) {
   );
 }
 
-function Profile({ found }) {
+function Profile({ user, found }) {
   const traits = Object.entries(found.traits ?? {});
   return (
     <>
@@ -102,6 +104,14 @@ function Profile({ found }) {
           </Table>
         ) : <Empty>None.</Empty>}
       </Card>
+      <Offers user={user} />
+      {found.keys?.length > 0 && (
+        <Card title="Carts, products and other keys" note="what the rules remember of each">
+          <Table label="Keys" columns={[['Key'], ['Of'], ['Segments'], ['Latest'], ['Is forgotten']]}>
+            {found.keys.map((one) => <tr><td>{one.table ? <RowLink table={one.table} id={one.key} /> : <code>{one.key}</code>}</td><td>{one.per}</td><td>{one.segments.length ? one.segments.map((segment) => <><SegmentLink segment={segment} /> </>) : '–'}</td><td><At at={one.latest_match} /></td><td><At at={one.forgotten_at} /></td></tr>)}
+          </Table>
+        </Card>
+      )}
       <Card title="What the rules remember" note="features, by the rules in use">
         <Table label="Features" columns={[['Feature'], ['Value', true]]}>
           {found.features?.map((one) => <tr><td><code>{one.feature}</code></td><td class="number">{value(one.value)}</td></tr>)}

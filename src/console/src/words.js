@@ -29,6 +29,19 @@ export function causeName(cause) {
   return { time: 'as time passed', points: 'by a price in points', rules: 'by a change of the rules', ttl: 'it was forgotten', max: 'too many at a time' }[cause] ?? 'by an event';
 }
 
+/** Why an item is offered: `session:A-1`. */
+export function pickReason(because) {
+  const at = because.indexOf(':');
+  const [kind, of] = at < 0 ? [because, ''] : [because.slice(0, at), because.slice(at + 1)];
+  return {
+    session: `people who also looked at ${of} went on to it`,
+    together: `others have it together with ${of}`,
+    similar: `it is like ${of}`,
+    popular: 'many people choose it',
+    again: 'it is due again',
+  }[kind] ?? because;
+}
+
 /** What was changed over the API, as one says it of somebody. */
 const CHANGES = {
   rules_changed: 'changed the rules',

@@ -48,6 +48,9 @@ fn a_list_is_what_the_user_keeps_best_first() {
     let api = open_with_picks();
     let found = ask(&api, "again", &json!({"user": "u"})).json();
     assert_documented(&api, "Picks", &found);
+    let lists = api.get("/v1/picks").json();
+    assert_documented(&api, "PickList", &lists[0]);
+    assert_eq!((lists[0]["picks"].as_str(), lists.as_array().map(Vec::len)), (Some("again"), Some(1)));
     assert_eq!(items(&found), ["A-1", "A-2"]);
     // One touch of a moment ago, which nobody came back to: a fourth.
     assert_eq!((&found["picks"], &found["items"][0]["because"]), (&json!("again"), &json!("again")));

@@ -61,6 +61,9 @@ fn a_row_is_described_with_how_many_watch_it() {
     assert_eq!((&row["table"], &row["key"]), (&json!("products"), &json!("p/1")));
     assert_eq!(row["values"], json!({"price": 49.9, "in_stock": true, "title": null}));
     assert_eq!((&row["watchers"], &row["latest"]), (&json!(2), &json!("2026-03-05T09:00:02.000Z")));
+    let named = ["u", "v"].map(|user| json!({"user": user, "per": "product", "segments": ["back_in_stock"]}));
+    assert_eq!(row["named"], json!(named));
+    assert_eq!(api.get("/v1/users/u").json()["keys"][0]["table"], "products");
     let keys = api.get("/v1/segments/back_in_stock/users").json();
     assert_eq!(keys["users"].as_array().map(Vec::len), Some(2), "{keys}");
     assert_eq!(api.get("/v1/stats").json()["rows"], json!({"products": 1}));

@@ -145,10 +145,10 @@ impl Partition {
         expired.is_none()
     }
 
-    /// How many instances of a key there are whose users see the rows of a table, of the first `most`.
-    pub fn watchers(&self, plan: &ExecutionPlan, table: TableId, key: &str, most: usize) -> usize {
+    /// The ids of users with an instance of a key whose rows are those of a table, of the first `most` that are found.
+    pub fn watching_users(&self, plan: &ExecutionPlan, table: TableId, key: &str, most: usize) -> Vec<&str> {
         let pers = plan.dispatch.pers_of_table(table).iter();
-        pers.map(|per| self.keys.count(*per, key, most)).sum::<usize>().min(most)
+        pers.flat_map(|per| self.keys.slots(*per, key)).take(most).map(|slot| self.users.id_of(slot)).collect()
     }
 
     /// From here on users see these rows of tables.

@@ -72,11 +72,6 @@ impl KeyIndex {
         self.entries.range((hash, 0)..=(hash, u32::MAX)).map(|(_, slot)| *slot)
     }
 
-    /// How many users may have an instance of a key, of the first `most`.
-    pub(super) fn count(&self, per: PerId, key: &str, most: usize) -> usize {
-        self.slots(per, key).take(most).count()
-    }
-
     /// The bytes on the heap, about.
     pub(super) fn heap_bytes(&self) -> usize {
         self.entries.len() * ENTRY_BYTES + self.is_indexed.capacity()

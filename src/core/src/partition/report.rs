@@ -132,6 +132,8 @@ pub struct FeatureReport {
 pub struct KeyInstanceReport {
     /// The `[per.K]`.
     pub per: String,
+    /// The table that may have a row for it.
+    pub table: Option<String>,
     /// The key.
     pub key: Arc<str>,
     /// Time of its earliest match.
@@ -371,6 +373,7 @@ fn keys(scope: &EvaluationContext<'_>, rules: &Ruleset) -> Vec<KeyInstanceReport
     latest.sort_by(|a, b| (a.per, &a.key).cmp(&(b.per, &b.key)));
     let report = |instance: &KeyInstance| KeyInstanceReport {
         per: rules.pers[usize::from(instance.per.0)].id.clone(),
+        table: rules.pers[usize::from(instance.per.0)].table.map(|table| rules.tables[usize::from(table.0)].id.clone()),
         key: Arc::clone(&instance.key),
         first_match: instance.first,
         latest_match: instance.latest,

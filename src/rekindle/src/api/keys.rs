@@ -20,6 +20,9 @@ use rekindle_core::partition::KeyInstanceReport;
 pub(super) struct KeyInstanceEntry {
     /// The `[per.K]` of the rules.
     per: String,
+    /// The `[tables.T]` whose row conditions of this key read, by the same key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    table: Option<String>,
     /// The key.
     key: String,
     /// Time of its earliest match.
@@ -67,6 +70,7 @@ impl KeyInstanceEntry {
         let fired = report.fired.into_iter();
         KeyInstanceEntry {
             per: report.per,
+            table: report.table,
             key: report.key.to_string(),
             first_match: report.first_match.to_string(),
             latest_match: report.latest_match.to_string(),

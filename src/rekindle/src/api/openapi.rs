@@ -63,6 +63,7 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         campaigns::campaigns,
         uplift::uplift,
         budgets::budgets,
+        picks::lists,
         picks::picks,
         tables::row,
         stats::stats,

@@ -14,7 +14,8 @@ use super::routes::ApiServices;
 use rekindle_core::diagnostics::shorten;
 use rekindle_core::picks::Pick;
 use rekindle_runtime::live::EngineBusy;
-use rekindle_runtime::pipeline::AskedPicks;
+use rekindle_core::rules::ruleset::PickList;
+use rekindle_runtime::pipeline::{AskedPicks, PickTotals};
 
 /// The most items of a list.
 const ITEMS_MAX: usize = 100;
@@ -65,6 +66,38 @@ pub(super) struct PickEntry {
     score: f64,
     /// The kind, and the item that gave most of it: `session:A-1`.
     because: String,
+}
+
+/// A list that the rules have.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PickList)]
+#[schema(example = json!({"picks": "for_you", "description": "What to show on the start page", "items": 12_440, "sessions": 310_022}))]
+pub(super) struct PickListEntry {
+    /// The id of the list.
+    picks: String,
+    /// One line for people; empty if there is none.
+    description: String,
+    /// How many items its index has.
+    items: u64,
+    /// How many sessions its index has.
+    sessions: u64,
+}
+
+/// The lists of picks
+///
+/// What each was made of at its latest taking.
+#[utoipa::path(get, path = "/v1/picks", tag = "picks",
+    responses((status = 200, description = "The lists, as the rules order them", body = Vec<PickListEntry>)))]
+pub(super) async fn lists(State(services): State<Arc<ApiServices>>) -> Json<Vec<PickListEntry>> {
+    let stats = services.live.stats();
+    let lists = stats.plan.rules.picks.iter().zip(&stats.totals.picks);
+    let entry = |(list, totals): (&PickList, &PickTotals)| PickListEntry {
+        picks: list.id.clone(),
+        description: list.description.clone(),
+        items: totals.items,
+        sessions: totals.sessions,
+    };
+    Json(lists.map(entry).collect())
 }
 
 /// What to offer

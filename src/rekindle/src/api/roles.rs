@@ -56,6 +56,7 @@ pub(super) const OPERATIONS: &[(&str, &str, ApiRole)] = &[
     ("GET", "/v1/campaigns", Reader),
     ("GET", "/v1/campaigns/{id}/uplift", Reader),
     ("GET", "/v1/budgets", Reader),
+    ("GET", "/v1/picks", Reader),
     ("POST", "/v1/picks/{id}", Reader),
     ("GET", "/v1/tables/{table}/{key}", Reader),
     ("GET", "/v1/stats", Reader),

@@ -152,7 +152,7 @@ impl fmt::Debug for Routes {
 }
 
 /// The routes of the API, which are answered within limits.
-pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 31] {
+pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 32] {
     [
         ("/v1/users", get(search::search)),
         ("/v1/users/{id}", get(users::user).delete(forget::forget)),
@@ -170,6 +170,7 @@ pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 31] {
         ("/v1/campaigns", get(campaigns::campaigns)),
         ("/v1/campaigns/{id}/uplift", get(uplift::uplift)),
         ("/v1/budgets", get(budgets::budgets)),
+        ("/v1/picks", get(picks::lists)),
         ("/v1/picks/{id}", post(picks::picks)),
         ("/v1/tables/{table}/{key}", get(tables::row)),
         ("/v1/stats", get(stats::stats)),

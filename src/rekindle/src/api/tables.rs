@@ -13,14 +13,15 @@ use super::params::PathIds;
 use super::problem::ProblemDocument;
 use super::routes::ApiServices;
 use rekindle_runtime::live::EngineBusy;
-use rekindle_runtime::pipeline::RowReport;
+use rekindle_runtime::pipeline::{RowReport, RowWatcher};
 
 /// A row of a table, at one instant.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = TableRow)]
 #[schema(example = json!({
     "table": "products", "key": "p-17", "at": "2026-03-05T09:31:00.000Z", "latest": "2026-03-05T03:00:00.000Z",
-    "values": {"price": 49.9, "in_stock": true, "category": "shoes"}, "watchers": 310
+    "values": {"price": 49.9, "in_stock": true, "category": "shoes"}, "watchers": 310,
+    "named": [{"user": "u42", "per": "product", "segments": ["cheaper_now"]}]
 }))]
 pub(super) struct RowResponse {
     /// The `[tables.T]` of the rules.
@@ -38,6 +39,20 @@ pub(super) struct RowResponse {
     values: BTreeMap<String, Value>,
     /// How many keys of users (instances of a `per` with this table) have this row; it is counted up to 100,000.
     watchers: u64,
+    /// The first 100 of them, by the user's id.
+    named: Vec<RowWatcherEntry>,
+}
+
+/// A key of a user that has the row.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RowWatcher)]
+struct RowWatcherEntry {
+    /// The user.
+    user: String,
+    /// The `[per.K]` of the rules.
+    per: String,
+    /// The segments that the key is in, as the rules order them.
+    segments: Vec<String>,
 }
 
 impl RowResponse {
@@ -49,13 +64,20 @@ impl RowResponse {
             latest: report.latest.to_string(),
             values: report.values.into_iter().map(|(name, value)| (name, value.to_value())).collect(),
             watchers: report.watchers as u64,
+            named: report.named.into_iter().map(RowWatcherEntry::new).collect(),
         }
+    }
+}
+
+impl RowWatcherEntry {
+    fn new(RowWatcher { user, per, segments }: RowWatcher) -> RowWatcherEntry {
+        RowWatcherEntry { user: user.to_string(), per, segments }
     }
 }
 
 /// A row of a table
 ///
-/// What conditions read of it now, and how many keys of users have it. Answered by the engine between two batches: for looking into one
+/// What conditions read of it now, and whose keys have it. Answered by the engine between two batches: for looking into one
 /// row, not for high rates.
 #[utoipa::path(get, path = "/v1/tables/{table}/{key}", tag = "engine",
     params(

@@ -88,7 +88,7 @@ use rekindle_core::identity::IdentityLinks;
 use rekindle_core::partition::{ExecutionPlan, ExpiredUser, Output, Partition, TimerMark};
 use rekindle_core::time::Timestamp;
 pub use restore::{RestoreError, RestoredPipeline};
-pub use row_queries::{RowReport, WATCHERS_COUNTED_MAX};
+pub use row_queries::{RowReport, RowWatcher, WATCHERS_COUNTED_MAX, WATCHERS_NAMED_MAX};
 pub use search::{FoundUser, FoundUsers, UserMatch};
 use sequencer::DecodedEntries;
 pub use snapshot::SnapshotHeader;
