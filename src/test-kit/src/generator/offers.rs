@@ -8,7 +8,7 @@ use super::rules::{number, optional};
 /// How many choices a list takes.
 pub(super) const PICK_LIST_CHOICES: usize = 14;
 
-const ITEMS: &[&str] = &["product_id", "category", "product_id", "category", "details.color", "label"];
+const ITEMS: &[&str] = &["category", "product_id", "category", "category", "details.color", "label"];
 /// `A` is a list above.
 const KINDS: &[&str] = &[
     "kind = \"session\"",
@@ -17,6 +17,7 @@ const KINDS: &[&str] = &[
     "kinds = [\"together\", \"again\"]",
     "kind = \"popular\"",
     "kinds = [\"together\", \"session\", \"again\", \"popular\"]",
+    "kinds = [\"session\", \"together\"]",
 ];
 const WINDOWS: &[&str] = &["", "7d", "90d", "1d", "6h", ""];
 const GAPS: &[&str] = &["1d", "", "7d", "1h", "0s", "1d", "61ms"];
