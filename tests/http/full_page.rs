@@ -30,7 +30,9 @@ const RULES: &str = "[events]\nview = 'View'\nliked_by = { of = 'fans', on = 'en
     [[partners]]\nid = 'acme'\nsegments = ['seen']\n
     [[ranks]]\nid = 'looks'\nof = 'total(view)'\nevery = 'hour'\n
     [[segments]]\nid = 'liked'\nof = 'fans'\nwhen = 'total(view) >= 1'\n
-    [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\nspends = [{ budget = 'summer', cost = '1' }]\n";
+    [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\nspends = [{ budget = 'summer', cost = '1' }]\n
+    variants = [{ id = 'a', weight = 1 }, { id = 'b', weight = 1 }]\n
+    [[picks]]\nid = 'next'\non = ['view']\nitem = 'sku'\nkind = 'session'\nevery = 'hour'\n";
 
 const EVENT: &str =
     r#"{"type":"track","event":"View","userId":"u","timestamp":"2026-03-05T09:00:00Z","properties":{"sku":"a"}}"#;

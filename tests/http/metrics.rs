@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use regex::Regex;
 use rekindle::metrics::definitions::{self, MetricKind};
 
-use rekindle_test_kit::dashboard::{dashboard, expressions, panels};
+use rekindle_test_kit::dashboard::{dashboard, expressions, expressions_of, panels};
 use rekindle_test_kit::prometheus_server::promtool_check_metrics;
 
 #[test]
@@ -48,8 +48,9 @@ fn is_of_growth(name: &str) -> bool {
 }
 
 #[test]
-fn the_dashboard_shows_every_metric_of_the_engine_and_no_other() {
-    let names: BTreeSet<String> = expressions().iter().flat_map(|(_, expression)| named(expression)).collect();
+fn dashboards_show_every_metric_of_the_engine_and_no_other() {
+    let all = expressions().into_iter().chain(expressions_of("uplift"));
+    let names: BTreeSet<String> = all.flat_map(|(_, expression)| named(&expression)).collect();
     let unknown: Vec<_> = names.iter().filter(|name| metric_of(name).is_none()).collect();
     assert!(unknown.is_empty(), "no such metrics: {unknown:?}");
     let shown: BTreeSet<_> = names.iter().filter_map(|name| metric_of(name)).map(|metric| metric.name).collect();

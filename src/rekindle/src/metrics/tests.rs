@@ -31,7 +31,7 @@ const RULES: &str = "[events]\nview = 'View'\nliked_by = { of = 'fans', on = 'en
     [[partners]]\nid = 'acme'\nsegments = ['seen']\n
     [[segments]]\nid = 'liked'\nof = 'fans'\nwhen = 'total(view) >= 2'\n
     [[picks]]\nid = 'next'\non = ['view']\nitem = 'sku'\nkind = 'session'\nevery = 'hour'\n
-    [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\nspends = [{ budget = 'summer', cost = '1' }]\n";
+    [[campaigns]]\nid = 'hello'\non = 'enter:seen'\nchannel = 'email'\nspends = [{ budget = 'summer', cost = '1' }]\nvariants = [{ id = 'a', weight = 1 }, { id = 'b', weight = 3 }]\n";
 
 fn pipeline(rules: &str) -> Pipeline {
     let rules = rules::compile(rules).unwrap_or_else(|problems| panic!("{problems:?}"));
