@@ -170,7 +170,7 @@ for mounted in rekindle:/etc/rekindle rekindle-rules:/etc/rekindle-rules secrets
 done
 # Streams of its own, on a broker that is alone.
 more=(REKINDLE_SOURCE_REPLICAS=1 REKINDLE_OUTPUT_REPLICAS=1 REKINDLE_SOURCE_STREAM=POD REKINDLE_SOURCE_SUBJECTS='pod.>'
-    REKINDLE_SOURCE_TICK_SUBJECT=pod.tick REKINDLE_SOURCE_FORGET_SUBJECT=pod.forget REKINDLE_COLLECT_SUBJECT=pod.collect
+    REKINDLE_SOURCE_TICK_SUBJECT=pod.tick REKINDLE_SOURCE_FORGET_SUBJECT=pod.forget REKINDLE_SOURCE_AUDIT_SUBJECT=pod.audit REKINDLE_COLLECT_SUBJECT=pod.collect
     REKINDLE_OUTPUT_STREAM=POD_OUT REKINDLE_OUTPUT_DEAD_STREAM=POD_DEAD REKINDLE_OUTPUT_PREFIX=out)
 more+=(REKINDLE_HTTP_LISTEN="127.0.0.1:$http")
 in_image "${entrypoint[@]}" run --config /etc/rekindle/rekindle.toml >"$work/run.log" 2>&1 &
