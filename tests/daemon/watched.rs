@@ -29,6 +29,9 @@ const PARTNER: &str = "\n[[partners]]\nid = 'acme'\nsegments = ['hot_intent']\n"
 /// What products cost.
 const TABLE: &str = "\n[tables.goods]\nevent = 'Product Updated'\nkey = 'product_id'\nkeep = ['price']\n";
 
+/// What to offer.
+const PICKS: &str = "\n[[picks]]\nid = 'next'\non = ['view']\nitem = 'product_id'\nkind = 'session'\nevery = 'hour'\n";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prometheus_finds_every_metric_of_the_documents_while_events_flow() {
     let server = NatsServer::start();
@@ -37,7 +40,7 @@ async fn prometheus_finds_every_metric_of_the_documents_while_events_flow() {
         .replace("[events]\n", &format!("[events]\nnever = 'Never Sent'\n{NOTICE}"))
         .replace("\"2026-03-16\"", "\"2026-01-10\"")
         .replace("\"2026-03-19\"", "\"2026-01-12\"");
-    let rules = format!("{rules}{GROUPS}{RANKS}{PARTNER}{TABLE}");
+    let rules = format!("{rules}{GROUPS}{RANKS}{PARTNER}{TABLE}{PICKS}");
     let daemon =
         TestDaemonSetup::new(&server.url(), &rules).set("ENGINE_UNSEEN_AFTER", "1s").and(COLLECT).and(DELIVER).start();
     daemon.wait_until_ready();
