@@ -13,8 +13,8 @@ use super::problem::ProblemDocument;
 use super::routes::ApiServices;
 use rekindle_core::diagnostics::shorten;
 use rekindle_core::picks::Pick;
-use rekindle_runtime::live::EngineBusy;
 use rekindle_core::rules::ruleset::PickList;
+use rekindle_runtime::live::EngineBusy;
 use rekindle_runtime::pipeline::{AskedPicks, PickTotals};
 
 /// The most items of a list.

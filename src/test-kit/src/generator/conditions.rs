@@ -130,7 +130,7 @@ impl Vocabulary<'_> {
         }
         if let ConditionPlace::Campaign { on_event } = self.place {
             // These stand between many others.
-            lists.extend(calendar.then_some([templates::IF_TEMPLATES; 3]).into_iter().flatten());
+            lists.extend(calendar.then_some([templates::IF_TEMPLATES; 8]).into_iter().flatten());
             if !self.models.is_empty() {
                 lists.extend([templates::PROSPECT_TEMPLATES; 5]);
             }

@@ -15,11 +15,11 @@ const KINDS: &[&str] = &[
     "kinds = [\"session\", \"popular\"]",
     "kind = \"again\"",
     "kinds = [\"together\", \"again\"]",
-    "kind = \"popular\"",
+    "kinds = [\"together\", \"popular\"]",
     "kinds = [\"together\", \"session\", \"again\", \"popular\"]",
     "kinds = [\"session\", \"together\"]",
 ];
-const WINDOWS: &[&str] = &["", "7d", "90d", "1d", "6h", ""];
+const WINDOWS: &[&str] = &["", "7d", "90d", "1d", "90d", ""];
 const GAPS: &[&str] = &["1d", "", "7d", "1h", "0s", "1d", "61ms"];
 
 /// The id of a list.

@@ -294,7 +294,6 @@ pub(crate) const KEY_CALENDAR_TEMPLATES: &[&str] = &[
 pub(crate) const IF_TEMPLATES: &[&str] = &[
     "hour() >= 8 && hour() < 20",
     "hour() {comparison} {integer}",
-    "hour() != {integer}",
     "weekday() {comparison} {integer}",
     "weekday() in [6, 7]",
     "weekday() * 24 + hour() {comparison} 100",
