@@ -18,6 +18,11 @@ view = "V"
 line = { event = "O", each = "products" }
 ask = "A"
 
+[tables.products]
+event = "R"
+key = "sku"
+keep = ["in_stock", "price", "category", "brand"]
+
 [[picks]]
 id = "rebuy"
 on = ["line"]
@@ -36,6 +41,16 @@ window = "3d"
 without = ["line"]
 own = 4
 
+[[picks]]
+id = "alike"
+on = ["view", "line"]
+item = "sku"
+kind = "similar"
+every = "hour"
+table = "products"
+by = ["category", "brand"]
+where = "row.price < 100"
+
 [[segments]]
 id = "resting"
 when = "total(view) >= 1 && idle() >= duration('5h')"
@@ -44,7 +59,7 @@ when = "total(view) >= 1 && idle() >= duration('5h')"
 id = "asked"
 on = "event:ask"
 channel = "web"
-payload_from = { items = "picks('for_you', 3)", again = "picks('rebuy', 2)", views = "total(view)" }
+payload_from = { items = "picks('for_you', 3)", again = "picks('rebuy', 2)", alike = "picks('alike', 3)", views = "total(view)" }
 
 [[campaigns]]
 id = "back"
@@ -156,7 +171,7 @@ fn an_action_bears_what_sessions_like_this_one_went_on_to() {
     run.feed(&call("A", "w", &json!({}), START + DAY + 2 * MINUTE));
     let payloads = run.payloads("asked");
     // Before the first taking nothing is known.
-    assert_eq!(payloads[0], json!({"items": [], "again": [], "views": 1}));
+    assert_eq!(payloads[0], json!({"items": [], "again": [], "alike": [], "views": 1}));
     // Two sessions of two items, and one of one: ln(5/2) = 0.916291 · 18 / 10. Then: a itself was touched last, and is no pick.
     let items = json!([
         {"item": "b", "score": 1.649324, "because": "session:a"},
@@ -213,6 +228,81 @@ fn picks_of_a_name_that_never_comes_are_an_empty_list() {
     assert_eq!(run.payloads("asked")[0]["again"], json!([]));
 }
 
+/// A row without a user.
+fn row(sku: &str, said: &Value, at: i64) -> String {
+    let mut properties = json!({"sku": sku});
+    properties.as_object_mut().expect("an object").extend(said.as_object().expect("an object").clone());
+    let at = Timestamp(at).to_string();
+    format!("{}\n", json!({"type": "track", "event": "R", "properties": properties, "timestamp": at}))
+}
+
+#[test]
+fn only_items_whose_row_meets_the_condition_now_are_offered() {
+    let rules = RULES.replacen(
+        "without = [\"line\"]",
+        "without = [\"line\"]\ntable = \"products\"\nwhere = \"row.in_stock && row.price < 100\"",
+        1,
+    );
+    let mut run = PickRun::new(&plan(&rules), 2, 64);
+    for (sku, said) in [
+        ("a", json!({"in_stock": true, "price": 9.5})),
+        ("b", json!({"in_stock": false, "price": 5})),
+        ("c", json!({"in_stock": true, "price": 100})),
+        // Nothing is known of its price.
+        ("d", json!({"in_stock": true})),
+    ] {
+        run.feed(&row(sku, &said, START));
+    }
+    for (minute, sku) in (1..).zip(["e", "a", "b", "c", "d"]) {
+        run.feed(&view("u", sku, START + minute * MINUTE));
+    }
+    run.feed(&call("A", "w", &json!({}), START + DAY + MINUTE));
+    // A row that changes is seen from the end of its second on, though the index stays as it is.
+    run.feed(&row("b", &json!({"in_stock": true}), START + DAY + 2 * MINUTE));
+    run.feed(&call("A", "w", &json!({}), START + DAY + 3 * MINUTE));
+    let items = |payload: &Value| {
+        let items = payload["items"].as_array().expect("a list").iter();
+        items.map(|it| it["item"].as_str().expect("a text").to_owned()).collect::<Vec<_>>()
+    };
+    let payloads: Vec<Vec<String>> = run.payloads("asked").iter().map(items).collect();
+    assert_eq!(payloads, [vec!["a"], vec!["a", "b"]]);
+}
+
+#[test]
+fn what_is_like_what_a_user_touched_is_offered_by_the_rows_of_the_taking() {
+    let mut run = PickRun::new(&plan(RULES), 2, 64);
+    for (sku, said) in [
+        ("a", json!({"category": "shoe", "brand": "x", "price": 1})),
+        ("b", json!({"category": ["shoe", "sport"], "brand": "y", "price": 1})),
+        ("c", json!({"category": "hat", "brand": "x", "price": 1})),
+        ("d", json!({"category": "shoe", "brand": "x", "price": 100})),
+    ] {
+        run.feed(&row(sku, &said, START));
+    }
+    for (minute, sku) in (1..).zip(["a", "b", "c", "d"]) {
+        run.feed(&view("u", sku, START + minute * MINUTE));
+    }
+    run.feed(&view("w", "a", START + 5 * MINUTE));
+    run.feed(&call("A", "w", &json!({}), START + HOUR + MINUTE));
+    // c is a shoe, too, and d is cheap: the first is seen at the next taking, the other when a list is made.
+    run.feed(&row("c", &json!({"category": "shoe"}), START + HOUR + 2 * MINUTE));
+    run.feed(&row("d", &json!({"price": 99}), START + HOUR + 2 * MINUTE));
+    run.restart();
+    run.feed(&call("A", "w", &json!({}), START + HOUR + 3 * MINUTE));
+    run.feed(&call("A", "w", &json!({}), START + 2 * HOUR + MINUTE));
+    let alike: Vec<Value> = run.payloads("asked").iter().map(|payload| payload["alike"].clone()).collect();
+    let pick = |item: &str, score: u64, column: &str| json!({"item": item, "score": score, "because": format!("similar:{column}")});
+    let (b, c, d) = (pick("b", 1, "category"), pick("c", 1, "brand"), pick("d", 2, "category"));
+    let now = pick("c", 2, "category");
+    assert_eq!(alike, [json!([b, c]), json!([d, b, c]), json!([now, d, b])]);
+    // A storefront asks about a product that is looked at, as a campaign on a key does.
+    let seeds = vec![Arc::from("c")];
+    let asked = AskedPicks { list: "alike".to_owned(), user: String::new(), seeds, items: 9 };
+    let offered = run.pipeline.picks_for(&asked).expect("there is such a list");
+    let items: Vec<&str> = offered.iter().map(|pick| &*pick.item).collect();
+    assert_eq!(items, ["a", "d", "b"]);
+}
+
 /// A step of a random log.
 #[derive(Clone, Debug)]
 enum Step {
@@ -224,7 +314,7 @@ fn steps() -> impl Strategy<Value = (Vec<Step>, i64)> {
     const USERS: [&str; 4] = ["u", "v", "w", "x"];
     const SKUS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
     const GAPS: [i64; 8] = [0, 1_000, MINUTE, 29 * MINUTE, 31 * MINUTE, 3 * HOUR, 13 * HOUR, 2 * DAY];
-    let one = (0..16_u8, 0..USERS.len(), 0..SKUS.len(), 0..GAPS.len());
+    let one = (0..18_u8, 0..USERS.len(), 0..SKUS.len(), 0..GAPS.len());
     prop::collection::vec(one, 1..70).prop_map(|choices| {
         let mut clock = START;
         let step = |(what, user, sku, gap): (u8, usize, usize, usize)| {
@@ -248,6 +338,11 @@ fn steps() -> impl Strategy<Value = (Vec<Step>, i64)> {
                 }
                 5..=6 => Step::Line(call("O", user, &json!({"products": [{"sku": sku}, {"sku": "a"}]}), clock)),
                 7..=9 => Step::Line(call("A", user, &json!({}), clock)),
+                11 => {
+                    let (category, price) = (USERS.iter().position(|it| *it == user), gap as i64 % 3 * 60);
+                    let category = if sku == "f" { json!([user, "u"]) } else { json!(category.map(|at| at % 3)) };
+                    Step::Line(row(sku, &json!({"category": category, "brand": user, "price": price}), clock))
+                }
                 // One that is late.
                 10 => Step::Line(view(user, sku, clock - HOUR)),
                 _ => Step::Line(view(user, sku, clock)),

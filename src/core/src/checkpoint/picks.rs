@@ -1,5 +1,6 @@
 //! What stands of picks between two takings, as CBOR: `[list, 0, next taking]`, `[list, 1, item, users, several]`,
-//! `[list, 2, number, [item …]]`, `[list, 3, [number, difference …]]`.
+//! `[list, 2, number, [item …]]`, `[list, 3, [number, difference …]]`, `[list, 4, [column …]]`, `[list, 5, column, value]`,
+//! `[list, 6, item, [value …]]`.
 
 use super::dictionary::KeyDictionary;
 use super::error::CodecError;
@@ -30,6 +31,22 @@ pub(super) fn write(list: PickListId, record: &PickRecord, writer: &mut CborWrit
             begin(writer, 3, 3);
             writer.array(piece.len() as u64);
             piece.iter().for_each(|more| writer.u64(*more));
+        }
+        PickRecord::Columns(columns) => {
+            begin(writer, 3, 4);
+            writer.array(columns.len() as u64);
+            columns.iter().for_each(|column| writer.str(column));
+        }
+        PickRecord::Value(column, text) => {
+            begin(writer, 4, 5);
+            writer.u64((*column).into());
+            writer.str(text);
+        }
+        PickRecord::Valued(item, values) => {
+            begin(writer, 4, 6);
+            writer.str(item);
+            writer.array(values.len() as u64);
+            values.iter().for_each(|value| writer.u64((*value).into()));
         }
         PickRecord::Session(number, items) => {
             begin(writer, 4, 2);
@@ -71,6 +88,30 @@ pub(super) fn read(
                 piece.push(reader.u64("when a session began")?);
             }
             PickRecord::Begun(piece)
+        }
+        (4, 3) => {
+            let mut columns = Vec::new();
+            for _ in 0..reader.array("the columns of items")? {
+                columns.push(reader.text("a column of items")?.into());
+            }
+            PickRecord::Columns(columns)
+        }
+        (5, 4) => {
+            let column = reader.u32("the column of a value")?;
+            let column = u16::try_from(column).map_err(|_| reader.wrong("a column of items that is none"))?;
+            PickRecord::Value(column, reader.text("a value of items")?.into())
+        }
+        (6, 4) => {
+            let item = reader.text("an item with values")?;
+            if !(1..=MAX_KEY_BYTES).contains(&item.len()) {
+                return Err(reader.wrong("an item of another length"));
+            }
+            let item = item.into();
+            let mut values = Vec::new();
+            for _ in 0..reader.array("the values of an item")? {
+                values.push(reader.u32("a value of an item")?);
+            }
+            PickRecord::Valued(item, values)
         }
         _ => return Err(reader.wrong("picks of an unknown form")),
     };

@@ -48,6 +48,8 @@ pub struct EvaluationContext<'a> {
     pub code: Option<&'a str>,
     /// The rows of tables; `None`: there are none.
     pub rows: Option<&'a TableRows>,
+    /// The item whose row is asked; `None` elsewhere.
+    pub item_key: Option<&'a str>,
 }
 
 /// A group, of which the profile is.
@@ -74,6 +76,7 @@ impl<'a> EvaluationContext<'a> {
             group: None,
             code: None,
             rows: None,
+            item_key: None,
         }
     }
 
@@ -215,7 +218,7 @@ impl<'a> EvaluationContext<'a> {
             Term::InstanceIdle => TermResult::elapsed(self.instance.map_or(Timestamp::MIN, |it| it.latest), self.now),
             Term::InstanceAge => TermResult::elapsed(self.instance.map_or(Timestamp::NEVER, |it| it.first), self.now),
             Term::Key => {
-                let key = self.instance.map(|it| &*it.key).or(self.group.map(|group| group.key));
+                let key = self.instance.map(|it| &*it.key).or(self.group.map(|group| group.key)).or(self.item_key);
                 TermResult::constant(key.map_or(Value::Missing, Value::Text))
             }
             Term::Part { total, parts, part } => TermResult::constant(self.part(total, parts, part)),

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use super::item_values::ItemValues;
 use super::sessions::SessionNumber;
+use crate::event::Scalar;
+use crate::rules::ruleset::PickList;
 
 /// An item of an index. Items are in the order of their bytes, so that of two the smaller number is the smaller item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +34,8 @@ pub struct PickIndex {
     pub(super) popular: Vec<IndexItem>,
     /// In how many sessions items are, together.
     pub(super) total: u64,
+    /// What rows had in the columns of `by`.
+    pub(super) values: ItemValues,
 }
 
 /// Lists of numbers, one after the other.
@@ -49,6 +54,11 @@ impl PackedLists {
         &self.values[from..self.ends[at] as usize]
     }
 
+    /// How many numbers there are, those of ends included.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len() + self.values.len()
+    }
+
     /// Appends a list.
     pub(super) fn push(&mut self, values: impl IntoIterator<Item = u32>) {
         self.values.extend(values);
@@ -57,6 +67,24 @@ impl PackedLists {
 }
 
 impl PickIndex {
+    /// With what the rows of items have in some columns: each with the item, the place of the column, and the value.
+    pub fn with_values<'r>(
+        mut self,
+        list: &PickList,
+        columns: Vec<Arc<str>>,
+        rows: impl Iterator<Item = (&'r Arc<str>, u16, &'r Scalar<'static>)>,
+    ) -> PickIndex {
+        self.values = ItemValues::new(columns, rows);
+        self.derive_values(list);
+        self
+    }
+
+    /// Works out what follows from the values of items.
+    pub(super) fn derive_values(&mut self, list: &PickList) {
+        let (users, items) = (&self.users, &self.items);
+        self.values.derive(items, |item| users[item.0 as usize][0], list.sessions);
+    }
+
     /// The item, if the index has it.
     pub(super) fn item(&self, text: &str) -> Option<IndexItem> {
         let at = self.items.binary_search_by(|item| (**item).cmp(text)).ok()?;
@@ -91,9 +119,9 @@ impl PickIndex {
     /// The bytes it takes, texts of items included.
     pub fn heap_bytes(&self) -> usize {
         let texts: usize = self.items.iter().map(|item| item.len() + 2 * size_of::<usize>()).sum();
-        let lists =
-            [&self.latest, &self.contents].map(|lists| (lists.ends.len() + lists.values.len()) * size_of::<u32>());
+        let lists = [&self.latest, &self.contents].map(|lists| lists.len() * size_of::<u32>());
         texts
+            + self.values.heap_bytes()
             + self.items.len() * (size_of::<Arc<str>>() + size_of::<u32>() + size_of::<[u32; 2]>())
             + self.numbers.len() * size_of::<SessionNumber>()
             + lists.iter().sum::<usize>()

@@ -58,6 +58,7 @@ impl PickIndex {
         self.contents.values.iter().for_each(|item| self.held[*item as usize] += 1);
         self.latest = latest_sessions(&self.contents, &self.held, list.sessions);
         self.popular = popular(self);
+        self.derive_values(list);
     }
 }
 

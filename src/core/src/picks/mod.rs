@@ -1,10 +1,10 @@
 //! Picks (semantics §20): what to offer to a user, by what users like it went on to, bought together, touch most, or touch
-//! time and again. Pure.
+//! time and again, or by what is like what it touched. Pure.
 //!
 //! What a user touches, and the sessions that this makes, are kept with the user ([`UserPicks`]), so that they are merged,
 //! forgotten and stored with it. Each partition also counts what its users touch as they do ([`TouchTable`]), so that a taking need not
 //! go through the users: what the partitions counted ([`TouchScan`]) becomes a [`PickIndex`], which stands until the next one and is
-//! only read. A [`PickQuery`] asks indexes about a user and gives a list, each
+//! only read; with it stand the values that the rows of items had then. A [`PickQuery`] asks indexes about a user and gives a list, each
 //! item with its score and what gave most of it. [`PickEvaluation`] measures lists by what users did next.
 //!
 //! Scores are whole millionths, so that they are the same on every machine; only the logarithm is a double, by `libm`.
@@ -19,6 +19,7 @@ mod evaluation;
 mod index;
 mod index_builder;
 mod item_table;
+mod item_values;
 mod query;
 mod scores;
 mod sessions;
@@ -32,7 +33,7 @@ mod user_picks;
 pub use begun::BegunSessions;
 pub use evaluation::{OfferedItems, PickEvaluation, PickFigures, PickTarget};
 pub use index::PickIndex;
-pub use query::{Pick, PickQuery, PickSubject, picks_json};
+pub use query::{ItemFilter, Pick, PickQuery, PickSubject, picks_json};
 pub use sessions::SessionNumber;
 pub use stored::{PickRecord, StoredPicks};
 pub use touch_table::{TouchScan, TouchTable};

@@ -24,7 +24,7 @@ pub struct Pick {
     pub score: u64,
     /// What score that is.
     pub kind: PickKind,
-    /// The seed that gave most of it, where seeds do.
+    /// The seed that gave most of it, or of `similar` the column.
     pub of: Option<Arc<str>>,
 }
 
@@ -37,8 +37,14 @@ pub struct PickSubject<'q> {
     pub user: Option<&'q UserTouches>,
 }
 
+/// What is known of items beside who touched them.
+pub trait ItemFilter {
+    /// Whether an item meets `where` of a list.
+    fn admits(&self, list: &PickList, item: &str) -> bool;
+}
+
 /// A question, at an instant.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct PickQuery<'q> {
     /// All lists of the rules.
     pub lists: &'q [PickList],
@@ -48,6 +54,8 @@ pub struct PickQuery<'q> {
     pub now: Timestamp,
     /// What is asked about in place of the user's current session, the latest first: an instance's key; what a storefront says.
     pub seeds: Option<&'q [Arc<str>]>,
+    /// Which items may be offered.
+    pub filter: &'q dyn ItemFilter,
 }
 
 impl Pick {
@@ -87,13 +95,18 @@ impl PickQuery<'_> {
         let (Some(list), Some(subject)) = (self.lists.get(place), self.subjects.get(place)) else { return Vec::new() };
         let recent = || subject.user.map_or(&[][..], UserTouches::recent);
         let seeds: Vec<Arc<str>> = self.seeds.unwrap_or_else(recent).iter().take(list.last).cloned().collect();
-        let scope = ScoreScope { list, index: subject.index, user: subject.user, now: self.now, seeds: &seeds };
+        let scope = ScoreScope {
+            list,
+            index: subject.index,
+            user: subject.user,
+            now: self.now,
+            seeds: &seeds,
+            is_of_seeds: self.seeds.is_some(),
+        };
         let (mut picks, mut taken): (Vec<Pick>, HashSet<Arc<str>>) = (Vec::new(), HashSet::new());
         for source in &list.sources {
             let (candidates, is_seeded) = match *source {
-                PickSource::Kind(kind) => {
-                    (scope.candidates(kind), matches!(kind, PickKind::Session | PickKind::Together))
-                }
+                PickSource::Kind(kind) => (scope.candidates(kind), kind.is_seeded()),
                 // It stands above, so that this ends.
                 PickSource::List(above) if above < id => (self.list(above, DEPTH), false),
                 PickSource::List(_) => continue,
@@ -104,7 +117,8 @@ impl PickQuery<'_> {
                 }
                 let is_had = subject.user.is_some_and(|user| user.has_had(&pick.item));
                 let is_seed = is_seeded && seeds.first() == Some(&pick.item);
-                if !is_had && !is_seed && taken.insert(Arc::clone(&pick.item)) {
+                if !is_had && !is_seed && !taken.contains(&pick.item) && self.filter.admits(list, &pick.item) {
+                    taken.insert(Arc::clone(&pick.item));
                     picks.push(pick);
                 }
             }

@@ -1,7 +1,7 @@
 //! The scores of each kind, in whole millionths.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::DEPTH;
@@ -27,6 +27,8 @@ pub(super) struct ScoreScope<'s> {
     pub(super) now: Timestamp,
     /// The items it is asked about, the one touched latest first.
     pub(super) seeds: &'s [Arc<str>],
+    /// They stand for all that the user touched.
+    pub(super) is_of_seeds: bool,
 }
 
 /// The candidates of an index: score, users, item.
@@ -46,22 +48,28 @@ impl ScoreScope<'_> {
     /// The candidates of a kind, the best first: at most [`DEPTH`], all with a score above 0.
     pub(super) fn candidates(&self, kind: PickKind) -> Vec<Pick> {
         match kind {
-            PickKind::Session => self.seeded(kind, self.session()),
-            PickKind::Together => self.seeded(kind, self.together()),
+            PickKind::Session => self.found(kind, &self.session(), |seed| Arc::clone(&self.seeds[seed])),
+            PickKind::Together => self.found(kind, &self.together(), |seed| Arc::clone(&self.seeds[seed])),
+            PickKind::Similar => self.found(kind, &self.similar(), |column| self.list.by[column].name.as_str().into()),
             PickKind::Popular => self.popular(),
             PickKind::Again => self.again(),
         }
     }
 
-    /// Candidates that a seed gave most of.
-    fn seeded(&self, kind: PickKind, found: HashMap<IndexItem, (u64, usize)>) -> Vec<Pick> {
+    /// Candidates, each with its score and the place of what gave most of it, which has a name.
+    fn found(
+        &self,
+        kind: PickKind,
+        found: &HashMap<IndexItem, (u64, usize)>,
+        name: impl Fn(usize) -> Arc<str>,
+    ) -> Vec<Pick> {
         let above_zero = found.iter().filter(|(_, (score, _))| *score > 0);
         let mut ranked: Vec<Ranked> =
             above_zero.map(|(item, (score, _))| (*score, self.index.users(*item), *item)).collect();
         by_rank(&mut ranked, DEPTH);
         let pick = |(score, _, item): Ranked| {
-            let seed = found.get(&item).map(|(_, seed)| Arc::clone(&self.seeds[*seed]));
-            Pick { item: Arc::clone(&self.index.items[item.0 as usize]), score, kind, of: seed }
+            let of = found.get(&item).map(|(_, place)| name(*place));
+            Pick { item: Arc::clone(&self.index.items[item.0 as usize]), score, kind, of }
         };
         ranked.into_iter().map(pick).collect()
     }
@@ -125,6 +133,32 @@ impl ScoreScope<'_> {
             }
         }
         parts.into_iter().map(|(item, terms)| (item, (terms.values().sum(), largest(&terms)))).collect()
+    }
+
+    /// What has the values that most of what the user keeps has; with the column of the largest share.
+    fn similar(&self) -> HashMap<IndexItem, (u64, usize)> {
+        let values = &self.index.values;
+        let own = self.user.map_or(&[][..], UserTouches::own).iter();
+        let shares = match self.is_of_seeds {
+            true => values.shares(self.seeds.iter().map(|seed| (seed, 1))),
+            false => values.shares(own.map(|touched| (&touched.item, touched.times.len() as u64))),
+        };
+        let candidates = shares.iter().flat_map(|counted| values.best(counted.value).iter().copied().map(IndexItem));
+        let candidates: HashSet<IndexItem> = candidates.collect();
+        let shares: HashMap<u32, u64> = shares.iter().map(|counted| (counted.value, counted.share)).collect();
+        let score = |item: IndexItem| {
+            let (mut sum, mut most) = (0, (0, 0));
+            for value in values.of_index(item) {
+                let share = shares.get(value).copied().unwrap_or_default();
+                sum += share;
+                // Values are in the order of columns: of equals the first stays.
+                if share > most.0 {
+                    most = (share, values.column(*value));
+                }
+            }
+            (item, (sum, most.1))
+        };
+        candidates.into_iter().map(score).collect()
     }
 
     fn popular(&self) -> Vec<Pick> {
@@ -195,6 +229,11 @@ fn half_even(a: u128, b: u128) -> u128 {
         std::cmp::Ordering::Equal => whole + whole % 2,
         std::cmp::Ordering::Less => whole,
     }
+}
+
+/// Which part of all it is, in millionths.
+pub(super) fn share(part: u64, all: u64) -> u64 {
+    narrow(half_even(u128::from(part) * ONE, u128::from(all).max(1)))
 }
 
 /// Scores are far below 2^64; a larger one counts as that.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::begun::BegunSessions;
 use super::index::PickIndex;
+use super::item_values::ItemValues;
 use super::sessions::{ITEMS_MAX, SessionNumber};
 use crate::rules::ruleset::{PickListId, Ruleset};
 use crate::time::Timestamp;
@@ -25,7 +26,7 @@ pub struct StoredPicks {
 }
 
 /// A piece of it. Those of one list follow each other: first the next taking, then the sessions that began last, then the items of the
-/// index and its sessions.
+/// index and its sessions, then the values of items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PickRecord {
     /// When the next index is made.
@@ -36,6 +37,12 @@ pub enum PickRecord {
     Item(Arc<str>, [u32; 2]),
     /// A session, ascending, with its items, by their places among those of the list.
     Session(SessionNumber, Vec<u32>),
+    /// The columns by whose values items are alike, each with its table. What follows is of them.
+    Columns(Vec<Arc<str>>),
+    /// A value with the place of its column, ascending.
+    Value(u16, Arc<str>),
+    /// An item, ascending by bytes, with its values, by their places among those of the list, ascending.
+    Valued(Arc<str>, Vec<u32>),
 }
 
 impl StoredPicks {
@@ -47,7 +54,13 @@ impl StoredPicks {
         let sessions = (0..).zip(&index.numbers);
         let sessions = sessions.map(|(at, number)| PickRecord::Session(*number, index.contents.get(at).to_vec()));
         let begun: Vec<PickRecord> = self.begun.numbers().chunks(BEGUN_PIECE).map(begun_piece).collect();
-        std::iter::once(PickRecord::Next(self.next)).chain(begun).chain(items).chain(sessions)
+        let of_items = &index.values;
+        let columns = (!of_items.columns.is_empty()).then(|| PickRecord::Columns(of_items.columns.clone()));
+        let values = of_items.values.iter().map(|(column, text)| PickRecord::Value(*column, Arc::clone(text)));
+        let valued = (0..).zip(&of_items.items);
+        let valued = valued.map(|(at, item)| PickRecord::Valued(Arc::clone(item), of_items.of_items.get(at).to_vec()));
+        let of_index = std::iter::once(PickRecord::Next(self.next)).chain(begun).chain(items).chain(sessions);
+        of_index.chain(columns).chain(values).chain(valued)
     }
 
     /// Puts pieces together, for these rules. `None`: they could not have been written.
@@ -80,14 +93,50 @@ impl StoredPicks {
                     index.numbers.push(number);
                     index.contents.push(items);
                 }
+                PickRecord::Columns(_) | PickRecord::Value(..) | PickRecord::Valued(..) => index.values.add(record)?,
                 PickRecord::Next(_) => {}
             }
         }
         let complete = |(list, next, begun, mut index): (PickListId, _, _, PickIndex)| {
-            index.derive(&rules.picks[usize::from(list.0)]);
+            let definition = &rules.picks[usize::from(list.0)];
+            // Values of other columns say nothing: until the next taking there are none.
+            if index.values.columns != definition.value_columns(rules) {
+                index.values = ItemValues::default();
+            }
+            index.derive(definition);
             StoredPicks { list, next, begun, index: Arc::new(index) }
         };
         Some(stored.into_iter().map(complete).collect())
+    }
+}
+
+impl ItemValues {
+    /// Adds a piece. `None`: it could not have been written.
+    fn add(&mut self, record: PickRecord) -> Option<()> {
+        let is_sound = match record {
+            PickRecord::Columns(columns) => {
+                let is_first = self.columns.is_empty() && !columns.is_empty();
+                self.columns = columns;
+                is_first
+            }
+            PickRecord::Value(column, text) => {
+                let value = (column, text);
+                let is_next = self.items.is_empty() && self.values.last().is_none_or(|last| *last < value);
+                let is_known = usize::from(value.0) < self.columns.len();
+                self.values.push(value);
+                is_next && is_known
+            }
+            PickRecord::Valued(item, values) => {
+                let is_next = self.items.last().is_none_or(|last| *last < item);
+                let are_sorted = values.is_sorted_by(|a, b| a < b);
+                let are_known = values.last().is_some_and(|last| (*last as usize) < self.values.len());
+                self.items.push(item);
+                self.of_items.push(values);
+                is_next && are_sorted && are_known
+            }
+            _ => false,
+        };
+        is_sound.then_some(())
     }
 }
 

@@ -66,6 +66,14 @@ impl TableRows {
         })
     }
 
+    /// The rows of a table with their keys, in no particular order.
+    pub fn of_table(&self, table: TableId) -> impl Iterator<Item = (&Arc<str>, &Row)> {
+        self.tables
+            .get(usize::from(table.0))
+            .into_iter()
+            .flat_map(|rows| rows.parts.iter().flat_map(|part| part.iter()))
+    }
+
     /// The bytes on the heap of a table, about: its keys and values, and what leads to them.
     pub fn heap_bytes_of(&self, table: TableId) -> usize {
         self.tables

@@ -147,7 +147,18 @@ impl Pipeline {
             let (partitions, first) = (&mut self.partitions, taking.begun.first());
             let scan = |partition: &mut Partition| partition.scan_touches(id, at, first);
             let scans: Vec<_> = self.decoder.install(|| partitions.par_iter_mut().map(scan).collect());
-            taking.index = Arc::new(PickIndex::new(list, &scans));
+            let index = PickIndex::new(list, &scans);
+            taking.index = Arc::new(match list.table.filter(|_| !list.by.is_empty()) {
+                Some(table) => {
+                    let rows = shared.rows.rows();
+                    let values = (0..).zip(&list.by).flat_map(|(place, by)| {
+                        let of_table = rows.of_table(table);
+                        of_table.filter_map(move |(key, row)| Some((key, place, row.value(by.column)?)))
+                    });
+                    index.with_values(list, list.value_columns(&plan.rules), values)
+                }
+                None => index,
+            });
             taking.index_bytes = taking.index.heap_bytes();
             taking.next = Some(next_taking(&plan.rules.calendar, list, at));
             is_changed = true;

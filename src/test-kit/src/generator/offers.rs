@@ -27,8 +27,16 @@ pub(super) fn list_id(list: usize) -> String {
     format!("offers{list}")
 }
 
-/// Writes an entry of `[[picks]]`.
-pub(super) fn write_list(text: &mut String, list: usize, choices: &[u8], names: &[Option<String>]) -> std::fmt::Result {
+const COLUMNS: &[&str] = &["[\"category\"]", "[\"gift\", \"category\"]", "[\"category\", \"price\"]", "[\"price\"]"];
+const FILTERS: &[&str] = &["", "", "!(row.price > 20)", "!has(row.gift)", "", ""];
+
+/// Writes an entry of `[[picks]]`. Where there are tables, some ask their rows.
+pub(super) fn write_list(
+    text: &mut String,
+    list: usize,
+    choices: &[u8],
+    (names, tables): (&[Option<String>], usize),
+) -> std::fmt::Result {
     // What groups tell at the end of a beat has no order among users.
     let known: Vec<&String> = names.iter().flatten().filter(|name| !name.starts_with("told")).collect();
     let mut picks = Picks::new(choices);
@@ -38,8 +46,20 @@ pub(super) fn write_list(text: &mut String, list: usize, choices: &[u8], names: 
     writeln!(text, "\n[[picks]]\nid = \"{}\"\non = [{}]", list_id(list), on.join(", "))?;
     writeln!(text, "item = \"{}\"\nevery = \"{}\"", picks.pick(ITEMS), picks.pick(&["hour", "hour", "day"]))?;
     let kinds = picks.pick(KINDS);
+    // The same choices the other way round: a list that asks rows is else as it would be.
+    let reversed: Vec<u8> = choices.iter().rev().copied().collect();
+    let mut of_rows = Picks::new(&reversed);
+    let table = (!of_rows.rarely(3)).then(|| of_rows.index(tables.max(1))).filter(|_| tables > 0);
+    if let Some(table) = table {
+        writeln!(text, "table = \"t{table}\"")?;
+        optional(text, "where", of_rows.pick(FILTERS))?;
+    }
     match list.checked_sub(1).filter(|_| picks.rarely(3)) {
         Some(above) => writeln!(text, "kinds = [\"{}\", \"popular\"]", list_id(above))?,
+        None if table.is_some() && !of_rows.rarely(3) => {
+            let others = kinds.trim_start_matches("kinds = [").trim_start_matches("kind = ").trim_end_matches(']');
+            writeln!(text, "kinds = [\"similar\", {others}]\nby = {}", of_rows.pick(COLUMNS))?;
+        }
         None => writeln!(text, "{kinds}")?,
     }
     optional(text, "window", picks.pick(WINDOWS))?;

@@ -72,9 +72,6 @@ impl OracleState<'_> {
             }
             self.watermark = self.watermark.max(beat);
             self.answer(beat, is_end);
-            if taking == Some(beat) {
-                self.take_picks(beat);
-            }
             if crossing == Some(beat) {
                 self.meet(beat, is_end);
             }
@@ -82,12 +79,16 @@ impl OracleState<'_> {
     }
 
     /// Makes the indexes of picks whose instant this is.
-    fn take_picks(&mut self, at: i64) {
+    pub(super) fn take_picks(&mut self, at: i64) {
+        if !self.next_takings.contains(&at) {
+            return;
+        }
         let mut indexes = (*self.pick_indexes).clone();
         let there: Vec<&OracleUser> = self.users.values().filter(|user| !self.is_expired(user, at)).collect();
         for (place, list) in self.rules.picks.iter().enumerate() {
             if self.next_takings[place] == at {
-                indexes[place] = list.take(at, there.iter().map(|user| &user.touches[place]));
+                let rows = self.rules.rows.borrow();
+                indexes[place] = list.take(at, there.iter().map(|user| &user.touches[place]), &rows);
                 self.next_takings[place] = list.next_taking(&self.rules.calendar, at);
             }
         }

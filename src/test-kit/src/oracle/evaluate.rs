@@ -25,6 +25,8 @@ pub(crate) struct EvaluationScope<'a> {
     pub(crate) call: Option<ScopedCall<'a>>,
     /// The match that set off a campaign.
     pub(crate) matched: Option<&'a OracleMatch>,
+    /// The item, and the index of the table, whose row `where` of picks asks.
+    pub(crate) asked_item: Option<(usize, &'a str)>,
     /// What `code()` is.
     pub(crate) code: Option<&'a str>,
 }
@@ -41,7 +43,8 @@ pub(crate) struct ScopedCall<'a> {
 impl<'a> EvaluationScope<'a> {
     /// The user, at its clock.
     pub(crate) fn of_user(user: &'a OracleUser, rules: &'a OracleRules) -> EvaluationScope<'a> {
-        EvaluationScope { rules, user, now: user.now, instance: None, call: None, matched: None, code: None }
+        let (instance, call, matched, asked_item, code) = (None, None, None, None, None);
+        EvaluationScope { rules, user, now: user.now, instance, call, matched, asked_item, code }
     }
 
     /// What a campaign asks: the instance whose change set it off, if it is there, or the user.
@@ -88,6 +91,9 @@ impl<'a> EvaluationScope<'a> {
             OracleExpression::KeysIn(segment) => {
                 let per = self.rules.segments[*segment].per.expect("a segment with `per`");
                 count(self.user.keys(per).filter(|(_, instance)| instance.member_of[*segment]).count())
+            }
+            OracleExpression::Key if self.asked_item.is_some() => {
+                self.asked_item.map_or(OracleValue::Missing, |(_, item)| OracleValue::Text(item.to_owned()))
             }
             OracleExpression::Key => match (self.instance, self.user.group) {
                 (Some((key, _)), _) => OracleValue::Text(key.to_owned()),

@@ -121,7 +121,7 @@ impl OracleState<'_> {
         waiting.into_iter().chain(due).min()
     }
 
-    /// Ends a beat: rows are taken; groups get what was brought, then fire what is due; then users are told. `watermark` is where the log
+    /// Ends a beat: rows are taken; groups get what was brought, then fire what is due; picks and ranks are taken; then users are told. `watermark` is where the log
     /// is then.
     pub(super) fn meet(&mut self, watermark: i64, is_end: bool) {
         let last = if is_end && watermark == self.until { i64::MAX } else { watermark };
@@ -150,6 +150,7 @@ impl OracleState<'_> {
         for place in places {
             self.advance_group(&place, watermark, &mut told);
         }
+        self.take_picks(watermark);
         let (of_ranks, concerned) = self.take(watermark);
         told.extend(of_ranks);
         self.tell(told, (&changed, concerned), watermark);

@@ -29,6 +29,7 @@ mod models;
 mod moment;
 mod moments;
 mod partners;
+mod pick_scores;
 mod picks;
 mod points;
 mod ranks;

@@ -7,22 +7,27 @@ use serde_json::{Value as Json, json};
 use toml::{Table, Value as Toml};
 
 use super::calendar::OracleCalendar;
+use super::evaluate::EvaluationScope;
+use super::expression::OracleExpression;
 use super::fields::{count, duration, path_of, position, required, string};
 use super::history::OracleMatch;
 use super::instance::key_text;
-use super::lists::{distinct, first_largest, half_even};
+use super::lists::distinct;
 use super::log::json_number;
+use super::resolve;
 use super::rules::OracleRules;
+use super::tables::OracleRows;
 use super::user::OracleUser;
+use super::value::OracleValue;
 
-const ONE: u128 = 1_000_000;
+pub(super) const ONE: u128 = 1_000_000;
 const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 86_400_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 
 /// The sizes that the semantics fix.
 const SESSION_ITEMS_MAX: usize = 50;
 const TIMES_MAX: usize = 20;
-const CANDIDATES_MAX: usize = 1_000;
+pub(super) const CANDIDATES_MAX: usize = 1_000;
 const PANES: i64 = 60;
 
 /// An entry of `[[picks]]`.
@@ -36,9 +41,13 @@ pub(crate) struct OraclePickList {
     window: i64,
     gap: i64,
     last: usize,
-    near: usize,
-    sessions: usize,
+    pub(super) near: usize,
+    pub(super) sessions: usize,
     own: usize,
+    /// Index of the table with the rows of items.
+    table: Option<usize>,
+    filter: Option<OracleExpression>,
+    pub(super) by: Vec<String>,
 }
 
 enum OraclePickSource {
@@ -57,23 +66,23 @@ pub(crate) struct OracleOffer {
 /// What a user touched, for one list.
 #[derive(Clone, Default)]
 pub(crate) struct OracleTouches {
-    own: Vec<OracleTouch>,
-    had: Vec<OracleTouch>,
-    sessions: Vec<OracleSession>,
+    pub(super) own: Vec<OracleTouch>,
+    pub(super) had: Vec<OracleTouch>,
+    pub(super) sessions: Vec<OracleSession>,
     /// Which of them is current, by when it began.
-    current: Option<(usize, usize)>,
+    pub(super) current: Option<(usize, usize)>,
 }
 
 #[derive(Clone)]
-struct OracleTouch {
-    item: String,
-    at: i64,
+pub(super) struct OracleTouch {
+    pub(super) item: String,
+    pub(super) at: i64,
     /// When it came: its event, and which of the event's matches.
-    order: (usize, usize),
+    pub(super) order: (usize, usize),
 }
 
 #[derive(Clone)]
-struct OracleSession {
+pub(super) struct OracleSession {
     order: (usize, usize),
     first: i64,
     latest: i64,
@@ -84,31 +93,35 @@ struct OracleSession {
 #[derive(Clone, Default)]
 pub(crate) struct OraclePickIndex {
     /// In the order in which they began, each with its items.
-    sessions: Vec<((usize, usize), Vec<String>)>,
+    pub(super) sessions: Vec<((usize, usize), Vec<String>)>,
     /// How many users touched an item, and how many of them keep several times of it.
-    users: BTreeMap<String, (u128, u128)>,
+    pub(super) users: BTreeMap<String, (u128, u128)>,
+    /// The texts that the rows of items had then, by item and column.
+    pub(super) values: BTreeMap<(String, String), Vec<String>>,
 }
 
 /// Who asks for what.
-struct OracleQuery<'q> {
-    touches: &'q OracleTouches,
-    index: &'q OraclePickIndex,
-    seeds: Vec<String>,
-    now: i64,
+pub(super) struct OracleQuery<'q> {
+    pub(super) touches: &'q OracleTouches,
+    pub(super) index: &'q OraclePickIndex,
+    pub(super) seeds: Vec<String>,
+    /// The seed is a key, and nothing else is asked about.
+    pub(super) is_key: bool,
+    pub(super) now: i64,
 }
 
 #[derive(Clone)]
-struct OraclePick {
-    item: String,
-    score: u128,
-    because: String,
+pub(super) struct OraclePick {
+    pub(super) item: String,
+    pub(super) score: u128,
+    pub(super) because: String,
     /// Where it stands among those of its kind.
-    rank: (std::cmp::Reverse<u128>, std::cmp::Reverse<u128>, String),
+    pub(super) rank: (std::cmp::Reverse<u128>, std::cmp::Reverse<u128>, String),
 }
 
 impl OraclePickList {
     /// An entry of `[[picks]]`, below others.
-    pub(crate) fn parse(table: &Table, names: &[String], above: &[String]) -> OraclePickList {
+    pub(crate) fn parse(table: &Table, names: &[String], above: &[String], row_tables: &[String]) -> OraclePickList {
         let ids = |key: &str| -> Vec<String> {
             let list = table.get(key).and_then(Toml::as_array).cloned().unwrap_or_default();
             list.iter().map(|id| id.as_str().expect("a text").to_owned()).collect()
@@ -133,6 +146,9 @@ impl OraclePickList {
             near: count(table, "near").unwrap_or(100),
             sessions: count(table, "sessions").unwrap_or(500),
             own: count(table, "own").unwrap_or(1_000),
+            table: string(table, "table").map(|id| position(row_tables, &id)),
+            filter: string(table, "where").map(|text| resolve::parse(&text, &[], &[])),
+            by: ids("by"),
         }
     }
 
@@ -151,9 +167,20 @@ impl OraclePickList {
         now - panes < then && then <= now
     }
 
-    /// The index of what these users touched.
-    pub(crate) fn take<'u>(&self, at: i64, users: impl Iterator<Item = &'u OracleTouches>) -> OraclePickIndex {
+    /// The index of what these users touched, with what the rows of items have.
+    pub(crate) fn take<'u>(
+        &self,
+        at: i64,
+        users: impl Iterator<Item = &'u OracleTouches>,
+        rows: &OracleRows,
+    ) -> OraclePickIndex {
         let mut index = OraclePickIndex::default();
+        for ((_, key), row) in rows.iter().filter(|((table, _), _)| Some(*table) == self.table) {
+            for column in &self.by {
+                let values = row.values.get(column).map(texts_of).unwrap_or_default();
+                index.values.insert((key.clone(), column.clone()), values);
+            }
+        }
         for touches in users {
             for session in touches.sessions.iter().filter(|session| self.holds(at, session.first)) {
                 let items = distinct(session.touched.iter()).into_iter().take(SESSION_ITEMS_MAX).collect();
@@ -234,20 +261,26 @@ impl OracleUser {
         let current = touches.sessions.iter().find(|session| Some(session.order) == touches.current);
         let recent = distinct(current.iter().flat_map(|session| session.touched.iter().rev()));
         let seeds = key.map_or(recent.into_iter().take(list.last).collect(), |key| vec![key.clone()]);
-        let query = OracleQuery { touches, index: &self.pick_indexes[place], seeds, now: self.now };
+        let (index, is_key) = (&self.pick_indexes[place], key.is_some());
+        let query = OracleQuery { touches, index, seeds, is_key, now: self.now };
+        let admits = |item: &str| {
+            let asked_item = list.table.map(|table| (table, item));
+            let scope = EvaluationScope { asked_item, ..EvaluationScope::of_user(self, rules) };
+            list.filter.as_ref().is_none_or(|filter| scope.holds(filter))
+        };
         let had: BTreeSet<&String> = touches.had.iter().map(|touch| &touch.item).collect();
         let mut picks: Vec<OraclePick> = Vec::new();
         for source in &list.sources {
             let (candidates, is_seeded) = match source {
                 OraclePickSource::Kind(kind) => {
-                    (query.candidates(list, kind), matches!(kind.as_str(), "session" | "together"))
+                    (query.candidates(list, kind), matches!(kind.as_str(), "session" | "together" | "similar"))
                 }
                 OraclePickSource::List(above) => (self.picked(*above, CANDIDATES_MAX, key, rules), false),
             };
             for pick in candidates {
                 let is_taken = picks.iter().any(|other| other.item == pick.item);
                 let is_first = is_seeded && query.seeds.first() == Some(&pick.item);
-                if !is_taken && !is_first && !had.contains(&pick.item) {
+                if !is_taken && !is_first && !had.contains(&pick.item) && admits(&pick.item) {
                     picks.push(pick);
                 }
             }
@@ -276,110 +309,24 @@ impl OracleTouches {
     }
 }
 
-impl OracleQuery<'_> {
-    /// The items of a kind, the best first.
-    fn candidates(&self, list: &OraclePickList, kind: &str) -> Vec<OraclePick> {
-        let of_sessions = self.index.sessions.iter().flat_map(|(_, items)| items);
-        let own = self.touches.own.iter().map(|touch| &touch.item);
-        let items: BTreeSet<&String> = self.index.users.keys().chain(of_sessions).chain(own).collect();
-        let scored = |item: &String| {
-            let (score, seed) = match kind {
-                "session" => self.session(list, item)?,
-                "together" => self.together(list, item)?,
-                "popular" => (self.users(item).0 * ONE, None),
-                "again" => (self.again(item)?, None),
-                other => panic!("`{other}` is no kind of picks"),
-            };
-            let because = seed.map_or_else(|| kind.to_owned(), |seed| format!("{kind}:{seed}"));
-            let rank = (std::cmp::Reverse(score), std::cmp::Reverse(self.users(item).0), item.clone());
-            (score > 0).then(|| OraclePick { item: item.clone(), score, because, rank })
-        };
-        let mut picks: Vec<OraclePick> = items.into_iter().filter_map(scored).collect();
-        picks.sort_by(|a, b| a.rank.cmp(&b.rank));
-        picks.truncate(CANDIDATES_MAX);
-        picks
-    }
-
-    fn users(&self, item: &String) -> (u128, u128) {
-        self.index.users.get(item).copied().unwrap_or_default()
-    }
-
-    /// The places of the sessions with an item.
-    fn having(&self, item: &String) -> Vec<usize> {
-        let sessions = self.index.sessions.iter().enumerate();
-        sessions.filter(|(_, (_, items))| items.contains(item)).map(|(place, _)| place).collect()
-    }
-
-    /// Those of them that began last.
-    fn latest(&self, list: &OraclePickList, item: &String) -> Vec<usize> {
-        let all = self.having(item);
-        all[all.len().saturating_sub(list.sessions)..].to_vec()
-    }
-
-    fn session(&self, list: &OraclePickList, item: &String) -> Option<(u128, Option<String>)> {
-        let seeds = self.seeds.len();
-        let latest: Vec<Vec<usize>> = self.seeds.iter().map(|seed| self.latest(list, seed)).collect();
-        let mut near: Vec<(usize, usize, usize)> = Vec::new();
-        for (place, (order, _)) in self.index.sessions.iter().enumerate() {
-            let of: Vec<usize> = (1..=seeds).filter(|p| latest[p - 1].contains(&place)).collect();
-            if let Some(least) = of.first()
-                && Some(*order) != self.touches.current
-            {
-                near.push((of.iter().map(|p| seeds - p + 1).sum(), place, *least));
-            }
-        }
-        near.sort_by_key(|(a, place, _)| std::cmp::Reverse((*a, *place)));
-        near.truncate(list.near);
-        near.retain(|(_, place, _)| self.index.sessions[*place].1.contains(item));
-        if near.is_empty() {
-            return None;
-        }
-        let by_seed =
-            |p: usize| near.iter().filter(|(_, _, least)| *least == p).map(|(a, _, _)| (a * (10 - p)) as u128).sum();
-        let sums: Vec<u128> = (1..=seeds).map(by_seed).collect();
-        let all: usize = self.index.sessions.iter().map(|(_, items)| items.len()).sum();
-        let rarity = ((all as f64 / self.having(item).len() as f64).ln() * 1e6).round_ties_even();
-        let score = half_even(rarity as u128 * sums.iter().sum::<u128>(), 10 * seeds as u128);
-        Some((score, Some(self.seeds[first_largest(&sums)].clone())))
-    }
-
-    fn together(&self, list: &OraclePickList, item: &String) -> Option<(u128, Option<String>)> {
-        let term = |(seed, p): (&String, u128)| {
-            let those = self.latest(list, seed);
-            let both = those.iter().filter(|place| self.index.sessions[**place].1.contains(item)).count() as u128;
-            if seed == item || both == 0 {
-                return 0;
-            }
-            let below = p * p * those.len() as u128 * (self.having(item).len() as u128 + 10);
-            (ONE * ONE * both * both / below).isqrt()
-        };
-        let terms: Vec<u128> = self.seeds.iter().zip(1..).map(term).collect();
-        let score = terms.iter().sum();
-        (score > 0).then(|| (score, Some(self.seeds[first_largest(&terms)].clone())))
-    }
-
-    fn again(&self, item: &str) -> Option<u128> {
-        let times = times(&self.touches.own, item);
-        let (first, last) = (*times.first()?, *times.last()?);
-        let age = |at: i64| u128::try_from(self.now - at).unwrap_or(0);
-        let half = 60 * DAY_MS as u128;
-        let recency: u128 = times.iter().map(|at| half_even(half * ONE, half + age(*at))).sum();
-        let (k, (users, several)) = (times.len() as u128, self.users(&item.to_owned()));
-        let weighted = if k == 1 {
-            recency
-        } else {
-            let usual = (last - first) as u128 / (k - 1);
-            let q = half_even(age(last) * ONE, usual);
-            let late = if q > 0 { half_even(3 * ONE * ONE, q) } else { ONE };
-            let d = ONE.min(ONE / 2 + q).min(late);
-            half_even(recency * half_even(5 * ONE + k * d, 5 + k), ONE)
-        };
-        Some(half_even(weighted * (several + 1), users + 4))
-    }
+/// A text, a whole number as one, or the elements of an array that are such, each once.
+fn texts_of(value: &Json) -> Vec<String> {
+    let text = |value: &Json| match OracleValue::from_json(value) {
+        OracleValue::Text(text) => Some(text),
+        OracleValue::Number(number) => Some(number.written()).filter(|written| !written.contains('.')),
+        _ => None,
+    };
+    let texts: Vec<String> = match value.as_array() {
+        // As with any value: one that is too large is missing.
+        Some(_) if OracleValue::from_json(value).is_missing() => Vec::new(),
+        Some(elements) => elements.iter().filter_map(text).collect(),
+        None => text(value).into_iter().collect(),
+    };
+    distinct(texts.iter())
 }
 
 /// The latest distinct times at which an item was touched, ascending.
-fn times(touches: &[OracleTouch], item: &str) -> Vec<i64> {
+pub(super) fn times(touches: &[OracleTouch], item: &str) -> Vec<i64> {
     let all: BTreeSet<i64> = touches.iter().filter(|touch| touch.item == item).map(|touch| touch.at).collect();
     all.iter().copied().skip(all.len().saturating_sub(TIMES_MAX)).collect()
 }

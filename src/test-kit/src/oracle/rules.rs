@@ -201,7 +201,7 @@ impl OracleRules {
         let needs = strings(&file, "needs").unwrap_or_default();
         let (mut picks, mut pick_ids) = (Vec::new(), Vec::new());
         for table in tables(&file, "picks") {
-            picks.push(OraclePickList::parse(table, &name_ids, &pick_ids));
+            picks.push(OraclePickList::parse(table, &name_ids, &pick_ids, &table_ids));
             pick_ids.push(required(table, "id"));
         }
         let partners = tables(&file, "partners").into_iter().map(|table| partner(table, &name_ids, &segment_ids));

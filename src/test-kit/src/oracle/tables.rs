@@ -36,7 +36,7 @@ pub(crate) struct OracleTable {
 pub(crate) struct OracleRow {
     latest: i64,
     /// By path; a null is a value.
-    values: BTreeMap<String, Json>,
+    pub(super) values: BTreeMap<String, Json>,
 }
 
 /// By index of the entry of `[tables]`, and key.
@@ -163,6 +163,7 @@ impl EvaluationScope<'_> {
     pub(crate) fn row(&self, table: Option<&str>, key: &OracleExpression, path: &[String]) -> OracleValue {
         let table = match table {
             Some(id) => self.rules.tables.iter().position(|table| table.id == id),
+            None if self.asked_item.is_some() => self.asked_item.map(|(table, _)| table),
             None => self.instance.and_then(|(_, instance)| self.rules.pers[instance.per].table),
         };
         let Some(place) = table.zip(key_text(&self.value(key))) else { return OracleValue::Missing };

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use super::StepContext;
 use super::matches::EventMatch;
+use crate::engine::evaluate::EvaluationContext;
 use crate::engine::key_instance::key_of;
 use crate::event::{FieldId, Scalar, field_value};
 use crate::json::JsonText;
 use crate::partition::{ExecutionPlan, User};
-use crate::picks::{Pick, PickQuery, PickSubject, Touch, picks_json};
-use crate::rules::ruleset::{Campaign, PayloadPicks, PickListId};
+use crate::picks::{ItemFilter, Pick, PickQuery, PickSubject, Touch, picks_json};
+use crate::rows::TableRows;
+use crate::rules::ruleset::{Campaign, PayloadPicks, PickList, PickListId};
 
 /// The most matches of one event that have places of their own; all later ones share the last.
 const ORDINAL_BITS: u32 = 16;
@@ -33,6 +35,22 @@ impl TouchPlaces {
     pub(super) fn of(self, ordinal: usize) -> u64 {
         let last = (1 << ORDINAL_BITS) - 1;
         self.0 << ORDINAL_BITS | u64::try_from(ordinal).unwrap_or(last).min(last)
+    }
+}
+
+/// The rows of items, as the user sees them.
+struct RowFilter<'f> {
+    plan: &'f ExecutionPlan,
+    user: &'f User,
+    rows: &'f TableRows,
+}
+
+impl ItemFilter for RowFilter<'_> {
+    fn admits(&self, list: &PickList, item: &str) -> bool {
+        let profile = &self.user.profile;
+        let scope = EvaluationContext::new(&self.plan.rules, profile, profile.now).with_rows(self.rows);
+        let scope = EvaluationContext { item_key: Some(item), ..scope };
+        list.filter.as_ref().is_none_or(|filter| scope.holds(filter))
     }
 }
 
@@ -76,7 +94,8 @@ impl StepContext {
         let indexes = (0..).map(PickListId).zip(self.pick_indexes.iter());
         let subjects: Vec<PickSubject<'_>> =
             indexes.map(|(id, index)| PickSubject { index, user: user.picks.of(id) }).collect();
-        let query = PickQuery { lists: &plan.rules.picks, subjects: &subjects, now: user.profile.now, seeds };
+        let filter = &RowFilter { plan, user, rows: &self.rows };
+        let query = PickQuery { lists: &plan.rules.picks, subjects: &subjects, now: user.profile.now, seeds, filter };
         query.list(list, items)
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::ColumnValues;
 use crate::picks::begun::BegunSessions;
 use crate::picks::{PickIndex, SessionNumber, Touch, TouchTable, UserTouches};
 use crate::rules::ruleset::PickList;
@@ -15,17 +16,24 @@ pub(super) struct PickBook {
     table: TouchTable,
     begun: BegunSessions,
     index: PickIndex,
+    /// What rows have.
+    rows: ColumnValues,
 }
 
 impl PickBook {
     pub(super) fn new(list: &PickList) -> PickBook {
         let (table, begun) = (TouchTable::new(list), BegunSessions::default());
-        PickBook { users: HashMap::new(), table, begun, index: PickIndex::default() }
+        PickBook { users: HashMap::new(), table, begun, index: PickIndex::default(), rows: Vec::new() }
     }
 
     /// The same, with fewer sessions that an index looks at.
     pub(super) fn with_room(list: &PickList, sessions: usize) -> PickBook {
         PickBook { begun: BegunSessions::with_room(sessions), ..PickBook::new(list) }
+    }
+
+    /// The same, with what rows have.
+    pub(super) fn with_rows(list: &PickList, rows: &ColumnValues) -> PickBook {
+        PickBook { rows: rows.clone(), ..PickBook::new(list) }
     }
 
     /// A match of a name of `on`.
@@ -58,14 +66,20 @@ impl PickBook {
     /// Makes the index that stands until the next taking.
     pub(super) fn take(&mut self, list: &PickList, at: Timestamp) {
         self.begun.extend(self.table.take_begun());
-        self.index = PickIndex::new(list, &[self.table.take(at, self.begun.first())]);
+        let index = PickIndex::new(list, &[self.table.take(at, self.begun.first())]);
+        self.index = self.valued(list, index);
     }
 
     /// The index of a taking by a table that knows nothing but the users as they are.
     pub(super) fn taken_anew(&self, list: &PickList, at: Timestamp) -> PickIndex {
         let mut table = TouchTable::new(list);
         self.users.values().for_each(|user| table.enter(user));
-        PickIndex::new(list, &[table.take(at, SessionNumber(0))])
+        self.valued(list, PickIndex::new(list, &[table.take(at, SessionNumber(0))]))
+    }
+
+    fn valued(&self, list: &PickList, index: PickIndex) -> PickIndex {
+        let columns = list.by.iter().map(|by| by.name.as_str().into()).collect();
+        index.with_values(list, columns, self.rows.iter().map(|(item, column, value)| (item, *column, value)))
     }
 
     /// The index that stands.

@@ -133,8 +133,13 @@ fn of_another_list_comes_what_is_not_there_yet() {
     let log = three();
     let book = followed(&popular, &log, log.len(), START + DAY);
     let subject = PickSubject { index: book.index(), user: book.user("c") };
-    let query =
-        PickQuery { lists: &[popular, blend], subjects: &[subject, subject], now: Timestamp(START + DAY), seeds: None };
+    let query = PickQuery {
+        lists: &[popular, blend],
+        subjects: &[subject, subject],
+        now: Timestamp(START + DAY),
+        seeds: None,
+        filter: &EveryItem,
+    };
     let items: Vec<String> = query.list(PickListId(1), 9).iter().map(|pick| pick.because() + &pick.item).collect();
     assert_eq!(items, ["again1", "popular2", "popular3", "popular4"], "a list that is not above is none");
     assert_eq!(query.list(PickListId(7), 9), []);
@@ -169,4 +174,34 @@ fn sessions_are_kept_only_where_a_kind_asks_about_them() {
         // Without them, too, it is known what is current.
         assert_eq!(book.user("a").map(|user| user.recent().len()), Some(3));
     }
+}
+
+#[test]
+fn alike_is_what_has_the_values_of_what_was_touched() {
+    let list = by_columns(list(&[PickKind::Similar]));
+    let text = |item: &str, column, value: &'static str| (Arc::from(item), column, Scalar::Text(value.into()));
+    let list_of = |item: &str, column, json: &'static str| (Arc::from(item), column, Scalar::Json(json.into()));
+    let rows = vec![
+        text("1", 0, "shoe"),
+        text("1", 1, "x"),
+        text("2", 0, "shoe"),
+        text("2", 1, "y"),
+        text("3", 0, "hat"),
+        text("3", 1, "x"),
+        list_of("4", 0, r#"["shoe","sport"]"#),
+        // Nobody touched it: it is not offered, but can be asked about.
+        text("5", 0, "sport"),
+    ];
+    let log = [("a", "1"), ("a", "2"), ("a", "3"), ("b", "4"), ("b", "2"), ("c", "1"), ("d", "9")];
+    let log: Vec<Happening> = (1..).zip(log).map(|(at, (user, item))| touch(user, item, START + at)).collect();
+    let book = followed_by(PickBook::with_rows(&list, &rows), &list, &log, log.len(), START + DAY);
+    let of = |user: &str, key: Option<&str>| shown(&asked(&list, &book, user, START + DAY, 9, key));
+    // What it was asked about first is left out; two users touched 2, one each of the others.
+    assert_eq!(of("c", None), ["2 1000000 similar:category", "3 1000000 similar:brand", "4 1000000 similar:category"]);
+    // Of b's touches with a category both are shoes, one is sport; of those with a brand, one of one is y.
+    assert_eq!(of("b", None), ["4 1500000 similar:category", "1 1000000 similar:category"]);
+    assert_eq!(of("a", Some("3")), ["1 1000000 similar:brand"]);
+    assert_eq!(of("a", Some("5")), ["4 1000000 similar:category"]);
+    assert_eq!(of("d", None), Vec::<String>::new(), "of 9 nothing is known");
+    assert_eq!(of("nobody", None), Vec::<String>::new());
 }

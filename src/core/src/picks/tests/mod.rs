@@ -9,9 +9,10 @@ mod random;
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Pick, PickQuery, PickSubject, Touch};
+use super::{ItemFilter, Pick, PickQuery, PickSubject, Touch};
+use crate::event::Scalar;
 use crate::features::SlidingWindow;
-use crate::rules::ruleset::{PickInterval, PickKind, PickList, PickListId, PickSource};
+use crate::rules::ruleset::{ColumnId, PickColumn, PickInterval, PickKind, PickList, PickListId, PickSource};
 use crate::time::{Span, Timestamp};
 use book::PickBook;
 
@@ -31,6 +32,15 @@ enum Happening {
     Forget(String),
 }
 
+/// Lists without `where`.
+struct EveryItem;
+
+impl ItemFilter for EveryItem {
+    fn admits(&self, _list: &PickList, _item: &str) -> bool {
+        true
+    }
+}
+
 fn list(sources: &[PickKind]) -> PickList {
     let [last, near, sessions, own] = PickList::SIZES;
     PickList {
@@ -41,6 +51,9 @@ fn list(sources: &[PickKind]) -> PickList {
         item: "product_id".to_owned(),
         item_fields: Vec::new(),
         sources: sources.iter().map(|kind| PickSource::Kind(*kind)).collect(),
+        table: None,
+        filter: None,
+        by: Vec::new(),
         every: PickInterval::Day,
         window: SlidingWindow::new(PickList::WINDOW),
         gap: PickList::GAP,
@@ -50,6 +63,15 @@ fn list(sources: &[PickKind]) -> PickList {
         own,
     }
 }
+
+/// With the columns `category` and `brand`, by which items are alike.
+fn by_columns(list: PickList) -> PickList {
+    let column = |(place, name): (u16, &str)| PickColumn { column: ColumnId(place), name: name.to_owned() };
+    PickList { by: [(0, "category"), (1, "brand")].map(column).to_vec(), ..list }
+}
+
+/// What rows have: the item, the place of a column, the value.
+type ColumnValues = Vec<(Arc<str>, u16, Scalar<'static>)>;
 
 fn touch(user: &str, item: &str, at: i64) -> Happening {
     Happening::Touch(user.to_owned(), item.to_owned(), at)
@@ -100,7 +122,8 @@ fn asked(list: &PickList, book: &PickBook, user: &str, now: i64, n: usize, key: 
     let subjects = [PickSubject { index: book.index(), user: book.user(user) }];
     let lists = std::slice::from_ref(list);
     let seeds = key.as_ref().map(std::slice::from_ref);
-    PickQuery { lists, subjects: &subjects, now: Timestamp(now), seeds }.list(PickListId(0), n)
+    let filter = &EveryItem;
+    PickQuery { lists, subjects: &subjects, now: Timestamp(now), seeds, filter }.list(PickListId(0), n)
 }
 
 /// `item score because`

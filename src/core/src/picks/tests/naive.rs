@@ -34,7 +34,11 @@ pub(super) struct NaiveLog {
 pub(super) struct NaiveIndex {
     at: i64,
     then: NaiveLog,
+    rows: NaiveRows,
 }
+
+/// What rows have: by item and place of a column, texts.
+pub(super) type NaiveRows = BTreeMap<(String, usize), Vec<String>>;
 
 impl NaiveLog {
     pub(super) fn of(list: &PickList, log: &[Happening]) -> NaiveLog {
@@ -89,8 +93,8 @@ impl NaiveLog {
         moved.for_each(|session| session.user = Some(user.to_owned()));
     }
 
-    pub(super) fn taking(&self, at: i64) -> NaiveIndex {
-        NaiveIndex { at, then: self.clone() }
+    pub(super) fn taking(&self, at: i64, rows: NaiveRows) -> NaiveIndex {
+        NaiveIndex { at, then: self.clone(), rows }
     }
 }
 
@@ -111,7 +115,7 @@ fn times(touches: &[(String, i64, usize)], item: &str) -> Vec<i64> {
     all.iter().copied().skip(all.len().saturating_sub(20)).collect()
 }
 
-fn distinct(touched: &[String]) -> Vec<&String> {
+pub(super) fn distinct(touched: &[String]) -> Vec<&String> {
     let mut items: Vec<&String> = Vec::new();
     for item in touched {
         if !items.contains(&item) {
@@ -159,6 +163,36 @@ impl NaiveIndex {
         counts
     }
 
+    /// What counts of what is asked about: column, value, share.
+    fn shares(&self, list: &PickList, user: Option<&NaiveTouches>, key: Option<&str>) -> Vec<(usize, String, u128)> {
+        let mut kept: BTreeMap<String, u128> = BTreeMap::new();
+        match (key, user) {
+            (Some(key), _) => {
+                kept.insert(key.to_owned(), 1);
+            }
+            (None, Some(user)) => {
+                for (item, _, _) in &user.touches {
+                    kept.insert(item.clone(), times(&user.touches, item).len() as u128);
+                }
+            }
+            (None, None) => {}
+        }
+        let mut shares = Vec::new();
+        for column in 0..list.by.len() {
+            let (mut all, mut of_value) = (0, BTreeMap::<String, u128>::new());
+            for (item, times) in &kept {
+                let values = self.rows.get(&(item.clone(), column)).cloned().unwrap_or_default();
+                all += if values.is_empty() { 0 } else { *times };
+                values.into_iter().for_each(|value| *of_value.entry(value).or_default() += times);
+            }
+            let mut largest: Vec<(String, u128)> = of_value.into_iter().collect();
+            largest.sort_by_key(|(value, count)| (std::cmp::Reverse(*count), value.clone()));
+            largest.truncate(10);
+            shares.extend(largest.into_iter().map(|(value, count)| (column, value, half_even(count * ONE, all))));
+        }
+        shares
+    }
+
     fn score(
         &self,
         list: &PickList,
@@ -178,6 +212,26 @@ impl NaiveIndex {
         };
         let seeds = asks.seeds(list, log);
         match kind {
+            PickKind::Similar => {
+                let shares = self.shares(list, user, asks.key);
+                let has = |item: &str, (column, value, _): &(usize, String, u128)| {
+                    self.rows.get(&(item.to_owned(), *column)).is_some_and(|values| values.contains(value))
+                };
+                let is_candidate = |share: &(usize, String, u128)| {
+                    let known: BTreeSet<&String> =
+                        self.then.users.values().flat_map(|user| &user.touches).map(|(item, _, _)| item).collect();
+                    let alike = known.into_iter().filter(|other| has(other, share));
+                    let users = alike.map(|other| (std::cmp::Reverse(self.users(list, other)[0]), other));
+                    let mut ranked: Vec<_> = users.filter(|(users, _)| users.0 > 0).collect();
+                    ranked.sort();
+                    ranked.iter().take(list.sessions).any(|(_, other)| *other == item)
+                };
+                let fitting: Vec<&(usize, String, u128)> = shares.iter().filter(|share| has(item, share)).collect();
+                let most = fitting.iter().map(|(_, _, share)| *share).max()?;
+                let column = fitting.iter().find(|(_, _, share)| *share == most)?.0;
+                let is_found = shares.iter().any(is_candidate);
+                is_found.then(|| (fitting.iter().map(|it| it.2).sum(), Some(list.by[column].name.clone())))
+            }
             PickKind::Popular => Some((self.users(list, item)[0] * ONE, None)),
             PickKind::Again => {
                 let times = times(&user?.touches, item);
@@ -286,7 +340,7 @@ impl NaiveQuestion<'_> {
             let mut all: Vec<_> = items.iter().filter_map(scored).collect();
             all.sort();
             for (score, _, item, of) in all {
-                let is_seed = matches!(kind, PickKind::Session | PickKind::Together) && first.as_ref() == Some(&item);
+                let is_seed = !matches!(kind, PickKind::Popular | PickKind::Again) && first.as_ref() == Some(&item);
                 if !is_seed && !had.contains(&item) && taken.insert(item.clone()) {
                     let of = of.map(|of| format!(":{of}")).unwrap_or_default();
                     out.push(format!("{item} {} {}{of}", score.0, kind.as_ref()));

@@ -22,7 +22,7 @@ pub(super) use path::ROOTS;
 pub(super) use symbols::{MatchShape, SymbolTable, TableShape};
 pub(super) use typed_term::{TermType, TypedTerm};
 
-use super::ruleset::{Feature, FeatureId, FeatureKind, FeatureSource, NameId};
+use super::ruleset::{Feature, FeatureId, FeatureKind, FeatureSource, NameId, TableId};
 use crate::diagnostics::Diagnostics;
 use crate::event::ArrayId;
 
@@ -35,6 +35,8 @@ pub(super) enum ConditionContext {
     Let(Option<ArrayId>),
     /// `gone` of a table: the call that is a row, and no user.
     Row,
+    /// `where` of picks: the row of an item, and no user.
+    OfItem(TableId),
     /// `when` of the segment with this index: history, and the segments above.
     When(usize),
     /// `if`, `payload_from` and `price` of a campaign: history, every segment, and the match that triggers it.
@@ -73,7 +75,7 @@ impl ConditionContext {
     /// The key whose value it is, where it sees one event only.
     pub(super) fn event_key(self) -> Option<&'static str> {
         match self {
-            ConditionContext::Where(_) => Some("where"),
+            ConditionContext::Where(_) | ConditionContext::OfItem(_) => Some("where"),
             ConditionContext::Let(_) => Some("let"),
             ConditionContext::Row => Some("gone"),
             ConditionContext::OfMatch(context) => Some(context.key),

@@ -31,6 +31,7 @@ impl ConditionCompiler<'_, '_, '_> {
         if root == "item" && (self.context.event_key().is_some() || !self.symbols.names.contains_key(root)) {
             return self.item(path, node);
         }
+        let is_of_item = matches!(self.context, ConditionContext::OfItem(_));
         if root == ROW_ROOT && !self.symbols.names.contains_key(root) {
             return self.row_of_key(&path.fields, node);
         }
@@ -48,6 +49,10 @@ impl ConditionCompiler<'_, '_, '_> {
         if root == "traits" && self.symbols.group.is_some() {
             let help = "a group knows the matches that bear its key: first(invite.user), last(order.total)";
             return self.fail(&node.span, "a group has no traits; only users have", help);
+        }
+        if is_of_item {
+            let help = "write row.in_stock, or another name of the table's `keep`";
+            return self.fail(&node.span, "`where` of picks asks about the rows of items, and nothing else", help);
         }
         if root == "traits" && self.context == ConditionContext::Row {
             return self.fail(&node.span, "a row is no user's event, and sees no traits", "");

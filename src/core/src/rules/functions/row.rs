@@ -15,6 +15,9 @@ pub(super) fn row(compiler: &mut ConditionCompiler<'_, '_, '_>, call: &FunctionC
 impl ConditionCompiler<'_, '_, '_> {
     /// `row.x`: of the row with the key that the condition is about.
     pub(in crate::rules) fn row_of_key(&mut self, fields: &[String], node: &Expression) -> Option<TypedTerm> {
+        if let ConditionContext::OfItem(table) = self.context {
+            return self.column_of(table, fields, Term::Key, node);
+        }
         let table = match self.symbols.per {
             None => {
                 let help = match self.context {
@@ -47,6 +50,7 @@ impl ConditionCompiler<'_, '_, '_> {
             ConditionContext::When(_)
             | ConditionContext::Where(_)
             | ConditionContext::Row
+            | ConditionContext::OfItem(_)
             | ConditionContext::OfMatch(_) => false,
         };
         if !is_seen {

@@ -39,7 +39,7 @@ pub use moving_term::{MovingTerm, MovingTermStep};
 pub(in crate::rules) use partner::purpose_mistake;
 pub use partner::{Partner, PartnerId, Purpose, PurposeId};
 pub use per::{PerId, PerKey};
-pub use pick_list::{PickInterval, PickKind, PickList, PickListId, PickSource};
+pub use pick_list::{PickColumn, PickInterval, PickKind, PickList, PickListId, PickSource};
 pub use projection::{ArrayProjection, Projection};
 pub use rank::{Rank, RankFigure, RankId, TakingInterval};
 pub use row_table::{ColumnId, RowTable, TableColumn, TableId};

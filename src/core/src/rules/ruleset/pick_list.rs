@@ -1,6 +1,8 @@
 //! `[[picks]]`: what to offer to a user (semantics §20).
 
-use super::NameId;
+use std::sync::Arc;
+
+use super::{ColumnId, Condition, NameId, Ruleset, TableId};
 use crate::event::FieldId;
 use crate::features::SlidingWindow;
 use crate::time::Span;
@@ -10,7 +12,7 @@ use crate::time::Span;
 pub struct PickListId(pub u16);
 
 /// A list of items to offer, and what it is made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct PickList {
     /// Its id.
     pub id: String,
@@ -26,6 +28,12 @@ pub struct PickList {
     pub item_fields: Vec<FieldId>,
     /// What candidates are taken from, one source after the other.
     pub sources: Vec<PickSource>,
+    /// The table with the rows of items.
+    pub table: Option<TableId>,
+    /// What the row of an item must meet; `None`: nothing.
+    pub filter: Option<Condition>,
+    /// The columns by whose values items are alike.
+    pub by: Vec<PickColumn>,
     /// When an index is made of what arrived until then.
     pub every: PickInterval,
     /// What the index looks back over.
@@ -50,6 +58,15 @@ impl PickList {
     }
 }
 
+/// A column of a list's table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PickColumn {
+    /// The column.
+    pub column: ColumnId,
+    /// What the rules call it.
+    pub name: String,
+}
+
 /// What candidates are taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PickSource {
@@ -71,6 +88,15 @@ pub enum PickKind {
     Popular,
     /// What the user touches time and again, when it is due.
     Again,
+    /// What is like what the user touched, by the columns of `by`.
+    Similar,
+}
+
+impl PickKind {
+    /// Whether it offers other things than the one that it is asked about first.
+    pub fn is_seeded(self) -> bool {
+        !matches!(self, PickKind::Popular | PickKind::Again)
+    }
 }
 
 /// When an index is made.
@@ -87,6 +113,13 @@ impl PickList {
     /// The field that has the item of a match of this name.
     pub fn item_field(&self, name: NameId) -> FieldId {
         self.item_fields[usize::from(name.0)]
+    }
+
+    /// The columns of `by`, each with its table: what values of items an index has.
+    pub fn value_columns(&self, rules: &Ruleset) -> Vec<Arc<str>> {
+        let table = self.table.and_then(|table| rules.tables.get(usize::from(table.0)));
+        let table = table.map_or("", |table| table.id.as_str());
+        self.by.iter().map(|by| format!("{table}.{}", by.name).into()).collect()
     }
 
     /// How long before the index was made a touch may be, as long as nothing else is said.

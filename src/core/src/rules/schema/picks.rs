@@ -25,7 +25,7 @@ pub(super) struct PicksSchema {
     /// The property of the matches that is the item.
     #[schemars(length(min = 1))]
     item: String,
-    /// What it offers: "session", "together", "popular" or "again"; or the id of picks above.
+    /// What it offers: "session", "together", "popular", "again" or "similar"; or the id of picks above.
     kind: Option<String>,
     /// The same, one after the other.
     #[schemars(length(min = 1))]
@@ -40,6 +40,13 @@ pub(super) struct PicksSchema {
     gap: Option<()>,
     /// The names of [events] whose items are not offered to who has matches of them.
     without: Option<Vec<String>>,
+    /// The id of the [tables.T] with the rows of items.
+    table: Option<String>,
+    /// What the row of an item must meet: row.in_stock.
+    r#where: Option<String>,
+    /// The columns of the table by whose values items are alike, for "similar".
+    #[schemars(length(min = 1, max = 8))]
+    by: Option<Vec<String>>,
     /// How many items of the current session are asked about. Default: 4.
     #[schemars(range(min = 1, max = 9))]
     last: Option<u8>,

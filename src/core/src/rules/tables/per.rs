@@ -35,15 +35,20 @@ impl<'t> RulesReader<'t> {
         pers
     }
 
+    /// The table of rows that `table` of a section names.
+    pub(super) fn row_table_of(&mut self, section: &TomlSection<'t>) -> Option<TableId> {
+        let ids: Vec<String> = self.symbols.tables.iter().map(|shape| shape.id.clone()).collect();
+        let example = "[tables.products] with event = \"Product Updated\", key = \"product_id\" and keep = [\"price\"]";
+        let known = KnownTables { name: "tables", ids: &ids, plural: "tables", example };
+        known.find(section, "table", &mut self.problems).map(TableId)
+    }
+
     fn per(&mut self, id: &str, section: &TomlSection<'t>) -> Option<PerKey> {
         section.need("ttl", "\"30d\"", &mut self.problems);
         let key = section.needed_string("key", "\"cart_id\"", &mut self.problems);
         let ttl = section.duration("ttl", &mut self.problems);
         let max = section.integer("max", 1..=PerKey::MAX_INSTANCES, &mut self.problems);
-        let ids: Vec<String> = self.symbols.tables.iter().map(|shape| shape.id.clone()).collect();
-        let example = "[tables.products] with event = \"Product Updated\", key = \"product_id\" and keep = [\"price\"]";
-        let known = KnownTables { name: "tables", ids: &ids, plural: "tables", example };
-        let table = known.find(section, "table", &mut self.problems).map(TableId);
+        let table = self.row_table_of(section);
         if let Some(last) = self.symbols.per_tables.last_mut() {
             *last = table;
         }

@@ -5,16 +5,19 @@ use std::collections::HashMap;
 use strum::VariantNames as _;
 use toml::Spanned;
 
-use super::RulesReader;
+use super::{RulesReader, condition_in};
 use crate::diagnostics::{join_quoted, shorten};
 use crate::document::TomlSection;
 use crate::event::FieldId;
 use crate::features::SlidingWindow;
-use crate::rules::ruleset::{NameId, PickKind, PickList, PickListId, PickSource};
+use crate::rules::compiler::ConditionContext;
+use crate::rules::ruleset::{
+    ColumnId, Condition, NameId, PickColumn, PickKind, PickList, PickListId, PickSource, TableId,
+};
 use crate::time::Span;
 
 /// Keys of an entry of `[[picks]]`.
-pub(in crate::rules) const PICKS_KEYS: [&str; 14] = [
+pub(in crate::rules) const PICKS_KEYS: [&str; 17] = [
     "id",
     "on",
     "item",
@@ -23,6 +26,9 @@ pub(in crate::rules) const PICKS_KEYS: [&str; 14] = [
     "every",
     "window",
     "gap",
+    "table",
+    "where",
+    "by",
     "without",
     "last",
     "near",
@@ -33,6 +39,9 @@ pub(in crate::rules) const PICKS_KEYS: [&str; 14] = [
 
 /// The most lists of a rules file. Each keeps touches and sessions of its own.
 const LISTS_MAX: usize = 32;
+
+/// The most columns by whose values items are alike.
+const COLUMNS_MAX: usize = 8;
 
 /// The most items of a user, sessions of an item, and sessions that are looked at.
 const SIZE_MAX: i64 = 10_000;
@@ -77,7 +86,9 @@ impl<'t> RulesReader<'t> {
             None => Some(Vec::new()),
         };
         let item = self.item_fields(section);
+        let (table, filter) = self.item_filter(section);
         let sources = self.sources(section);
+        let by = self.alike_columns(section, table, sources.as_deref());
         let every = self.interval(section);
         let problems = &mut self.problems;
         let window = section.duration("window", problems).unwrap_or(PickList::WINDOW);
@@ -99,6 +110,9 @@ impl<'t> RulesReader<'t> {
             item,
             item_fields,
             sources: sources?,
+            table,
+            filter,
+            by: by?,
             every: every?,
             window: SlidingWindow::new(window),
             gap: gap?,
@@ -131,6 +145,75 @@ impl<'t> RulesReader<'t> {
             names.push(found);
         }
         Some(names)
+    }
+
+    /// `table`, and `where`, which asks its rows.
+    fn item_filter(&mut self, section: &TomlSection<'t>) -> (Option<TableId>, Option<Condition>) {
+        let table = self.row_table_of(section);
+        let Some(text) = section.string("where", &mut self.problems) else { return (table, None) };
+        if section.get("table").is_none() {
+            let help = "add `table`: table = \"products\"";
+            self.problems.add(&text.span(), "`where` asks the rows of a table, and these picks name none", help);
+        }
+        let Some(table) = table else { return (None, None) };
+        let context = ConditionContext::OfItem(table);
+        (Some(table), condition_in(self.file, &text, context, &mut self.symbols, &mut self.problems))
+    }
+
+    /// `by`, which `similar` needs, and nothing else asks.
+    fn alike_columns(
+        &mut self,
+        section: &TomlSection<'t>,
+        table: Option<TableId>,
+        sources: Option<&[PickSource]>,
+    ) -> Option<Vec<PickColumn>> {
+        let is_needed = sources?.contains(&PickSource::Kind(PickKind::Similar));
+        let Some(place) = section.get("by").map(|by| by.span()) else {
+            if is_needed {
+                let help = "add by = [\"category\", \"brand\"]: columns of the table";
+                self.problems.add_missing(
+                    &section.place(),
+                    format!("{} needs `by` for `similar`", section.title),
+                    help,
+                );
+                return None;
+            }
+            return Some(Vec::new());
+        };
+        let listed = section.strings("by", &mut self.problems)?;
+        let problem = match table {
+            _ if section.get("table").is_none() => {
+                Some(("`by` asks the rows of a table, and these picks name none", "add `table`: table = \"products\""))
+            }
+            _ if !is_needed => Some(("only the kind `similar` asks `by`", "add \"similar\" to `kinds`")),
+            _ if listed.is_empty() => Some(("nothing would ever be offered", "name columns: by = [\"category\"]")),
+            _ if listed.len() > COLUMNS_MAX => Some(("there are more than 8 columns", "keep those that say most")),
+            _ => None,
+        };
+        if let Some((message, help)) = problem {
+            self.problems.add(&place, message, help);
+            return None;
+        }
+        let shape = &self.symbols.tables[usize::from(table?.0)];
+        let mut columns: Vec<PickColumn> = Vec::with_capacity(listed.len());
+        for text in &listed {
+            let name = *text.get_ref();
+            if columns.iter().any(|known| known.name == name) {
+                self.problems.add(&text.span(), format!("`{name}` is listed twice"), "name each column once");
+                continue;
+            }
+            let Some(place) = shape.columns.iter().position(|kept| kept == name) else {
+                let help = match self.problems.nearest(name, shape.columns.iter().map(String::as_str)) {
+                    Some(known) => format!("did you mean `{known}`?"),
+                    None => "add it to `keep` of the table".to_owned(),
+                };
+                let message = format!("[tables.{}] does not keep {}", shape.id, shorten(name));
+                self.problems.add_missing(&text.span(), message, help);
+                continue;
+            };
+            columns.push(PickColumn { column: ColumnId(u16::try_from(place).ok()?), name: name.to_owned() });
+        }
+        Some(columns)
     }
 
     fn item_fields(&mut self, section: &TomlSection<'t>) -> Option<(String, Vec<FieldId>)> {

@@ -32,17 +32,25 @@ fn rules(lines: &str) -> String {
     "`session`"
 )]
 #[case::itself("kinds = ['p']", "there is no kind of picks, and none above, `p`", "'p'", "the kinds are")]
-#[case::needs_rows(
-    "kind = 'similar'",
-    "there is no kind of picks, and none above, `similar`",
-    "'similar'",
-    "the kinds are"
+#[case::similar_without_by("kind = 'similar'", "picks `p` needs `by` for `similar`", "[[picks]]", "add by = [")]
+#[case::by_without_table(
+    "kind = 'similar'\nby = ['brand']",
+    "`by` asks the rows of a table, and these picks name none",
+    "['brand']",
+    "add `table`"
 )]
 #[case::both(
     "kind = 'session'\nkinds = ['popular']",
     "`kind` and `kinds` say the same thing",
     "'session'",
     "keep `kinds`"
+)]
+#[case::no_such_table("table = 'goods'", "there is no [tables.goods]", "'goods'", "define it")]
+#[case::where_without_table(
+    "where = 'row.in_stock'",
+    "`where` asks the rows of a table, and these picks name none",
+    "'row.in_stock'",
+    "add `table`"
 )]
 #[case::week("every = 'week'", "`week` is no interval", "'week'", "hour")]
 #[case::unknown_without(
@@ -74,12 +82,32 @@ fn a_size_out_of_range_is_refused(#[case] line: &str, #[case] underlined: &str) 
 }
 
 #[rstest]
-#[case("table = 'products'")]
-#[case("where = 'row.in_stock'")]
-#[case("by = ['brand']")]
-fn what_needs_rows_of_products_is_refused(#[case] line: &str) {
-    let (found, _, _) = only_problem(&rules(line));
-    assert!(found.contains(line.split(' ').next().expect("a key")), "{found}");
+#[case::not_asked(
+    "kind = 'popular'\nby = ['price']",
+    "only the kind `similar` asks `by`",
+    "['price']",
+    "add \"similar\""
+)]
+#[case::none("kind = 'similar'\nby = []", "nothing would ever be offered", "[]", "by = [\"category\"]")]
+#[case::twice("kind = 'similar'\nby = ['price', 'price']", "`price` is listed twice", "'price'", "once")]
+#[case::unknown("kind = 'similar'\nby = ['prize']", "[tables.products] does not keep `prize`", "'prize'", "`price`")]
+fn a_mistake_in_by_says_what_and_where(
+    #[case] lines: &str,
+    #[case] message: &str,
+    #[case] underlined: &str,
+    #[case] help: &str,
+) {
+    let (found, span, advice) = only_problem(&format!("{}{TABLE}", rules(&format!("table = 'products'\n{lines}"))));
+    assert_eq!((found.as_str(), span.as_str()), (message, underlined));
+    assert!(advice.contains(help), "{advice}");
+}
+
+#[test]
+fn nine_columns_are_too_many_to_be_alike_by() {
+    let nine: Vec<String> = (0..9).map(|column| format!("'c{column}'")).collect();
+    let lines = format!("kind = 'similar'\ntable = 'products'\nby = [{}]", nine.join(", "));
+    let table = TABLE.replace("'in_stock', 'price'", &nine.join(", "));
+    assert_eq!(only_problem(&format!("{}{table}", rules(&lines))).0, "there are more than 8 columns");
 }
 
 #[test]
@@ -107,6 +135,42 @@ fn kinds_may_name_picks_above_and_a_gap_may_be_none() {
     ));
     assert_eq!(rules.picks[0].gap, Span(0));
     assert_eq!(rules.picks[1].sources[0], PickSource::List(PickListId(0)));
+}
+
+const TABLE: &str = "[tables.products]\nevent = 'R'\nkey = 'sku'\nkeep = ['in_stock', 'price']\n";
+
+#[rstest]
+#[case::no_column("row.stock", "[tables.products] does not keep `stock`", "row.stock", "`in_stock`")]
+#[case::a_trait(
+    "traits.vip",
+    "`where` of picks asks about the rows of items, and nothing else",
+    "traits.vip",
+    "row.in_stock"
+)]
+#[case::a_property(
+    "properties.x == 1",
+    "`where` of picks asks about the rows of items, and nothing else",
+    "properties.x",
+    "row.in_stock"
+)]
+fn a_mistake_in_where_of_picks_says_what_and_where(
+    #[case] filter: &str,
+    #[case] message: &str,
+    #[case] underlined: &str,
+    #[case] help: &str,
+) {
+    let (found, span, advice) =
+        only_problem(&format!("{}{TABLE}", rules(&format!("table = 'products'\nwhere = '{filter}'"))));
+    assert_eq!((found.as_str(), span.as_str()), (message, underlined));
+    assert!(advice.contains(help), "{advice}");
+}
+
+#[test]
+fn where_and_by_of_picks_ask_the_table() {
+    let lines = "table = 'products'\nwhere = 'row.in_stock && row.price < 10'\nkind = 'similar'\nby = ['price']";
+    let rules = compiled(&format!("{}{TABLE}", rules(lines)));
+    assert!(rules.picks[0].filter.is_some() && rules.picks[0].table.is_some());
+    assert_eq!(rules.picks[0].value_columns(&rules), ["products.price".into()]);
 }
 
 /// A campaign whose payload has this, beside a list `p`.
