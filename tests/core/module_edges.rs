@@ -18,7 +18,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
     ("points", &["time", "decimal", "encoding", "value", "rules"]),
     ("ranks", &["time", "decimal", "encoding", "value", "rules"]),
     ("partners", &["secret", "encoding", "rules"]),
-    ("picks", &["time", "decimal", "json", "encoding", "value", "features", "rules"]),
+    ("picks", &["time", "decimal", "json", "event", "encoding", "value", "features", "rules"]),
     ("decode", &["time", "decimal", "json", "event", "rules"]),
     ("identity", &["time", "event"]),
     ("route", &[]),
