@@ -28,7 +28,7 @@ pub(crate) struct StateSize {
     /// The same without the bytes of the users' ids.
     pub(super) bytes_per_user_beyond_id: f64,
     /// The engine's own count.
-    pub(super) bytes_by_own_count: u64,
+    pub(crate) bytes_by_own_count: u64,
     /// The peak of resident memory, less that before.
     pub(super) peak_growth_bytes: u64,
 }

@@ -229,6 +229,6 @@ mod tests {
         assert_eq!((report.events, report.idle_keys.users), (4_000, 1_000));
         assert!(report.keyed_to_unkeyed > 0.0 && report.decode_with_each_to_without > 0.0, "{report:?}");
         assert!(report.budgets_to_none > 0.0, "{report:?}");
-        assert!(report.idle_keys.bytes_per_user > 100.0, "{report:?}");
+        assert!(report.idle_keys.bytes_by_own_count > 100 * 1_000, "{report:?}");
     }
 }

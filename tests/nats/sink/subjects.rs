@@ -63,6 +63,7 @@ async fn every_kind_of_output_has_its_subject_and_the_journals_payload() {
             ("merged", 1),
             ("outcome", 0),
             ("shared", 0),
+            ("weights", 0),
             ("rules", 1),
             ("letter", 0)
         ]
