@@ -27,15 +27,17 @@ pub(super) fn list_id(list: usize) -> String {
     format!("offers{list}")
 }
 
-const COLUMNS: &[&str] = &["[\"category\"]", "[\"gift\", \"category\"]", "[\"category\", \"price\"]", "[\"price\"]"];
+const ALIKE_KINDS: &[&str] =
+    &["\"similar\"", "\"similar\", \"session\"", "\"together\", \"similar\"", "\"similar\", \"popular\""];
+const COLUMNS: &[&str] = &["[\"category\"]", "[\"gift\", \"category\"]", "[\"category\", \"price\"]", "[\"category\"]"];
 const FILTERS: &[&str] = &["", "", "!(row.price > 20)", "!has(row.gift)", "", ""];
 
-/// Writes an entry of `[[picks]]`. Where there are tables, some ask their rows.
+/// Writes an entry of `[[picks]]`. Some ask the rows of tables, of which these are the keys.
 pub(super) fn write_list(
     text: &mut String,
     list: usize,
     choices: &[u8],
-    (names, tables): (&[Option<String>], usize),
+    (names, keys): (&[Option<String>], &[&str]),
 ) -> std::fmt::Result {
     // What groups tell at the end of a beat has no order among users.
     let known: Vec<&String> = names.iter().flatten().filter(|name| !name.starts_with("told")).collect();
@@ -44,21 +46,23 @@ pub(super) fn write_list(
     let others = (!picks.rarely(3)).then(|| known[picks.index(known.len())]).filter(|other| *other != on);
     let on: Vec<String> = [Some(on), others].into_iter().flatten().map(|name| format!("\"{name}\"")).collect();
     writeln!(text, "\n[[picks]]\nid = \"{}\"\non = [{}]", list_id(list), on.join(", "))?;
-    writeln!(text, "item = \"{}\"\nevery = \"{}\"", picks.pick(ITEMS), picks.pick(&["hour", "hour", "day"]))?;
-    let kinds = picks.pick(KINDS);
+    let (item, every, kinds) = (picks.pick(ITEMS), picks.pick(&["hour", "hour", "day"]), picks.pick(KINDS));
+    let above = list.checked_sub(1).filter(|_| picks.rarely(3));
     // The same choices the other way round: a list that asks rows is else as it would be.
     let reversed: Vec<u8> = choices.iter().rev().copied().collect();
     let mut of_rows = Picks::new(&reversed);
-    let table = (!of_rows.rarely(3)).then(|| of_rows.index(tables.max(1))).filter(|_| tables > 0);
+    let table = (!keys.is_empty() && of_rows.rarely(2)).then(|| of_rows.index(keys.len()));
+    // Only rows of the items themselves say what they are like.
+    let alike = table.filter(|_| above.is_none() && !of_rows.rarely(4)).map(|table| keys[table]);
+    writeln!(text, "item = \"{}\"\nevery = \"{every}\"", alike.unwrap_or(item))?;
     if let Some(table) = table {
         writeln!(text, "table = \"t{table}\"")?;
         optional(text, "where", of_rows.pick(FILTERS))?;
     }
-    match list.checked_sub(1).filter(|_| picks.rarely(3)) {
+    match above {
         Some(above) => writeln!(text, "kinds = [\"{}\", \"popular\"]", list_id(above))?,
-        None if table.is_some() && !of_rows.rarely(3) => {
-            let others = kinds.trim_start_matches("kinds = [").trim_start_matches("kind = ").trim_end_matches(']');
-            writeln!(text, "kinds = [\"similar\", {others}]\nby = {}", of_rows.pick(COLUMNS))?;
+        None if alike.is_some() => {
+            writeln!(text, "kinds = [{}]\nby = {}", of_rows.pick(ALIKE_KINDS), of_rows.pick(COLUMNS))?;
         }
         None => writeln!(text, "{kinds}")?,
     }

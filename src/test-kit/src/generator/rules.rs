@@ -205,7 +205,8 @@ impl RulesModel {
             budgets::write_budget(text, &budgets[index], choices)?;
         }
         for (index, choices) in self.picks.iter().enumerate() {
-            offers::write_list(text, index, choices, (&names, self.tables.len()))?;
+            let keys: Vec<&str> = self.tables.iter().map(|choices| tables::key_of(choices)).collect();
+            offers::write_list(text, index, choices, (&names, &keys))?;
         }
         let mut segments: Vec<Option<SegmentName>> = Vec::new();
         let any_kept = self.segments.iter().any(|segment| segment.is_kept);

@@ -27,6 +27,11 @@ pub(super) const ROW_ITEM_LETS: &[&str] = &[
     "worth = \"row('t0', item.category).price * item.quantity\"",
 ];
 
+/// The key of the table with these choices.
+pub(super) fn key_of(choices: &[u8]) -> &'static str {
+    Picks::new(choices).pick(KEYS)
+}
+
 /// Writes the entry of `[tables]`.
 pub(super) fn write_table(text: &mut String, index: usize, choices: &[u8]) -> std::fmt::Result {
     let mut picks = Picks::new(choices);
