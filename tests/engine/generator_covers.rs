@@ -277,14 +277,7 @@ fn comparison_finds_another_score_in_a_payload() {
 
 #[test]
 fn the_oracle_treats_users_independently() {
-    let share_nothing = scenario_of(LanguageParts {
-        budgets: false,
-        groups: false,
-        tables: false,
-        ranks: false,
-        picks: false,
-        ..LanguageParts::ALL
-    });
+    let share_nothing = scenario_of(LanguageParts::UNSHARED);
     for scenario in drawn(share_nothing).iter().take(40) {
         let events = scenario.events_jsonl();
         let mixed_log: String = String::from_utf8_lossy(&events)

@@ -23,15 +23,8 @@ use rekindle_test_kit::generator::{LanguageParts, Scenario, scenario_of};
 /// Ids of the generator's users and visitors, and one that does not occur.
 const IDS: &[&str] = &["u0", "u1", "u2", "用户-一", "a0", "a1", "a2", "a b.*>", "nobody"];
 
-fn scenario_without_budgets() -> impl Strategy<Value = Scenario> {
-    scenario_of(LanguageParts {
-        budgets: false,
-        groups: false,
-        tables: false,
-        ranks: false,
-        picks: false,
-        ..LanguageParts::ALL
-    })
+fn scenario_that_shares_nothing() -> impl Strategy<Value = Scenario> {
+    scenario_of(LanguageParts::UNSHARED)
 }
 
 /// What is known of a user in the end, as text.
@@ -115,7 +108,7 @@ proptest! {
 
     #[test]
     fn a_history_from_an_index_is_that_of_the_whole_log(
-        scenario in scenario_without_budgets(),
+        scenario in scenario_that_shares_nothing(),
         divided in prop::collection::vec(any::<usize>(), 0..3),
         batch in 1..4_usize,
         part_of_time in 0..=10_i64,
@@ -150,7 +143,7 @@ proptest! {
 
     #[test]
     fn a_history_from_the_index_of_a_stream_is_that_of_the_stream_as_it_was_then(
-        scenario in scenario_without_budgets(),
+        scenario in scenario_that_shares_nothing(),
         gaps_ms in prop::collection::vec(0..400_000_i64, 1..5),
         forgotten in prop::collection::vec((0..30_usize, 0..IDS.len()), 0..3),
         asked in prop::collection::vec(0..60_usize, 1..4),

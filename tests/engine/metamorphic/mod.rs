@@ -201,14 +201,7 @@ fn journal_does_not_depend_on_other_users() {
 
 /// A scenario in which users share nothing.
 fn scenario_that_shares_nothing() -> impl Strategy<Value = Scenario> {
-    scenario_of(LanguageParts {
-        budgets: false,
-        groups: false,
-        tables: false,
-        ranks: false,
-        picks: false,
-        ..LanguageParts::ALL
-    })
+    scenario_of(LanguageParts::UNSHARED)
 }
 
 proptest! {

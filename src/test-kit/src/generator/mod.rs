@@ -83,6 +83,16 @@ impl LanguageParts {
         ranks: true,
         picks: true,
     };
+
+    /// All by which users share nothing.
+    pub const UNSHARED: LanguageParts = LanguageParts {
+        budgets: false,
+        groups: false,
+        tables: false,
+        ranks: false,
+        picks: false,
+        ..LanguageParts::ALL
+    };
 }
 
 /// Any scenario.
