@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use rekindle_core::journal;
 use rekindle_core::partition::{ExecutionPlan, Output, OutputKind, UserStateExport};
 use rekindle_core::rules;
+use rekindle_core::rules::ruleset::TransitionKind;
 use rekindle_core::secret::DrawSecret;
 use rekindle_core::time::{Span, Timestamp};
 use rekindle_runtime::files::source::EventFiles;
@@ -30,13 +31,18 @@ fn scenario_that_shares_nothing() -> impl Strategy<Value = Scenario> {
 /// What is known of a user in the end, as text.
 fn told(plan: &ExecutionPlan, pipeline: &Pipeline, outputs: &[Output], user: &str) -> String {
     let mut text = String::new();
-    // When partners hear that somebody has become another user depends on that user's clock, which a history of the former id alone
-    // does not know.
+    // At which instant partners hear that somebody has become another user depends on that user's clock, which a history of the former
+    // id alone does not know. All else of it is known.
     let became_another = pipeline.linked_user(user).is_some_and(|now| **now != *user);
-    let is_known = |output: &&Output| !(became_another && matches!(output.decided, OutputKind::Shared(_)));
-    for output in outputs.iter().filter(is_known) {
+    for output in outputs {
+        let mut output = output.clone();
+        if became_another
+            && matches!(&output.decided, OutputKind::Shared(shared) if shared.change == TransitionKind::Exit)
+        {
+            output.at = Timestamp::MIN;
+        }
         let mut line = Vec::new();
-        journal::append_line(&plan.rules, output, &mut line);
+        journal::append_line(&plan.rules, &output, &mut line);
         text.push_str(&String::from_utf8_lossy(&line));
     }
     if let Some(copy) = pipeline.copy_of(user) {

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use data_encoding::HEXLOWER;
 use rekindle_core::decode::{Decoder, PlaceholderIds, RejectionReason};
 use rekindle_core::event::{CallType, Event, EventTime};
-use rekindle_core::rules;
 use rekindle_core::rules::ruleset::Projection;
 use rekindle_core::time::Timestamp;
 use rekindle_settings::{EngineSettings, KeyTrust};
@@ -53,12 +52,8 @@ pub(crate) struct RequestCalls<'a> {
 impl CallChecker {
     /// For an engine with these settings, whose rules have tables of these events.
     pub(crate) fn new(engine: &EngineSettings, max_call_bytes: usize, row_events: &[String]) -> CallChecker {
-        let no_rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
-        // Only rows are tracked: that an event is, says that it is a row.
-        let projection =
-            Projection { tracked: row_events.to_vec(), row_events: row_events.to_vec(), ..no_rules.projection };
         let bytes_max = engine.max_event_bytes.max(2 * max_call_bytes + STAMPS_BYTES_MAX);
-        let decoder = Decoder::new(&projection, bytes_max);
+        let decoder = Decoder::new(&Projection::of_rows(row_events.to_vec()), bytes_max);
         let decoder = decoder.with_placeholder_ids(PlaceholderIds::new(&engine.placeholder_ids));
         CallChecker { decoder, max_call_bytes }
     }
@@ -100,7 +95,8 @@ impl CallChecker {
         if !grant.allows(event.call) {
             return Err(CallRejection::CallNotAllowed { call: event.call });
         }
-        if event.tracked.is_some() && grant.trust == KeyTrust::Client {
+        let is_row = event.tracked.is_some();
+        if is_row && grant.trust == KeyTrust::Client {
             return Err(CallRejection::RowNotAllowed { event: event.name.as_deref().unwrap_or_default().to_owned() });
         }
         if event.call == CallType::Alias && !grant.may_identify {

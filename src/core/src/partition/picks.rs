@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{ExecutionPlan, Partition};
-use crate::campaigns::StandingWeights;
 use crate::picks::{Pick, PickIndex, SessionNumber, TouchScan, TouchTable};
 use crate::rules::ruleset::PickListId;
 use crate::time::Timestamp;
@@ -22,11 +21,6 @@ impl Partition {
     /// From here on these indexes stand, by list.
     pub fn use_pick_indexes(&mut self, indexes: Arc<[Arc<PickIndex>]>) {
         self.steps.pick_indexes = indexes;
-    }
-
-    /// From here on these weights of variants stand.
-    pub fn use_weights(&mut self, weights: &Arc<StandingWeights>) {
-        self.steps.weights = Arc::clone(weights);
     }
 
     /// What a user would be offered at an instant, or at its clock where that is ahead; `seeds` stand for its current session. Nobody

@@ -1,11 +1,14 @@
-//! Takings of ranks in a partition (semantics §19): which numbers its users have, what comes of them, and what they are told.
+//! Takings of ranks in a partition (semantics §19): which numbers its users have, what comes of them, and what they are told; and the
+//! weights of variants that stand.
 //!
 //! What comes of a taking is there for all users before anything is delivered to one of them, since what is due for it then
 //! sees the ranks as they are by then. Whom it concerns is noted until the [delivery](super::Partition::deliver).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{ExecutionPlan, Partition};
+use crate::campaigns::StandingWeights;
 use crate::engine::evaluate::EvaluationContext;
 use crate::event::{FieldId, Scalar};
 use crate::groups::ToldNotice;
@@ -76,6 +79,11 @@ impl RankDelivery {
 }
 
 impl Partition {
+    /// From here on these weights of variants stand.
+    pub fn use_weights(&mut self, weights: &Arc<StandingWeights>) {
+        self.steps.weights = Arc::clone(weights);
+    }
+
     /// Asks all users who may be taken for a rank, at an instant or at their clocks where these are ahead.
     pub fn scan_rank(&self, plan: &ExecutionPlan, rank: RankId, at: Timestamp) -> RankScan {
         let definition = &plan.rules.ranks[usize::from(rank.0)];

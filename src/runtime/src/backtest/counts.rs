@@ -49,7 +49,7 @@ impl BacktestCounts {
     pub(super) fn take(&mut self, names: &SharedNames, step: StepOutputs) {
         for ((arrivals, tally), waiting) in step.arrivals.into_iter().zip(&mut self.tallies).zip(&mut self.waiting) {
             tally.add(&arrivals, names, &mut self.clock);
-            // What groups do is only counted: they are no people, though their keys may be people's ids.
+            // Of people only: groups are none, though their keys may be people's ids, and weights are of nobody.
             let is_of_person = |output: &Output| {
                 !matches!(output.decided, OutputKind::GroupTransition { .. } | OutputKind::Weights(_))
             };

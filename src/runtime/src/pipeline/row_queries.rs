@@ -8,7 +8,7 @@ use super::Pipeline;
 use rekindle_core::json::JsonText;
 use rekindle_core::partition::Partition;
 use rekindle_core::route::partition_of;
-use rekindle_core::rules::ruleset::{PerId, TableId};
+use rekindle_core::rules::ruleset::TableId;
 use rekindle_core::time::Timestamp;
 use rekindle_core::value::Value;
 
@@ -85,9 +85,9 @@ impl Pipeline {
         let rules = &self.plan.rules;
         let partition: &Partition = &self.partitions[partition_of(user, self.partitions.len())];
         let Some(user) = partition.user(user) else { return Vec::new() };
-        let pers = (0..).map(PerId).zip(&rules.pers).filter(|(_, per)| per.table == Some(table));
-        pers.filter_map(|(id, per)| {
-            let instance = user.profile.keys.get(id, key)?;
+        let pers = self.plan.dispatch.pers_of_table(table).iter();
+        pers.filter_map(|id| {
+            let (per, instance) = (&rules.pers[usize::from(id.0)], user.profile.keys.get(*id, key)?);
             let segments = instance.members.iter().map(|segment| rules.segments[usize::from(segment.0)].id.clone());
             Some(RowWatcher { user: Arc::clone(&user.id), per: per.id.clone(), segments: segments.collect() })
         })

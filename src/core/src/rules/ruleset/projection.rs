@@ -54,6 +54,11 @@ impl Projection {
         united
     }
 
+    /// What is read where nothing is known of the rules but which track events are rows: only these are tracked.
+    pub fn of_rows(events: Vec<String>) -> Projection {
+        Projection { tracked: events.clone(), row_events: events, ..Projection::of_events([]) }
+    }
+
     /// Adds the events that another projection names, and those of which it reads properties.
     pub(crate) fn unite_events(&mut self, other: &Projection) {
         add_missing(&mut self.tracked, &other.tracked);

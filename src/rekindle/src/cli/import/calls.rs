@@ -2,7 +2,7 @@
 
 use rekindle_core::decode::{Decoder, PlaceholderIds, RejectionReason};
 use rekindle_core::event::{CallType, Event, EventTime, FieldId, Scalar, field_value};
-use rekindle_core::rules;
+use rekindle_core::rules::ruleset::Projection;
 use rekindle_core::time::Timestamp;
 use rekindle_mapping::{ItemOutcome, MappingTable, value_hash};
 use rekindle_settings::EngineSettings;
@@ -49,11 +49,8 @@ pub(super) struct CallMaker<'m> {
 
 impl CallMaker<'_> {
     pub(super) fn new<'m>(engine: &EngineSettings, table: Option<&'m MappingTable>) -> CallMaker<'m> {
-        let no_rules = rules::compile("").unwrap_or_else(|_| unreachable!("no rules are no mistake"));
-        let mut projection = no_rules.projection;
         let rows: Vec<(&str, &str)> = table.into_iter().flat_map(MappingTable::rows).collect();
-        projection.row_events = rows.iter().map(|(event, _)| (*event).to_owned()).collect();
-        projection.tracked.clone_from(&projection.row_events);
+        let mut projection = Projection::of_rows(rows.iter().map(|(event, _)| (*event).to_owned()).collect());
         projection.property_events = Some(projection.row_events.clone());
         projection.fields = rows.iter().map(|(_, key)| vec!["properties".to_owned(), (*key).to_owned()]).collect();
         let decoder = Decoder::new(&projection, engine.max_event_bytes);
