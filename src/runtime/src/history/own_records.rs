@@ -135,20 +135,10 @@ impl OwnRecords {
     /// # Errors
     /// There are more bytes than fit in memory.
     pub fn add(&mut self, place: RecordPlace, record: HistoryRecord) -> Result<(), HistoryError> {
-        let HistoryRecord { kind, lines, received } = &record;
-        let calls = match self.wanted.get(&place) {
-            // Only its ids are asked for here, and they are known.
-            Some(WantedRecord { links: false, .. }) => Vec::new(),
-            _ => self.scanner.calls(ScannedRecord { kind: *kind, lines, received: *received }),
-        };
-        for call in &calls {
-            if let (Some(user), Some(visitor)) = (&call.user, &call.anonymous)
-                && user != visitor
-            {
-                self.beside.insert((user.clone(), visitor.clone()));
-            }
-        }
-        self.bytes += lines.len() + size_of::<HistoryRecord>();
+        // Where no call has two ids, only the ids are asked for, and they are known.
+        let links = self.wanted.get(&place).is_none_or(|wanted| wanted.links);
+        let calls = if links { self.read_calls(&record) } else { Vec::new() };
+        self.bytes += record.lines.len() + size_of::<HistoryRecord>();
         if self.bytes > BYTES_MAX {
             return Err(HistoryError::NotAlone {
                 why: "the user, with all linked visitors, has too many bytes of events",
@@ -188,11 +178,33 @@ impl OwnRecords {
         self.wanted.iter_mut().map(|(place, wanted)| (*place, &mut wanted.latest_read))
     }
 
+    /// The calls of a record; visitors occur beside users in them.
+    fn read_calls(&mut self, HistoryRecord { kind, lines, received }: &HistoryRecord) -> Vec<CallIds> {
+        let calls = self.scanner.calls(ScannedRecord { kind: *kind, lines, received: *received });
+        for call in &calls {
+            if let (Some(user), Some(visitor)) = (&call.user, &call.anonymous)
+                && user != visitor
+            {
+                self.beside.insert((user.clone(), visitor.clone()));
+            }
+        }
+        calls
+    }
+
     fn want(&mut self, entry: &IndexEntry) {
         let place = RecordPlace(entry.place);
-        if !self.gone.contains(&place) {
-            let (latest_read, links) = (entry.latest_read, entry.links);
-            self.wanted.entry(place).or_insert(WantedRecord { latest_read, links }).links |= links;
+        if self.gone.contains(&place) {
+            return;
+        }
+        let wanted = WantedRecord { latest_read: entry.latest_read, links: false };
+        let wanted = self.wanted.entry(place).or_insert(wanted);
+        if entry.links && !wanted.links {
+            wanted.links = true;
+            // It was handed in for an id that stands alone in it, and the call of this one has two.
+            if let Some((record, _)) = self.records.remove(&place) {
+                let calls = self.read_calls(&record);
+                self.records.insert(place, (record, calls));
+            }
         }
     }
 

@@ -117,6 +117,27 @@ fn a_line_that_is_continued_later_is_read_whole() {
 }
 
 #[test]
+fn a_line_that_is_read_for_one_of_its_calls_is_read_for_the_others_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.jsonl");
+    let call = |ids: &str, minute: u32| {
+        format!(
+            r#"{{"type":"track","event":"A",{ids},"timestamp":"2026-03-05T09:{minute:02}:00Z","messageId":"m{minute}"}}"#
+        )
+    };
+    // The first line is wanted for u, who stands alone in it; only then v becomes u, to whom a belongs by the other call of that line.
+    let linking = call(r#""userId":"v","anonymousId":"a""#, 0);
+    let lines = [
+        format!(r#"{{"batch":[{linking},{}]}}"#, call(r#""userId":"u""#, 1)),
+        call(r#""anonymousId":"a""#, 2),
+        call(r#""userId":"u","anonymousId":"v""#, 3),
+    ];
+    fs::write(&path, lines.join("\n") + "\n").expect("the file");
+    // The four events, and that v was merged.
+    assert_eq!(events_of_u(&mut open(&path, IndexUse::Build).expect("the index")), 5);
+}
+
+#[test]
 fn a_damaged_index_is_found_out_and_built_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("events.jsonl");
