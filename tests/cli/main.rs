@@ -25,3 +25,4 @@ mod secret;
 mod settings;
 mod simulate;
 mod starter_pack;
+mod tutorials;

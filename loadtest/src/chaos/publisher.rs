@@ -11,7 +11,7 @@ use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_simulator::{Simulator, SimulatorOptions};
+use rekindle_simulator::{ShopScope, Simulator, SimulatorOptions};
 use tokio::sync::watch;
 
 use crate::streams::EVENTS_SUBJECT;
@@ -57,7 +57,7 @@ impl EventPublisher {
     /// Opens a shop.
     pub(super) fn new(context: Context, seed: u64, shoppers: u32) -> EventPublisher {
         let start = Timestamp(1_767_225_600_000);
-        let simulator = Simulator::new(SimulatorOptions { seed, shoppers, start });
+        let simulator = Simulator::new(SimulatorOptions { seed, shoppers, start, scope: ShopScope::TogetherWithRows });
         EventPublisher { context, simulator, latest: start, sent: 0, under_way: VecDeque::new() }
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_simulator::{Simulator, SimulatorOptions};
+use rekindle_simulator::{ShopScope, Simulator, SimulatorOptions};
 
 use crate::error::Error;
 
@@ -29,7 +29,8 @@ impl EventBlocks {
 
     /// This number of events of a simulated storefront.
     pub(crate) fn generate(events: u64, shoppers: u32) -> EventBlocks {
-        let mut simulator = Simulator::new(SimulatorOptions { seed: 1, shoppers, start: START });
+        let mut simulator =
+            Simulator::new(SimulatorOptions { seed: 1, shoppers, start: START, scope: ShopScope::Alone });
         let mut bytes = Vec::new();
         for _ in 0..events {
             let Some(arrival) = simulator.next(START + Span(i64::MAX / 4)) else { break };

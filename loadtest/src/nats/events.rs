@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_simulator::{Simulator, SimulatorOptions};
+use rekindle_simulator::{ShopScope, Simulator, SimulatorOptions};
 
 /// When the storefront opens.
 const START: Timestamp = Timestamp(1_767_225_600_000);
@@ -20,7 +20,7 @@ pub(crate) struct NumberedEvents {
 impl NumberedEvents {
     /// Opens it.
     pub(crate) fn open(shoppers: u32) -> NumberedEvents {
-        let simulator = Simulator::new(SimulatorOptions { seed: 1, shoppers, start: START });
+        let simulator = Simulator::new(SimulatorOptions { seed: 1, shoppers, start: START, scope: ShopScope::Alone });
         NumberedEvents { simulator, latest: START, next: 0 }
     }
 
@@ -69,8 +69,10 @@ mod tests {
 
     #[test]
     fn events_are_numbered_from_zero_on_and_else_as_they_were() {
-        let (mut events, mut simulator) =
-            (NumberedEvents::open(100), Simulator::new(SimulatorOptions { seed: 1, shoppers: 100, start: START }));
+        let (mut events, mut simulator) = (
+            NumberedEvents::open(100),
+            Simulator::new(SimulatorOptions { seed: 1, shoppers: 100, start: START, scope: ShopScope::Alone }),
+        );
         for (number, line) in events.take(500).into_iter().enumerate() {
             assert_eq!(number_of(&line), Some(number as u64));
             let original = simulator.next(Timestamp(i64::MAX)).expect("there are more").line;

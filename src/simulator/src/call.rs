@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::catalogue::{Catalogue, ProductId};
+use super::Shop;
+use super::catalogue::ProductId;
+use super::friends::FriendProperties;
+use super::market::RowProperties;
 
 /// One call; one line of output.
 #[derive(Serialize)]
@@ -16,8 +19,8 @@ pub(super) struct CallLine<'a> {
     pub(super) origin: CallOrigin<'a>,
 }
 
-/// Whom a call is about, and where it comes from.
-#[derive(Clone, Copy, Serialize)]
+/// Whom a call is about, and where it comes from; nobody and nowhere, of a row.
+#[derive(Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CallOrigin<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +57,8 @@ pub(super) enum CallProperties {
     Order(OrderProperties),
     Shipment { order_id: String, carrier: &'static str },
     Ticket(TicketProperties),
+    Friends(FriendProperties),
+    Row(RowProperties),
 }
 
 /// A product that is looked at, or put into a cart.
@@ -126,6 +131,9 @@ pub(super) struct ShopperTraits {
     /// Of subscribers: the day on which the subscription is next renewed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) renews_at: Option<String>,
+    /// The code of the invitation that brought this shopper.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) invited_by: Option<String>,
 }
 
 /// Where a call of a shopper's device comes from.
@@ -154,14 +162,15 @@ pub(super) struct Device {
 pub(super) const CURRENCY: &str = "USD";
 
 impl OrderItem {
-    pub(super) fn new(product: ProductId, quantity: u32, catalogue: &Catalogue) -> OrderItem {
+    /// A product as it is at that moment.
+    pub(super) fn new(product: ProductId, quantity: u32, shop: &Shop, at: i64) -> OrderItem {
         OrderItem {
             product_id: product.id(),
             sku: product.sku(),
             name: product.name(),
             category: product.category(),
             brand: product.brand(),
-            price: dollars(catalogue.price(product)),
+            price: dollars(shop.product(product, at).price),
             quantity,
         }
     }

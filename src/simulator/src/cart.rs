@@ -1,7 +1,8 @@
 //! A shopper's cart, and the amounts of an order of its contents.
 
+use super::Shop;
 use super::call::{OrderItem, dollars};
-use super::catalogue::{Catalogue, ProductId};
+use super::catalogue::ProductId;
 
 /// Goods for this much, in cents, are sent free of charge.
 const FREE_SHIPPING_CENTS: i64 = 6_000;
@@ -52,13 +53,13 @@ impl Cart {
         }
     }
 
-    /// The contents at their prices, in cents.
-    pub(super) fn cents(&self, catalogue: &Catalogue) -> i64 {
-        self.contents.iter().map(|(product, quantity)| catalogue.price(*product) * i64::from(*quantity)).sum()
+    /// The contents at the prices of that moment, in cents.
+    pub(super) fn cents(&self, shop: &Shop, at: i64) -> i64 {
+        self.contents.iter().map(|(product, quantity)| shop.product(*product, at).price * i64::from(*quantity)).sum()
     }
 
-    pub(super) fn items(&self, catalogue: &Catalogue) -> Vec<OrderItem> {
-        self.contents.iter().map(|(product, quantity)| OrderItem::new(*product, *quantity, catalogue)).collect()
+    pub(super) fn items(&self, shop: &Shop, at: i64) -> Vec<OrderItem> {
+        self.contents.iter().map(|(product, quantity)| OrderItem::new(*product, *quantity, shop, at)).collect()
     }
 }
 

@@ -57,13 +57,37 @@ impl Catalogue {
         ProductId(u16::from(category.min(CATEGORY_COUNT - 1)) * RANGE + place as u16)
     }
 
-    /// The price in US cents.
+    /// The usual price in US cents.
     pub(super) fn price(&self, product: ProductId) -> i64 {
         self.prices[usize::from(product.0)]
     }
 }
 
 impl ProductId {
+    /// The first products of each category.
+    pub(super) fn listed(count: u16, categories: u8) -> impl Iterator<Item = ProductId> {
+        (0..u16::from(categories))
+            .flat_map(move |category| (0..count).map(move |place| ProductId(category * RANGE + place)))
+    }
+
+    /// The product with that id.
+    pub(super) fn parse(id: &str) -> Option<ProductId> {
+        let (category, place) = id.rsplit_once('-')?;
+        let category = CATEGORIES.iter().position(|known| known.0 == category)?;
+        let place = place.parse::<u16>().ok().filter(|place| *place < RANGE)?;
+        Some(ProductId(u16::try_from(category).ok()? * RANGE + place))
+    }
+
+    /// The place in its category: the first are the popular ones.
+    pub(super) fn place(self) -> u16 {
+        self.0 % RANGE
+    }
+
+    /// A number that no other product has.
+    pub(super) fn number(self) -> u64 {
+        u64::from(self.0)
+    }
+
     /// The id the shop's events give it: `shoes-017`.
     pub(super) fn id(self) -> String {
         format!("{}-{:03}", self.category(), self.0 % RANGE)

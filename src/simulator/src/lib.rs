@@ -10,25 +10,29 @@
 //! - About one line in a hundred arrives a second time, byte for byte, within 30 s of its `timestamp`.
 //! - Every line has `type`, `messageId` and `timestamp`. Those of shoppers' devices have `anonymousId` (and `userId` where
 //!   the shopper is signed in) and a `context` with `timezone`, `campaign.source`, `campaign.medium` and `device.type`;
-//!   those of the shop's own servers (shipments, tickets) have the `userId`, or a guest's `anonymousId`, and no `context`.
+//!   those of the shop's own servers (shipments, tickets) have the `userId`, or a guest's `anonymousId`, and no `context`; rows of
+//!   products ([`market`], only if they are wanted) have neither id.
 //! - Names and properties are those of Segment's e-commerce specification (v2). Beyond it, checkouts and orders have the
 //!   `cart_id` of the cart they come from, and there are `Order Shipped`, `Order Delivered`, `Ticket Opened`, `Ticket
-//!   Answered`, `Ticket Closed`, `Checked In`, `Points Exchanged` and `Wheel Spun`.
+//!   Answered`, `Ticket Closed`, `Checked In`, `Points Exchanged` and `Wheel Spun`; what shoppers do together ([`friends`]) and
+//!   rows of products have names of their own.
 //!
 //! A shop has a history only once it was advanced: some 75 days make everybody's segments settle. Two thousand shoppers
 //! then make about 1,600 events of 385 bytes a day, less than one visit a week each.
 //!
 //! Money and hours come from the floating-point functions of the platform, so another platform may differ in a cent.
 //! What shoppers are like is said in [`shopper`], what they do in [`session`] and [`check_in`], what messages make them do
-//! in [`messages`], what the shop does for them in [`service`], what it sells in [`catalogue`]; [`live`] makes a live
-//! stream of it.
+//! in [`messages`], what they do together in [`friends`], what the shop does for them in [`service`], what it sells in
+//! [`catalogue`], and how that changes in [`market`]; [`live`] makes a live stream of it.
 
 mod call;
 mod cart;
 mod catalogue;
 mod check_in;
 mod contact;
+pub mod friends;
 pub mod live;
+pub mod market;
 pub mod messages;
 mod outbox;
 mod random;
@@ -40,10 +44,10 @@ mod shopper;
 mod tests;
 
 use std::cmp::Reverse;
-use std::collections::binary_heap::PeekMut;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use catalogue::Catalogue;
+use friends::{NewActs, PlannedAct};
 use messages::{PlannedAnswer, ShopMessage};
 use outbox::PendingLines;
 use rekindle_core::time::{Span, Timestamp};
@@ -66,6 +70,20 @@ pub struct SimulatorOptions {
     pub shoppers: u32,
     /// When the shop opens: every event is later. Before 1970 counts as 1970, after the year 9000 as 9000.
     pub start: Timestamp,
+    /// How much of a shop it is.
+    pub scope: ShopScope,
+}
+
+/// How much of a shop is simulated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ShopScope {
+    /// Everybody shops alone, and prices never change.
+    #[default]
+    Alone,
+    /// Shoppers also join, help and invite each other ([`friends`]), and prices and stock change ([`market`]).
+    Together,
+    /// The shop also tells rows of its products.
+    TogetherWithRows,
 }
 
 /// A storefront and its shoppers, at a moment of virtual time.
@@ -77,6 +95,12 @@ pub struct Simulator {
     wakes: BinaryHeap<Reverse<(i64, u32)>>,
     /// What shoppers do on account of messages, by when they do it and their numbers.
     answers: BTreeMap<(i64, u64), PlannedAnswer>,
+    /// What shoppers do together, by when they do it and how many acts were planned before.
+    acts: BTreeMap<(i64, u64), PlannedAct>,
+    /// How many acts were planned.
+    acts_planned: u64,
+    /// When rows are next told.
+    next_rows: Option<i64>,
     /// How far the shop was advanced.
     advanced_to: i64,
     /// Lines that are decided on and have not arrived yet: of visits under way, and what the shop sends in the days after.
@@ -90,6 +114,7 @@ struct Shop {
     shoppers: u32,
     catalogue: Catalogue,
     rhythm: Rhythm,
+    scope: ShopScope,
     /// What arrives until then is not wanted.
     silent_until: i64,
 }
@@ -108,13 +133,14 @@ pub struct ArrivingLine {
 impl Simulator {
     /// Opens the shop.
     pub fn new(options: SimulatorOptions) -> Simulator {
-        let SimulatorOptions { seed, shoppers: count, start } = options;
+        let SimulatorOptions { seed, shoppers: count, start, scope } = options;
         let start = start.clamp(Timestamp(0), LATEST_START);
         let shop = Shop {
             seed,
             shoppers: count,
             catalogue: Catalogue::new(seed),
             rhythm: Rhythm::new(),
+            scope,
             silent_until: i64::MIN,
         };
         let mut shoppers = Vec::new();
@@ -125,8 +151,18 @@ impl Simulator {
             wakes.push(Reverse((shopper.wakes_at(), slot)));
             shoppers.push(shopper);
         }
-        let (answers, pending) = (BTreeMap::new(), BinaryHeap::new());
-        Simulator { shop, shoppers, wakes: wakes.into(), answers, advanced_to: start.0, pending }
+        let next_rows = shop.next_rows(start.0);
+        Simulator {
+            shop,
+            shoppers,
+            wakes: wakes.into(),
+            answers: BTreeMap::new(),
+            acts: BTreeMap::new(),
+            acts_planned: 0,
+            next_rows,
+            advanced_to: start.0,
+            pending: BinaryHeap::new(),
+        }
     }
 
     /// Appends every event that arrives after the last call's `to` and not after this one's, one JSON object per line,
@@ -173,7 +209,7 @@ impl Simulator {
         self.advanced_to = self.advanced_to.max(to.0);
     }
 
-    /// A message reaches a shopper, and may make this one buy: [`messages`] says how often. Messages to visitors, to whom
+    /// A message reaches a shopper, and may make this one buy: [`messages`] says how often, and what. Messages to visitors, to whom
     /// nothing can be sent, do nothing.
     ///
     /// What a message does depends only on the seed and the message, not on when it is handed in, as long as the shop was
@@ -187,49 +223,112 @@ impl Simulator {
         }
         // Who has left for good has no coupons at hand, but may come back once, for this message.
         if shopper.generation == addressee.generation {
-            shopper.hold(message.coupon.as_ref(), message.at);
+            shopper.hold(message.content.coupon.as_ref(), message.at);
         }
         if let Some((at, answer)) = message.planned_answer(&self.shop, number, self.advanced_to) {
             self.answers.insert((at, number), answer);
         }
     }
 
-    /// When a shopper next does something.
+    /// When somebody next does something.
     fn next_wake(&self) -> i64 {
-        let wake = self.wakes.peek().map_or(Timestamp::NEVER.0, |next| next.0.0);
-        self.answers.first_key_value().map_or(wake, |(key, _)| wake.min(key.0))
+        self.next_causes().into_iter().min().unwrap_or(Timestamp::NEVER.0)
     }
 
-    /// Lets the next shopper answer a message; at the same instant, those go first who come by themselves.
+    /// When a shopper next comes, when a message is next answered, when the next act of friends is due, and the next rows.
+    fn next_causes(&self) -> [i64; 4] {
+        let never = Timestamp::NEVER.0;
+        [
+            self.wakes.peek().map_or(never, |next| next.0.0),
+            self.answers.first_key_value().map_or(never, |(key, _)| key.0),
+            self.acts.first_key_value().map_or(never, |(key, _)| key.0),
+            self.next_rows.unwrap_or(never),
+        ]
+    }
+
+    /// Lets the next one of these happen; at the same instant, those go first who come by themselves.
+    fn wake_next(&mut self) {
+        let causes @ [comes, answers, acts, _] = self.next_causes();
+        let next = causes.into_iter().min();
+        if next == Some(comes) {
+            self.visit_next();
+        } else if next == Some(answers) {
+            self.answer_next();
+        } else if next == Some(acts) {
+            if let Some(((at, _), planned)) = self.acts.pop_first() {
+                friends::act(&self.shop, &planned, at, &mut self.pending);
+            }
+        } else if let Some(at) = self.next_rows {
+            self.shop.tell_rows(at, &mut self.pending);
+            self.next_rows = self.shop.next_rows(at);
+        }
+    }
+
+    /// Lets a shopper answer a message.
     fn answer_next(&mut self) {
         let Some(((at, number), answer)) = self.answers.pop_first() else { return };
         let addressee = Shopper::numbered(&self.shop, number);
         let Some(shopper) = self.shoppers.get_mut(addressee.slot as usize) else { return };
         if shopper.generation == addressee.generation {
-            session::answer(&self.shop, shopper, at, &mut self.pending);
+            session::answer(&self.shop, shopper, &answer, at, &mut self.pending);
         } else {
-            session::answer(&self.shop, &mut answer.shopper_again(addressee), at, &mut self.pending);
+            session::answer(&self.shop, &mut answer.shopper_again(addressee), &answer, at, &mut self.pending);
         }
     }
 
-    /// Lets the next shopper make a visit, check in, or answer a message.
-    fn wake_next(&mut self) {
-        let wake = self.wakes.peek().map_or(Timestamp::NEVER.0, |next| next.0.0);
-        if self.answers.first_key_value().is_some_and(|(key, _)| key.0 < wake) {
-            self.answer_next();
-            return;
-        }
-        let Some(mut next) = self.wakes.peek_mut() else { return };
-        let Reverse((at, slot)) = *next;
-        let Some(shopper) = self.shoppers.get_mut(slot as usize) else {
-            PeekMut::pop(next);
-            return;
-        };
+    /// Lets the next shopper make a visit, or check in.
+    fn visit_next(&mut self) {
+        let Some(Reverse((at, slot))) = self.wakes.pop() else { return };
+        let place = slot as usize;
+        let Some(shopper) = self.shoppers.get_mut(place) else { return };
         if at < shopper.next_visit {
             check_in::check_in(&self.shop, shopper, at, &mut self.pending);
-        } else {
-            session::visit(&self.shop, shopper, at, &mut self.pending);
+        } else if shopper.is_expected
+            || self.shop.scope.is_alone()
+            || !shopper.is_new(&self.shop)
+            || !self.invite(place, at)
+        {
+            self.visit(place, at);
         }
-        *next = Reverse((shopper.wakes_at(), slot));
+        if let Some(shopper) = self.shoppers.get(place) {
+            self.wakes.push(Reverse((shopper.wakes_at(), slot)));
+        }
+    }
+
+    fn visit(&mut self, place: usize, at: i64) {
+        let Some(shopper) = self.shoppers.get_mut(place) else { return };
+        let number = shopper.number(&self.shop);
+        let visit = session::visit(&self.shop, shopper, at, &mut self.pending);
+        let acts = friends::plan_after_visit(&self.shop, &self.shoppers, number, &visit);
+        self.plan(acts);
+    }
+
+    /// Decides whether a new visitor, who would come at `at`, comes by an invitation, a little later.
+    fn invite(&mut self, place: usize, at: i64) -> bool {
+        let Some(shopper) = self.shoppers.get(place) else { return false };
+        let planned = friends::plan_invitations(&self.shop, &self.shoppers, shopper, at);
+        let Some(shopper) = self.shoppers.get_mut(place) else { return false };
+        shopper.is_expected = true;
+        let Some((comes, acts)) = planned else { return false };
+        (shopper.is_invited, shopper.next_visit) = (true, comes);
+        self.plan(acts);
+        true
+    }
+
+    fn plan(&mut self, acts: NewActs) {
+        for (at, planned) in acts {
+            self.acts.insert((at, self.acts_planned), planned);
+            self.acts_planned += 1;
+        }
+    }
+}
+
+impl ShopScope {
+    fn is_alone(self) -> bool {
+        self == ShopScope::Alone
+    }
+
+    fn has_rows(self) -> bool {
+        self == ShopScope::TogetherWithRows
     }
 }

@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-use super::{MAX_LATENESS, Simulator, SimulatorOptions};
+use super::{MAX_LATENESS, ShopScope, Simulator, SimulatorOptions};
 use rekindle_core::time::{Span, Timestamp};
 
 /// Silent history before the first event: long enough for shoppers to have gone cold.
@@ -38,8 +38,8 @@ impl LiveStorefront {
     /// Opens a shop that has its history behind it. `shop` is the shop's time now (its shoppers live by the hours of
     /// day and night), `stamps` the time that events bear from now on. The same seed, shoppers and `shop` give
     /// the same behaviour; the messageIds differ with seed and `stamps`.
-    pub fn open(seed: u64, shoppers: u32, shop: Timestamp, stamps: Timestamp) -> LiveStorefront {
-        let mut simulator = Simulator::new(SimulatorOptions { seed, shoppers, start: shop - WARM_UP });
+    pub fn open(seed: u64, shoppers: u32, scope: ShopScope, shop: Timestamp, stamps: Timestamp) -> LiveStorefront {
+        let mut simulator = Simulator::new(SimulatorOptions { seed, shoppers, start: shop - WARM_UP, scope });
         simulator.skip(shop);
         let tag = format!("{seed:x}.{:x}.", stamps.0);
         LiveStorefront { simulator, tag, moments: VecDeque::from([(shop, stamps)]) }
@@ -132,7 +132,7 @@ mod tests {
 
     /// Ten lines every `step` of the stamps' clock.
     fn run(seed: u64, stamps: Timestamp, steps: i64, step: Span) -> Vec<(Timestamp, Vec<u8>)> {
-        let mut live = LiveStorefront::open(seed, 300, SHOP, stamps);
+        let mut live = LiveStorefront::open(seed, 300, ShopScope::Together, SHOP, stamps);
         let mut all = Vec::new();
         for number in 1..=steps {
             let (mut out, now) = (Vec::new(), stamps + Span(number * step.0));
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn after_a_pause_nothing_bears_a_time_of_the_pause() {
-        let mut live = LiveStorefront::open(3, 300, SHOP, NOW);
+        let mut live = LiveStorefront::open(3, 300, ShopScope::TogetherWithRows, SHOP, NOW);
         let mut out = Vec::new();
         live.tell(None, 10, (NOW + Span(100), Span(100)), &mut out);
         out.clear();
@@ -166,8 +166,13 @@ mod tests {
 
     #[test]
     fn at_the_shops_own_pace_stamps_are_the_shops_times() {
-        let mut live = LiveStorefront::open(5, 2_000, SHOP, SHOP);
-        let mut simulator = Simulator::new(SimulatorOptions { seed: 5, shoppers: 2_000, start: SHOP - WARM_UP });
+        let mut live = LiveStorefront::open(5, 2_000, ShopScope::TogetherWithRows, SHOP, SHOP);
+        let mut simulator = Simulator::new(SimulatorOptions {
+            seed: 5,
+            shoppers: 2_000,
+            start: SHOP - WARM_UP,
+            scope: ShopScope::TogetherWithRows,
+        });
         simulator.skip(SHOP);
         let (step, mut out, mut last) = (Span(60_000), Vec::new(), SHOP);
         for number in 1..600 {

@@ -6,18 +6,22 @@
 //! | message | share |
 //! |---|---|
 //! | with the code of a coupon, on whichever channel | [`WITH_COUPON`] |
+//! | e-mail or push, with a list of picks | [`WITH_PICKS`]: something of that list, where it is in stock |
+//! | e-mail, with a subject that ends with a question mark | [`ASKING_SUBJECT`] |
 //! | e-mail | [`BY_EMAIL`] |
 //! | push | [`BY_PUSH`] |
 //! | anything else | none |
 //!
 //! So if a share p buys without, p + (1 - p) · share buy with it. Who has the code of a coupon uses it in [`USES_COUPON`] of
-//! the orders that it is valid for. Who gets no message, the control group and the holdout, does nothing else than usual.
+//! the orders that it is valid for. Who gets no message, the control group and the holdout, does nothing else
+//! than usual, but for what friends ask of them ([`friends`](crate::friends)).
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use super::Shop;
+use super::catalogue::ProductId;
 use super::random::{RandomStream, hash};
 use super::rhythm::HOUR;
 use super::shopper::Shopper;
@@ -30,6 +34,10 @@ pub const BY_EMAIL: f64 = 0.10;
 pub const BY_PUSH: f64 = 0.05;
 /// The share of messages with the code of a coupon that bring about an order.
 pub const WITH_COUPON: f64 = 0.25;
+/// The share of e-mails and push messages with a list of picks that bring about an order.
+pub const WITH_PICKS: f64 = 0.18;
+/// The share of e-mails with a question as their subject that bring about an order.
+pub const ASKING_SUBJECT: f64 = 0.16;
 /// The share of orders that are paid with the shopper's own coupon, of those it is valid for.
 pub const USES_COUPON: f64 = 0.8;
 
@@ -38,6 +46,8 @@ pub const STEP_MAX: Span = Span(HOUR);
 
 /// When messages are answered at the earliest and the latest; at night, the next morning.
 const ANSWERED_AFTER: (i64, i64) = (2 * HOUR, 48 * HOUR);
+/// How many of a list of picks are looked at.
+const LIKED: usize = 4;
 /// The most coupons somebody has at hand; the oldest is lost.
 const COUPONS_MAX: usize = 16;
 
@@ -52,8 +62,24 @@ pub struct ShopMessage<'a> {
     pub campaign: &'a str,
     /// `email`, `push`, or another channel.
     pub channel: &'a str,
+    /// What it bears that matters to shoppers.
+    pub content: MessageContent,
+}
+
+/// What a message bears that matters to shoppers.
+#[derive(Clone, Debug, Default)]
+pub struct MessageContent {
     /// The coupon that it brings.
     pub coupon: Option<MessageCoupon>,
+    /// The items of its list of picks, the first of its lists.
+    pub picks: Vec<String>,
+    /// Its subject.
+    pub subject: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct PickedItem {
+    item: String,
 }
 
 /// The coupon of a message, as a campaign's payload has it.
@@ -92,12 +118,17 @@ pub(super) enum CouponValue {
 pub(super) struct PlannedAnswer {
     /// The coupon of that message.
     coupon: Option<HeldCoupon>,
+    /// What it is an order of, the first that is in stock; none of them: of something else.
+    pub(super) wanted: Vec<ProductId>,
 }
 
 /// The share of messages that bring about an order.
-pub fn share_that_buys(channel: &str, has_coupon: bool) -> f64 {
+pub fn share_that_buys(channel: &str, content: &MessageContent) -> f64 {
+    let asks = content.subject.as_ref().is_some_and(|subject| subject.ends_with('?'));
     match channel {
-        _ if has_coupon => WITH_COUPON,
+        _ if content.coupon.is_some() => WITH_COUPON,
+        "email" | "push" if !content.picks.is_empty() => WITH_PICKS,
+        "email" if asks => ASKING_SUBJECT,
         "email" => BY_EMAIL,
         "push" => BY_PUSH,
         _ => 0.0,
@@ -109,10 +140,16 @@ pub(super) fn percent(cents: i64, per_cent: i64) -> i64 {
     cents * per_cent / 100
 }
 
-impl MessageCoupon {
-    /// The coupon in an action's payload; `None`: it has none with a code.
-    pub fn of_payload(payload: &BTreeMap<String, JsonText>) -> Option<MessageCoupon> {
-        serde_json::from_str(payload.get("coupon")?.as_str()).ok()
+impl MessageContent {
+    /// What an action's payload bears: a `coupon` with a code, a list of picks in any field, a `subject`.
+    pub fn of_payload(payload: &BTreeMap<String, JsonText>) -> MessageContent {
+        let lists = payload.values().filter(|value| value.as_str().starts_with("[{\"item\""));
+        let picks = lists.filter_map(|list| serde_json::from_str::<Vec<PickedItem>>(list.as_str()).ok()).next();
+        MessageContent {
+            coupon: payload.get("coupon").and_then(|coupon| serde_json::from_str(coupon.as_str()).ok()),
+            picks: picks.into_iter().flatten().map(|picked| picked.item).collect(),
+            subject: payload.get("subject").and_then(|subject| serde_json::from_str(subject.as_str()).ok()),
+        }
     }
 }
 
@@ -127,21 +164,27 @@ impl ShopMessage<'_> {
         let campaign = xxhash_rust::xxh3::xxh3_64(self.campaign.as_bytes());
         let key = hash(campaign, [number, self.at.0.unsigned_abs()]);
         let mut dice = RandomStream::of(shop.seed, [number, key]);
-        if !dice.chance(share_that_buys(self.channel, self.coupon.is_some())) {
+        if !dice.chance(share_that_buys(self.channel, &self.content)) {
             return None;
         }
         let at = self.at.0 + dice.between(ANSWERED_AFTER.0, ANSWERED_AFTER.1);
         let home = Shopper::numbered(shop, number).profile(shop).home;
         let at = shop.rhythm.awake(&mut dice, home, at).max(now + 1);
-        let coupon = self.coupon.as_ref().and_then(|coupon| HeldCoupon::new(coupon, self.at));
-        Some((at, PlannedAnswer { coupon }))
+        let coupon = self.content.coupon.as_ref().and_then(|coupon| HeldCoupon::new(coupon, self.at));
+        let mut wanted: Vec<ProductId> =
+            self.content.picks.iter().take(LIKED).filter_map(|id| ProductId::parse(id)).collect();
+        // One of the first few.
+        let first = dice.between(0, wanted.len() as i64 - 1) as usize;
+        let first = first.min(wanted.len());
+        wanted.rotate_left(first);
+        Some((at, PlannedAnswer { coupon, wanted }))
     }
 }
 
 impl PlannedAnswer {
     /// Somebody who had left for good, and comes back for this once.
-    pub(super) fn shopper_again(self, departed: Shopper) -> Shopper {
-        Shopper { signed_up: true, coupons: self.coupon.into_iter().collect(), ..departed }
+    pub(super) fn shopper_again(&self, departed: Shopper) -> Shopper {
+        Shopper { signed_up: true, coupons: self.coupon.iter().cloned().collect(), ..departed }
     }
 }
 

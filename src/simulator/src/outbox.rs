@@ -52,6 +52,12 @@ impl<'a> Outbox<'a> {
         }
     }
 
+    /// One of the shop's servers, for calls about no shopper.
+    pub(super) fn of_servers(shop: &Shop, occasion: &str, pending: &'a mut PendingLines) -> Outbox<'a> {
+        let occasion = format!("rows.{occasion}");
+        Outbox { silent_until: shop.silent_until, slot: u32::MAX, occasion, ordinal: 0, pending }
+    }
+
     /// Sends a call that bears the time `time`.
     pub(super) fn send(&mut self, dice: &mut RandomStream, time: i64, origin: CallOrigin<'_>, call: &CallBody) {
         // Whether nobody will see it, however late it arrives.

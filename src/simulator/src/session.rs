@@ -2,6 +2,7 @@
 //!
 //! A visit is played through at the moment it begins; its lines wait until they arrive.
 
+mod account;
 mod answer;
 
 pub(super) use answer::answer;
@@ -9,12 +10,11 @@ pub(super) use answer::answer;
 use super::Shop;
 use super::call::{
     CURRENCY, CallBody, CallContext, CallOrigin, CallProperties, CampaignContext, Device, OrderItem, OrderProperties,
-    ProductProperties, ShopperTraits, TicketProperties, dollars,
+    ProductProperties, TicketProperties, dollars,
 };
 use super::cart::OrderAmounts;
 use super::catalogue::{CATEGORY_COUNT, ProductId, category_name, search_words};
 use super::check_in::plan_check_in;
-use super::contact::ShopperContact;
 use super::messages::{USES_COUPON, percent};
 use super::outbox::{Outbox, PendingLines};
 use super::random::RandomStream;
@@ -50,10 +50,22 @@ struct Visit<'a> {
     occasion: String,
     /// A message made this shopper come to buy.
     is_answer: bool,
-    /// When the visit began.
+    /// When the visit began: prices are those of then.
     began: i64,
     /// The time of the next event.
     now: i64,
+    /// The product looked at last.
+    looked_at: Option<ProductId>,
+}
+
+/// How a visit ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct VisitEnd {
+    pub(super) end: i64,
+    /// The product looked at last.
+    pub(super) looked_at: Option<ProductId>,
+    /// Was signed in.
+    pub(super) is_member: bool,
 }
 
 /// A coupon that takes something off an order.
@@ -67,13 +79,14 @@ struct AppliedCoupon {
 }
 
 /// Plays a visit that begins at `at`, and decides when the next one begins.
-pub(super) fn visit(shop: &Shop, shopper: &mut Shopper, at: i64, pending: &mut PendingLines) {
+pub(super) fn visit(shop: &Shop, shopper: &mut Shopper, at: i64, pending: &mut PendingLines) -> VisitEnd {
     let profile = shopper.profile(shop);
     let mut dice = RandomStream::of(shop.seed, [shopper.number(shop), u64::from(shopper.visits)]);
     let outbox = Outbox::new(shop, shopper, &format!("{:x}", shopper.visits), pending);
-    let end = Visit::begin(shop, shopper, &profile, &mut dice, at, outbox).play();
-    shopper.next_visit = shopper.next_visit(shop, &profile, &mut dice, end);
-    plan_check_in(shop, shopper, end);
+    let visited = Visit::begin(shop, shopper, &profile, &mut dice, at, outbox).play();
+    shopper.next_visit = shopper.next_visit(shop, &profile, &mut dice, visited.end);
+    plan_check_in(shop, shopper, visited.end);
+    visited
 }
 
 impl<'a> Visit<'a> {
@@ -103,6 +116,7 @@ impl<'a> Visit<'a> {
             is_answer: false,
             began: at,
             now: at,
+            looked_at: None,
             shop,
             shopper,
             outbox,
@@ -111,8 +125,7 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Plays the visit and returns the time of its end.
-    fn play(mut self) -> i64 {
+    fn play(mut self) -> VisitEnd {
         self.land();
         if !self.shopper.comes_for_cart {
             if !self.dice.chance(CART_KEPT) {
@@ -128,7 +141,7 @@ impl<'a> Visit<'a> {
             let (ticket, at) = (TicketProperties { ticket_id, topic: "product", order_id: None }, self.now);
             self.service().answer(&ticket, at);
         }
-        self.now
+        VisitEnd { end: self.now, looked_at: self.looked_at, is_member: self.signed_in }
     }
 
     fn land(&mut self) {
@@ -158,7 +171,7 @@ impl<'a> Visit<'a> {
             if view == views / 2 && opens_account {
                 self.open_account();
             }
-            if self.dice.chance(self.habits.add) {
+            if self.dice.chance(self.habits.add) && self.shop.product(product, self.began).in_stock {
                 self.add(product);
             }
         }
@@ -181,6 +194,7 @@ impl<'a> Visit<'a> {
         if first && self.dice.chance(self.habits.search) {
             self.track("Products Searched", CallProperties::Search { query: search_words(product) });
         }
+        self.looked_at = Some(product);
         self.track_product("Product Viewed", product, 1, None);
     }
 
@@ -301,50 +315,20 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Signs up, or signs in who has an account; does nothing for who is signed in.
-    fn open_account(&mut self) {
-        if self.signed_in {
-            return;
-        }
-        let event = if self.shopper.signed_up { "Signed In" } else { "Signed Up" };
-        self.shopper.signed_up = true;
-        self.signed_in = true;
-        self.identify();
-        self.track(event, CallProperties::Account { method: "email" });
-    }
-
-    fn identify(&mut self) {
-        let ShopperProfile { home, gender, email_opt_in, birthday, .. } = *self.profile;
-        let ShopperContact { email, first_name, push_opt_in } = ShopperContact::of(self.shopper, self.shop);
-        let traits = ShopperTraits {
-            tier: self.shopper.tier(),
-            country: home.country,
-            timezone: home.timezone,
-            gender,
-            email,
-            first_name,
-            email_opt_in,
-            push_opt_in,
-            birthday: birthday.map(|day| day.to_string()),
-            renews_at: self.profile.renews_at(self.now).map(|day| day.to_string()),
-        };
-        self.say(CallBody::Identify { traits });
-    }
-
     fn cart_id(&self) -> String {
         self.shopper.cart.id(self.shopper.number(self.shop))
     }
 
     fn cart_cents(&self) -> i64 {
-        self.shopper.cart.cents(&self.shop.catalogue)
+        self.shopper.cart.cents(self.shop, self.began)
     }
 
     fn cart_items(&self) -> Vec<OrderItem> {
-        self.shopper.cart.items(&self.shop.catalogue)
+        self.shopper.cart.items(self.shop, self.began)
     }
 
     fn track_product(&mut self, event: &'static str, product: ProductId, quantity: u32, cart_id: Option<String>) {
-        let item = OrderItem::new(product, quantity, &self.shop.catalogue);
+        let item = OrderItem::new(product, quantity, self.shop, self.began);
         self.track(event, CallProperties::Product(ProductProperties { cart_id, item, currency: CURRENCY }));
     }
 

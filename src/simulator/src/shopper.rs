@@ -91,6 +91,9 @@ const RETURNING: [(VisitChannel, u32); 6] = [
     (("kol_ana", "kol"), 4),
 ];
 
+/// The channel of who was invited.
+const BY_INVITATION: VisitChannel = ("friends", "invitation");
+
 /// Who the established customers are.
 const ESTABLISHED_KINDS: [(ShopperKind, u32); 5] = kinds(22, 42, 20, 4, 12);
 
@@ -128,6 +131,10 @@ pub(super) struct Shopper {
     pub(super) signed_up: bool,
     /// Comes back now for what was left in the cart.
     pub(super) comes_for_cart: bool,
+    /// Whether an invitation brings this one was decided already.
+    pub(super) is_expected: bool,
+    /// An invitation brought this one.
+    pub(super) is_invited: bool,
     /// What was left in the cart.
     pub(super) cart: Cart,
     /// Coupons that messages brought, the latest last.
@@ -202,6 +209,8 @@ impl Shopper {
             orders: 0,
             signed_up: false,
             comes_for_cart: false,
+            is_expected: false,
+            is_invited: false,
             cart: Cart::default(),
             coupons: Vec::new(),
             next_visit: 0,
@@ -215,6 +224,11 @@ impl Shopper {
         let places = u64::from(shop.shoppers.max(1));
         let generation = u32::try_from(number / places).unwrap_or(u32::MAX);
         Shopper { generation, ..Shopper::new((number % places) as u32) }
+    }
+
+    /// Finds the shop by the next visit: never was here.
+    pub(super) fn is_new(&self, shop: &Shop) -> bool {
+        self.visits == 0 && !self.profile(shop).established
     }
 
     /// A number that no other shopper has, past or present.
@@ -254,6 +268,9 @@ impl Shopper {
 
     /// The channel of a visit.
     pub(super) fn channel(&self, profile: &ShopperProfile, dice: &mut RandomStream) -> VisitChannel {
+        if self.is_invited && self.visits == 0 {
+            return BY_INVITATION;
+        }
         if self.visits == 0 && !profile.established { profile.acquired } else { *dice.weighted(&RETURNING) }
     }
 

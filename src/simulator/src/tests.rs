@@ -1,9 +1,11 @@
+mod friends;
+mod market;
 mod messages;
 mod service;
 
 use std::collections::{HashMap, HashSet};
 
-use super::{MAX_LATENESS, Simulator, SimulatorOptions};
+use super::{MAX_LATENESS, ShopScope, Simulator, SimulatorOptions};
 use rekindle_core::time::{Span, Timestamp};
 use serde_json::Value;
 
@@ -11,7 +13,7 @@ const START: Timestamp = Timestamp(1_772_000_000_000);
 const DAY: i64 = 86_400_000;
 
 fn simulator(seed: u64, shoppers: u32) -> Simulator {
-    Simulator::new(SimulatorOptions { seed, shoppers, start: START })
+    Simulator::new(SimulatorOptions { seed, shoppers, start: START, scope: ShopScope::TogetherWithRows })
 }
 
 /// The bytes of `days` days, asked for in steps of `step` milliseconds.
@@ -101,7 +103,8 @@ fn no_shoppers_no_events() {
 #[test]
 fn a_start_at_the_edge_of_time_is_no_panic() {
     for (start, counts_as) in [(Timestamp::MIN, Timestamp(0)), (Timestamp(i64::MAX), super::LATEST_START)] {
-        let mut simulator = Simulator::new(SimulatorOptions { seed: 1, shoppers: 30, start });
+        let mut simulator =
+            Simulator::new(SimulatorOptions { seed: 1, shoppers: 30, start, scope: ShopScope::Together });
         assert!(simulator.advance(counts_as + Span(9 * DAY), &mut Vec::new()) > 0);
     }
 }
@@ -115,6 +118,14 @@ fn every_event_has_the_fields_it_promises() {
         let number = |pointer: &str| event.pointer(pointer).and_then(Value::as_f64);
         for pointer in ["/messageId", "/timestamp"] {
             assert_ne!(text(&event, pointer), "", "{pointer} of {event}");
+        }
+        if text(&event, "/event") == "Product Updated" {
+            let whole = ["userId", "anonymousId", "context"].iter().all(|key| event.get(key).is_none());
+            assert!(whole && number("/properties/price") > Some(0.5), "{event}");
+            for pointer in ["product_id", "title", "category", "brand"] {
+                assert_ne!(text(&event, &format!("/properties/{pointer}")), "", "{event}");
+            }
+            continue;
         }
         if OF_SERVERS.contains(&text(&event, "/event")) {
             assert_ne!(text(&event, "/userId").is_empty(), text(&event, "/anonymousId").is_empty(), "{event}");

@@ -40,8 +40,9 @@ use rekindle_runtime::live::{EngineHandle, SteppedEngine};
 use rekindle_runtime::log::RecordKind;
 use rekindle_runtime::pipeline::{InputEntry, Pipeline, PipelineOptions, PipelineTotals};
 use rekindle_settings::{EngineSettings, HttpSettings, Secret};
-use rekindle_simulator::messages::{MessageCoupon, STEP_MAX, ShopMessage};
-use rekindle_simulator::{Simulator, SimulatorOptions};
+use rekindle_simulator::market::ROW_EVENT;
+use rekindle_simulator::messages::{MessageContent, STEP_MAX, ShopMessage};
+use rekindle_simulator::{ShopScope, Simulator, SimulatorOptions};
 use rekindle_web::{BindError, HttpServer};
 use requests::{AskedOfDemo, DemoRequests};
 use rules::DemoRules;
@@ -68,8 +69,10 @@ const FRAME_INTERVAL: Duration = Duration::from_millis(50);
 /// Watch the engine at work on a simulated storefront; needs no server and no files
 ///
 /// Two thousand shoppers come, browse, fill carts, buy, go cold and come back, in accelerated time: days pass in seconds.
-/// The shop ships their orders, some late, and answers their tickets; members check in every day.
-/// Messages make some of them buy: of those who get one by e-mail 10 %, by push 5 %, with the code of a coupon 25 %.
+/// The shop ships their orders, some late, and answers their tickets; members check in every day. They form teams, bargain and invite
+/// each other; prices fall, stock runs out and comes back.
+/// Messages make some of them buy: of those who get one by e-mail 10 %, by push 5 %, with a list of picks 18 %, with the code of a
+/// coupon 25 %; of those who get an e-mail whose subject is a question 16 %.
 /// The engine is the one that `replay` runs, with the starter pack of rules; every action it decides on is printed. The console
 /// shows people, segments, campaigns and rules in the browser. Ctrl-C ends the demo with a summary.
 #[derive(Debug, Args)]
@@ -251,8 +254,9 @@ impl Demo {
         // The console shows what became of each campaign, step by step, as the daemon's does.
         let decision_steps = StepRecording::Numbers;
         let options = PipelineOptions { secret, decision_steps, ..PipelineOptions::default() };
+        let scope = scope_of(&plan.rules);
         let pipeline = Pipeline::new(plan, options.clone())?;
-        let shop = SimulatorOptions { seed: args.seed, shoppers: args.shoppers, start: OPENING };
+        let shop = SimulatorOptions { seed: args.seed, shoppers: args.shoppers, start: OPENING, scope };
         let frames_per_second = 1_000 / FRAME_INTERVAL.as_millis() as i64;
         let step = Span((args.speed.0 / frames_per_second).clamp(1, STEP_MAX.0));
         let events = args.events.as_deref().map(|path| OutputFile::create("the events", Some(path))).transpose()?;
@@ -359,6 +363,16 @@ impl Demo {
     }
 }
 
+/// As much of a shop as the rules ask about: rows of products would be rejected without a table of them.
+fn scope_of(rules: &Ruleset) -> ShopScope {
+    let has_table = rules.tables.iter().any(|table| table.event == ROW_EVENT);
+    match (has_table, rules.groups.is_empty() && rules.picks.is_empty()) {
+        (true, _) => ShopScope::TogetherWithRows,
+        (false, false) => ShopScope::Together,
+        (false, true) => ShopScope::Alone,
+    }
+}
+
 /// What a shopper receives on account of an output.
 fn message_of<'a>(rules: &'a Ruleset, output: &'a Output) -> Option<ShopMessage<'a>> {
     let OutputKind::Decision(decision) = &output.decided else { return None };
@@ -369,6 +383,6 @@ fn message_of<'a>(rules: &'a Ruleset, output: &'a Output) -> Option<ShopMessage<
         at: output.at,
         campaign: &campaign.id,
         channel: &campaign.channel,
-        coupon: decision.payload.as_deref().and_then(MessageCoupon::of_payload),
+        content: decision.payload.as_deref().map(MessageContent::of_payload).unwrap_or_default(),
     })
 }

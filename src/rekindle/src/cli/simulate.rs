@@ -15,6 +15,7 @@ use rekindle_core::time::{Span, Timestamp};
 use rekindle_nats::{NatsAccess, NatsConnection};
 use rekindle_runtime::health::Health;
 use rekindle_settings::{NatsSettings, Settings};
+use rekindle_simulator::ShopScope;
 use rekindle_simulator::live::{LiveStorefront, WARM_UP};
 
 /// How long to try to connect.
@@ -39,7 +40,8 @@ const FINAL_ACK_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// Names and properties are those of Segment's e-commerce specification, with the `cart_id` in checkouts and orders, too.
 /// Beyond it: Order Shipped, Order Delivered (`order_id`), Ticket Opened, Ticket Answered, Ticket Closed (`ticket_id`),
-/// Checked In, Points Exchanged, Wheel Spun, and the traits `birthday` and `renews_at`.
+/// Checked In, Points Exchanged, Wheel Spun, Team Joined (`group_id`), Bargain Started, Bargain Helped (`bargain_id`), Invitation
+/// Sent, Invitation Accepted (`code`), and the traits `birthday`, `renews_at` and `invited_by`.
 ///
 /// If a stream has the subject, every message is acknowledged and none is lost; otherwise messages are published at most
 /// once. As in practice, some events come late and some twice.
@@ -80,6 +82,12 @@ pub struct SimulateArgs {
     /// End after this many seconds
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
+
+    /// Publish rows of products, too: Product Updated (`product_id`, `title`, `price`, `in_stock`), without the id of a user
+    ///
+    /// For rules with a table of them, as the starter pack's; others reject them.
+    #[arg(long)]
+    rows: bool,
 
     /// How many events a message holds, one per line
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1_000))]
@@ -174,10 +182,12 @@ struct SimulationRun {
 impl SimulationRun {
     async fn new(args: &SimulateArgs, feed: MessageFeed) -> Result<SimulationRun, CliError> {
         let (seed, users, pace) = (args.seed, args.users, args.rate);
+        let scope = if args.rows { ShopScope::TogetherWithRows } else { ShopScope::Together };
         let open = move || {
             let now = wall_clock();
             // Without a rate, day and night in the shop are those of the wall clock; with one they pass quickly.
-            let live = LiveStorefront::open(seed, users, if pace.is_some() { OPENING + WARM_UP } else { now }, now);
+            let live =
+                LiveStorefront::open(seed, users, scope, if pace.is_some() { OPENING + WARM_UP } else { now }, now);
             (live, now)
         };
         let (live, now) = tokio::task::spawn_blocking(open).await?;

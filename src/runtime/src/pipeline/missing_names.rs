@@ -78,11 +78,11 @@ pub fn missing_names(rules: &Ruleset, totals: &PipelineTotals, before: &[u64], l
         read.extend(name.lets.iter().flat_map(|value| dependencies::fields_in_term(&value.term)));
     }
     for id in read.into_iter().filter(|id| !seen.fields.contains(&id.0)) {
-        found.push(MissingName {
-            kind: MissingNameKind::Field,
-            name: notation::field(rules, id),
-            detail: String::new(),
-        });
+        let name = notation::field(rules, id);
+        // `E.user` of a group is whose match it was, and no field of an event.
+        if !name.starts_with('#') {
+            found.push(MissingName { kind: MissingNameKind::Field, name, detail: String::new() });
+        }
     }
     if totals.by_call[CallType::Identify as usize] > 0 {
         for id in dependencies::traits_in_rules(rules).into_iter().filter(|id| !seen.traits.contains(&id.0)) {
@@ -236,6 +236,13 @@ mod tests {
     #[test]
     fn a_value_that_a_match_has_of_its_own_is_not_missing() {
         let rules = r#"
+            [groups.basket]
+            key = "basket_id"
+            ttl = "1d"
+            [[segments]]
+            id = "g"
+            of = "basket"
+            when = "distinct(order.user, '7d') > 1"
             [events]
             line = { event = "Order", each = "products", let = { worth = "item.price * properties.rate" } }
             order = { event = "Order", let = { net = "properties.total * 2" } }

@@ -1,22 +1,37 @@
 //! What messages do, compared with the same shop without them.
 
 use super::*;
-use crate::messages::{BY_EMAIL, BY_PUSH, MessageCoupon, STEP_MAX, ShopMessage, USES_COUPON, WITH_COUPON};
+use crate::messages::{
+    ASKING_SUBJECT, BY_EMAIL, BY_PUSH, MessageContent, STEP_MAX, ShopMessage, USES_COUPON, WITH_COUPON, WITH_PICKS,
+};
 
 /// When everybody gets a message.
 const SENT_AT: Timestamp = Timestamp(START.0 + 10 * DAY + 12_345_678);
 const SHOPPERS: u32 = 2_000;
 
-fn coupon(number: u64) -> Option<MessageCoupon> {
+fn nothing(_: u64) -> MessageContent {
+    MessageContent::default()
+}
+
+fn picks(_: u64) -> MessageContent {
+    let picks = ["toys-115", "none-1", "baby-119", "home-7", "toys-1"].map(str::to_owned).to_vec();
+    MessageContent { picks, ..MessageContent::default() }
+}
+
+fn question(_: u64) -> MessageContent {
+    MessageContent { subject: Some("Still thinking?".to_owned()), ..MessageContent::default() }
+}
+
+fn coupon(number: u64) -> MessageContent {
     let text = format!(
         r#"{{"kind":"percent","value":10,"min_spend":5,"valid":"7d","code":"BACK-{number}","valid_until":"{}"}}"#,
         SENT_AT + Span(7 * DAY)
     );
-    Some(serde_json::from_str(&text).expect("a coupon"))
+    MessageContent { coupon: Some(serde_json::from_str(&text).expect("a coupon")), ..MessageContent::default() }
 }
 
 /// Eighteen days of the shop; the shoppers with even numbers get the message on the eleventh. It is advanced by `step`.
-fn with_messages(channel: &str, coupon: fn(u64) -> Option<MessageCoupon>, step: Span) -> Vec<Value> {
+fn with_messages(channel: &str, content: fn(u64) -> MessageContent, step: Span) -> Vec<Value> {
     let mut simulator = simulator(21, SHOPPERS);
     let (mut out, mut to, end) = (Vec::new(), START, START + Span(18 * DAY));
     while to < end {
@@ -25,8 +40,8 @@ fn with_messages(channel: &str, coupon: fn(u64) -> Option<MessageCoupon>, step: 
         simulator.advance(to, &mut out);
         if before < SENT_AT && SENT_AT <= to {
             for number in (0..u64::from(SHOPPERS)).step_by(2) {
-                let (user, coupon) = (format!("u{number}"), coupon(number));
-                simulator.receive(ShopMessage { user: &user, at: SENT_AT, campaign: "c", channel, coupon });
+                let (user, content) = (format!("u{number}"), content(number));
+                simulator.receive(ShopMessage { user: &user, at: SENT_AT, campaign: "c", channel, content });
             }
         }
     }
@@ -43,15 +58,20 @@ fn buyers(events: &[Value]) -> HashSet<u64> {
 
 #[test]
 fn a_message_makes_the_stated_share_of_those_buy_who_would_not_have() {
-    let without = buyers(&with_messages("none", |_| None, STEP_MAX));
+    let without = buyers(&with_messages("none", nothing, STEP_MAX));
     let cases = [
-        ("email", (|_| None) as fn(u64) -> Option<MessageCoupon>, BY_EMAIL),
-        ("push", |_| None, BY_PUSH),
+        ("email", nothing as fn(u64) -> MessageContent, BY_EMAIL),
+        ("push", nothing, BY_PUSH),
         ("onsite", coupon, WITH_COUPON),
-        ("onsite", |_| None, 0.0),
+        ("onsite", nothing, 0.0),
+        ("push", picks, WITH_PICKS),
+        ("email", picks, WITH_PICKS),
+        ("onsite", picks, 0.0),
+        ("email", question, ASKING_SUBJECT),
+        ("push", question, BY_PUSH),
     ];
-    for (channel, coupon, share_that_buys) in cases {
-        let with = buyers(&with_messages(channel, coupon, STEP_MAX));
+    for (channel, content, share_that_buys) in cases {
+        let with = buyers(&with_messages(channel, content, STEP_MAX));
         let others = (0..u64::from(SHOPPERS)).step_by(2).filter(|number| !without.contains(number));
         let (mut all, mut bought) = (0, 0);
         for number in others {
@@ -64,11 +84,12 @@ fn a_message_makes_the_stated_share_of_those_buy_who_would_not_have() {
 
 #[test]
 fn who_gets_no_message_does_what_they_would_have_done() {
-    let (with, without) = (with_messages("email", coupon, STEP_MAX), with_messages("none", |_| None, STEP_MAX));
+    let (with, without) = (with_messages("email", coupon, STEP_MAX), with_messages("none", nothing, STEP_MAX));
     let of_others = |events: &[Value]| -> Vec<String> {
         let number = |event: &Value| text(event, "/userId").strip_prefix('u')?.parse::<u64>().ok();
         let odd = events.iter().filter(|event| number(event).is_some_and(|number| number % 2 == 1));
-        odd.map(Value::to_string).collect()
+        // Friends who get messages may ask them to join, and to help.
+        odd.filter(|event| text(event, "/context/campaign/source") != "friends").map(Value::to_string).collect()
     };
     assert!(of_others(&with) == of_others(&without));
     assert!(with.len() > without.len());
@@ -114,8 +135,27 @@ fn messages_to_nobody_do_nothing() {
     for user in ["", "u", "anon-00", "u-1", "u99999999999999999999", "u18446744073709551615", "u101", "x7"] {
         for number in 0..50 {
             let (at, campaign) = (START + Span(DAY + number), "c");
-            simulator.receive(ShopMessage { user, at, campaign, channel: "email", coupon: coupon(1) });
+            simulator.receive(ShopMessage { user, at, campaign, channel: "email", content: coupon(1) });
         }
     }
     assert!(simulator.answers.is_empty());
+}
+
+#[test]
+fn who_buys_for_a_list_of_picks_buys_one_of_the_first_that_are_in_stock() {
+    let events = with_messages("push", picks, STEP_MAX);
+    let without = with_messages("none", nothing, STEP_MAX);
+    let bought = |events: &[Value], item: &str| {
+        let orders = events.iter().filter(|event| text(event, "/event") == "Order Completed");
+        let of_item = |order: &&Value| {
+            let products = order["properties"]["products"].as_array().into_iter().flatten();
+            products.into_iter().any(|product| text(product, "/product_id") == item)
+        };
+        orders.filter(of_item).count()
+    };
+    for item in ["toys-115", "baby-119", "home-007"] {
+        let (with, without) = (bought(&events, item), bought(&without, item));
+        assert!(with > without + 30, "{item}: {with} after {without}");
+    }
+    assert!(bought(&events, "toys-001") < bought(&without, "toys-001") + 20, "the fifth of the list is not looked at");
 }

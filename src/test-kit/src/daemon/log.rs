@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use rekindle_core::time::{Span, Timestamp};
-use rekindle_simulator::{Simulator, SimulatorOptions};
+use rekindle_simulator::{ShopScope, Simulator, SimulatorOptions};
 use serde_json::Value;
 
 use super::broker::BrokerMessage;
@@ -52,7 +52,7 @@ pub fn with_the_end(rules: &str) -> String {
 /// The lines of a simulated storefront's first days.
 pub fn lines(seed: u64, days: i64) -> Vec<String> {
     let start = Timestamp::parse_rfc3339("2026-01-01T00:00:00Z").expect("a time");
-    let mut simulator = Simulator::new(SimulatorOptions { seed, shoppers: 2_000, start });
+    let mut simulator = Simulator::new(SimulatorOptions { seed, shoppers: 2_000, start, scope: ShopScope::Alone });
     let mut text = Vec::new();
     simulator.advance(start + Span(days * 86_400_000), &mut text);
     String::from_utf8(text).expect("JSON").lines().map(str::to_owned).collect()
@@ -184,13 +184,13 @@ pub fn is_output(subject: &str) -> bool {
     subject == "rekindle.merged" || begins.iter().any(|begin| subject.starts_with(begin.as_str()))
 }
 
-/// The outputs that were published, by user, without the last one's.
+/// The outputs that were published, by user, without the last one's; of nobody, those about groups and weights.
 pub fn per_user(stored: &[BrokerMessage]) -> PublishedByUser {
     let mut outputs = PublishedByUser::new();
     for BrokerMessage { subject, payload, .. } in stored.iter().filter(|stored| is_output(&stored.subject)) {
         let fields: Value = serde_json::from_slice(payload).expect("outputs are JSON");
         let name = if subject.starts_with("rekindle.actions.") { "subject" } else { "user" };
-        let user = fields[name].as_str().expect("outputs are about somebody").to_owned();
+        let user = fields[name].as_str().unwrap_or_default().to_owned();
         let payload = String::from_utf8(payload.to_vec()).expect("JSON");
         outputs.entry(user).or_default().push((subject.clone(), payload));
     }
