@@ -3,12 +3,13 @@
 //! `chaos` runs the daemon through faults and compares what it published with a replay of the same log. `backtest` measures a
 //! comparison of two rule sets, `collect` events over HTTP, `deliver` actions over HTTP. `engine` measures
 //! decoder and engine and the limits of the machine, `explain` how long explanations take, `language` what state per key, arrays and budgets cost, `nats` the daemon on a real server,
-//! `peers` the same work by Rekindle and by jobs written for timely dataflow and Flink, `scale` memory and cost of many
+//! `sharing` what groups, rows of products, ranks and picks cost, `peers` the same work by Rekindle and by jobs written for timely dataflow and Flink, `scale` memory and cost of many
 //! users, `membership` how fast readers see changes of segments, `watching` what tabs that watch the live feed cost,
 //! `uplift` whether the intervals of uplift hold. Each command starts what it needs, on loopback and in a
 //! temporary folder, prints a table (with `--json` one JSON object), and exits with another code than 0 if a check fails.
 
 mod backtest;
+mod bursts;
 mod chaos;
 mod child;
 mod collect;
@@ -30,7 +31,9 @@ mod peers;
 mod prepared_client;
 mod process;
 mod scale;
+mod served_api;
 mod servers;
+mod sharing;
 mod streams;
 mod synthetic_users;
 mod table;
@@ -76,6 +79,7 @@ enum LoadtestCommand {
     #[command(hide = true)]
     ScaleOne(scale::one::OneArgs),
     Membership(membership::MembershipArgs),
+    Sharing(sharing::SharingArgs),
     Uplift(uplift::UpliftCheckArgs),
     Watching(watching::WatchingArgs),
 }
@@ -95,6 +99,7 @@ fn main() -> ExitCode {
         LoadtestCommand::Scale(args) => run(scale::run(&args)),
         LoadtestCommand::ScaleOne(args) => run(scale::one::run(&args)),
         LoadtestCommand::Membership(args) => run(membership::run(&args)),
+        LoadtestCommand::Sharing(args) => run(sharing::run(&args)),
         LoadtestCommand::Uplift(args) => uplift::run(&args),
         LoadtestCommand::Watching(args) => run(watching::run(&args)),
     };

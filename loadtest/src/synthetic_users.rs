@@ -43,6 +43,12 @@ impl EventLineWriter {
     }
 
     fn write(&mut self, user: u32, at: Timestamp, deed: UserAction, out: &mut Vec<u8>) {
+        let product = (self.number + 1) % 5_000;
+        self.write_about(user, (product, at), deed, out);
+    }
+
+    /// The same about a product, where it is about one.
+    fn write_about(&mut self, user: u32, (product, at): (u64, Timestamp), deed: UserAction, out: &mut Vec<u8>) {
         let second = at.0.div_euclid(1_000);
         if second != self.second {
             (self.second, self.text) = (second, Timestamp(second * 1_000).to_string());
@@ -70,9 +76,8 @@ impl EventLineWriter {
             ),
             UserAction::View | UserAction::Add => writeln!(
                 out,
-                "{head}{{\"product_id\":\"p{:04}\",\"category\":\"shoes\",\"price\":{}.{:02},\"quantity\":1,\
+                "{head}{{\"product_id\":\"p{product:04}\",\"category\":\"shoes\",\"price\":{}.{:02},\"quantity\":1,\
                  \"currency\":\"USD\"}},{context}",
-                number % 5_000,
                 5 + number % 95,
                 number % 100
             ),
@@ -88,6 +93,11 @@ impl EventLineWriter {
     /// Appends something put into the cart.
     pub(crate) fn addition(&mut self, user: u32, at: Timestamp, out: &mut Vec<u8>) {
         self.write(user, at, UserAction::Add, out);
+    }
+
+    /// Appends a view of a product.
+    pub(crate) fn view_of(&mut self, user: u32, product: u32, at: Timestamp, out: &mut Vec<u8>) {
+        self.write_about(user, (product.into(), at), UserAction::View, out);
     }
 
     /// Appends a view.

@@ -15,6 +15,7 @@ use clap::Args;
 use crate::engine_feed::EngineFeed;
 use crate::error::Error;
 use crate::scale::one::populated;
+use crate::served_api;
 use crate::synthetic_users::Traffic;
 use crate::table::ReportFormat;
 use crate::workload;
@@ -98,7 +99,7 @@ pub(crate) async fn run(args: &MembershipArgs) -> Result<bool, Error> {
     let (_, plan) = workload::read(args.rules.as_deref())?;
     let pipeline = populated(&plan, args.users)?;
     let feed = EngineFeed::start(pipeline, 0, Traffic::new(args.users, args.active)).await?;
-    let api = http::serve(feed.live.clone()).await?;
+    let api = served_api::serve(feed.live.clone()).await?;
     tokio::time::sleep(WARM_UP).await;
     let took = Duration::from_secs_f64(args.seconds);
     let pace = |askers| LookupRate { askers, rate: args.lookups, took };

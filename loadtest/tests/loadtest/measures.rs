@@ -177,6 +177,31 @@ fn deliver_reports_requests_and_memory() {
     );
 }
 
+/// Teams are filled, prices fall for everybody, everybody is ranked, and every list has something on it: or it would have failed.
+#[test]
+fn sharing_reports_every_part() {
+    let many =
+        ["--events", "20000", "--rows", "2000", "--users", "5000", "--rate", "500", "--quiet", "1", "--rounds", "2"];
+    let picks = ["--items", "500", "--touches", "40000", "--asks", "200", "--seconds", "1"];
+    let report = loadtest(&[&["sharing"], &many[..], &picks[..], &["--json"]].concat());
+    for spread in ["groups", "same_rows_seconds"] {
+        assert!(is_positive(&report[spread]["median"]), "{spread}: {report:#}");
+    }
+    assert_eq!(report["watched"]["entries"], 5_000, "{report:#}");
+    assert!(report["taking"]["entries"].as_u64() >= Some(500), "{report:#}");
+    for burst in ["watched", "taking"] {
+        for delays in ["without", "with", "after"] {
+            assert!(is_positive(&report[burst][delays]["p99_ms"]), "{burst} {delays}: {report:#}");
+        }
+    }
+    let picks = &report["picks"];
+    assert_eq!([&picks["index_items"], &picks["people"]], [500, 2_000], "{report:#}");
+    for figure in ["index_bytes", "state_bytes", "taking_seconds", "beside_events_per_second"] {
+        assert!(is_positive(&picks[figure]), "{figure}: {report:#}");
+    }
+    assert!(picks["over_http"]["count"].as_u64() >= Some(150) && is_positive(&picks["asked"]["p99_ms"]), "{report:#}");
+}
+
 #[test]
 fn tables_can_be_put_into_a_page() {
     let output = Command::new(env!("CARGO_BIN_EXE_loadtest"))

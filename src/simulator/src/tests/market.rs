@@ -7,10 +7,12 @@ use crate::market::{CHANGES, CUT_PERCENT, LISTED};
 
 const HOUR: i64 = 3_600_000;
 
-/// What rows said of each product, in order: price and whether it is in stock.
-fn rows(days: i64) -> (Vec<Value>, BTreeMap<String, Vec<(i64, f64, bool)>>) {
-    let events = events(5, 400, days);
-    let mut told: BTreeMap<String, Vec<(i64, f64, bool)>> = BTreeMap::new();
+/// What rows said of each product, in order: when, the price, and whether it is in stock.
+type ToldRows = BTreeMap<String, Vec<(i64, f64, bool)>>;
+
+/// All events of some days, and what rows among them said.
+fn rows(days: i64) -> (Vec<Value>, ToldRows) {
+    let (events, mut told) = (events(5, 400, days), ToldRows::new());
     let mut seen = HashSet::new();
     for row in events.iter().filter(|event| text(event, "/event") == "Product Updated") {
         if seen.insert(text(row, "/messageId")) {
