@@ -181,7 +181,9 @@ async fn ask_over_http(address: std::net::SocketAddr, args: &SharingArgs, people
     for client in 0..CONNECTIONS {
         let connected = PreparedClient::connect(address).await?;
         let times = (started + between * client, between * CONNECTIONS, started + took);
-        clients.spawn(ask(connected, times, client.wrapping_mul(104_729), people));
+        // A server answers only who asks for it by its own address.
+        let head = format!("POST /v1/picks/for_you HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n");
+        clients.spawn(ask((connected, head), times, client.wrapping_mul(104_729), people));
     }
     let mut delays = histogram();
     while let Some(ended) = clients.join_next().await {
@@ -193,7 +195,7 @@ async fn ask_over_http(address: std::net::SocketAddr, args: &SharingArgs, people
 
 /// Asks for lists from an instant on, again and again after a gap, until an end.
 async fn ask(
-    mut client: PreparedClient,
+    (mut client, head): (PreparedClient, String),
     (first, gap, end): (Instant, Duration, Instant),
     seed: u32,
     people: u32,
@@ -207,7 +209,6 @@ async fn ask(
         tokio::time::sleep_until(at.into()).await;
         let person = seed.wrapping_add(number.wrapping_mul(7_919)) % people;
         let body = format!(r#"{{"user":"u{person:07}","n":{ASKED_ITEMS}}}"#);
-        let head = "POST /v1/picks/for_you HTTP/1.1\r\nHost: rekindle\r\nContent-Type: application/json\r\n";
         let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
         match client.send(request.as_bytes()).await? {
             200 => note(&mut delays, at.elapsed()),

@@ -87,9 +87,13 @@ fn who_gets_no_message_does_what_they_would_have_done() {
     let (with, without) = (with_messages("email", coupon, STEP_MAX), with_messages("none", nothing, STEP_MAX));
     let of_others = |events: &[Value]| -> Vec<String> {
         let number = |event: &Value| text(event, "/userId").strip_prefix('u')?.parse::<u64>().ok();
-        let odd = events.iter().filter(|event| number(event).is_some_and(|number| number % 2 == 1));
-        // Friends who get messages may ask them to join, and to help.
-        odd.filter(|event| text(event, "/context/campaign/source") != "friends").map(Value::to_string).collect()
+        let odd = || events.iter().filter(|event| number(event).is_some_and(|number| number % 2 == 1));
+        // Friends who get messages may ask them to join, and to help; what they order then is shipped.
+        let is_by_friends = |event: &&Value| text(event, "/context/campaign/source") == "friends";
+        let order = |event: &Value| Some(text(event, "/properties/order_id").to_owned()).filter(|id| !id.is_empty());
+        let ordered: HashSet<String> = odd().filter(is_by_friends).filter_map(order).collect();
+        let own = odd().filter(|event| !is_by_friends(event) && !order(event).is_some_and(|id| ordered.contains(&id)));
+        own.map(Value::to_string).collect()
     };
     assert!(of_others(&with) == of_others(&without));
     assert!(with.len() > without.len());
