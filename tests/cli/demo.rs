@@ -31,7 +31,8 @@ fn the_demo_shows_actions_serves_metrics_and_ends_with_a_summary() {
     // The show has begun once the history is there; until then metrics are incomplete.
     let history = lines.next().expect("the demo says when the show begins");
     assert!(history.starts_with("75 days of history simulated"), "{history}");
-    let first_action = lines.next().expect("an action");
+    let first_action =
+        lines.find(|line| !line.starts_with("──")).expect("an action, perhaps after a line about all of it");
     let metrics = get(&address, "/metrics");
     assert!(get(&address, "/healthz").ends_with("ok\n"));
     assert!(opening.contains(&format!("console at http://{address}/,")), "{opening}");

@@ -75,7 +75,7 @@ fn as_published(journal: &str, actions: &str) -> Result<OutputsByUser, Error> {
         let fields = json(line)?;
         let text = |name: &str| fields[name].as_str().unwrap_or_default();
         let mut put = |subject: String, payload: &str| {
-            outputs.entry(text("user").to_owned()).or_default().push((subject, payload.to_owned()));
+            outputs.entry(whose(&fields, "user")).or_default().push((subject, payload.to_owned()));
         };
         match text("kind") {
             "transition" => put(format!("rekindle.segments.{}.{}", text("segment"), text("change")), line),
@@ -91,6 +91,7 @@ fn as_published(journal: &str, actions: &str) -> Result<OutputsByUser, Error> {
             "budget" => put(format!("rekindle.budgets.{}.{}", text("budget"), text("change")), line),
             "merged" => put("rekindle.merged".to_owned(), line),
             "outcome" => put(format!("rekindle.outcomes.{}.{}", text("campaign"), text("goal")), line),
+            "weights" => put(format!("rekindle.outcomes.{}.weights", text("campaign")), line),
             kind => return Err(Error::Unreadable(format!("a journal with a line of kind {kind}"))),
         }
     }
@@ -107,11 +108,20 @@ pub(super) fn per_user<'s>(stored: impl Iterator<Item = &'s StreamEntry>) -> Res
         let payload = String::from_utf8_lossy(payload).into_owned();
         let fields = json(&payload)?;
         let name = if subject.starts_with("rekindle.actions.") { "subject" } else { "user" };
-        let user = fields[name].as_str().unwrap_or_default().to_owned();
-        outputs.entry(user).or_default().push((subject.clone(), payload));
+        outputs.entry(whose(&fields, name)).or_default().push((subject.clone(), payload));
     }
     outputs.remove(LAST_USER);
     Ok(outputs)
+}
+
+/// Whose output it is, within which outputs have an order: a user's, that of a group, or of a campaign whose weights changed.
+fn whose(fields: &Value, user: &str) -> String {
+    let text = |name: &str| fields[name].as_str();
+    match (text(user), text("of")) {
+        (Some(user), _) => user.to_owned(),
+        (None, Some(of)) => format!("{of} {}", text("key").unwrap_or_default()),
+        (None, None) => format!("campaign {}", text("campaign").unwrap_or_default()),
+    }
 }
 
 fn json(text: &str) -> Result<Value, Error> {

@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::figures::Spread;
 use crate::table::{ReportFormat, Table, grouped};
 use many::WatchedRow;
-use picks::PickFigures;
+use picks::PickLoad;
 
 /// Measure what groups, rows of products, ranks and picks cost
 #[derive(Debug, Args)]
@@ -98,7 +98,7 @@ struct SharingReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     taking: Option<BurstDelays>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    picks: Option<PickFigures>,
+    picks: Option<PickLoad>,
 }
 
 /// Measures; fails if something that was to come out did not.

@@ -55,7 +55,7 @@ const BLOCK_BYTES: usize = 4 << 20;
 
 /// What was measured.
 #[derive(Debug, Serialize)]
-pub(super) struct PickFigures {
+pub(super) struct PickLoad {
     people: u64,
     index_items: u64,
     index_sessions: u64,
@@ -72,7 +72,7 @@ pub(super) struct PickFigures {
     beside_events_per_second: f64,
 }
 
-impl PickFigures {
+impl PickLoad {
     /// As lines of a table.
     pub(super) fn rows(&self) -> Vec<(&'static str, String)> {
         let mib = |bytes: u64| grouped(bytes >> 20);
@@ -89,7 +89,7 @@ impl PickFigures {
 }
 
 /// Measures.
-pub(super) async fn measure(args: &SharingArgs) -> Result<PickFigures, Error> {
+pub(super) async fn measure(args: &SharingArgs) -> Result<PickLoad, Error> {
     let people = (args.touches / PER_VISIT / VISITS).max(1);
     let mut pipeline = Pipeline::new(workload::compile(FOR_YOU)?, PipelineOptions::default())
         .map_err(|error| Error::Io { attempt: "start the workers", cause: std::io::Error::other(error) })?;
@@ -107,7 +107,7 @@ pub(super) async fn measure(args: &SharingArgs) -> Result<PickFigures, Error> {
     let beside_events_per_second = feed.rate_since(began);
     api.end().await;
     feed.end().await?;
-    Ok(PickFigures {
+    Ok(PickLoad {
         people: people.into(),
         index_items: totals.items,
         index_sessions: totals.sessions,

@@ -135,6 +135,8 @@ totals! {
         Orders => orders,
         /// Orders with a coupon.
         CouponOrders => coupon_orders,
+        /// Orders with an item that was shown from a list of picks.
+        PickOrders => pick_orders,
     }
     /// The amounts of an hour.
     amounts HourAmount {
@@ -144,6 +146,8 @@ totals! {
         Refunded => refunded,
         /// Discounts given.
         Discount => discount,
+        /// The part of the orders' values that is of items that were shown from a list of picks.
+        GmvOfPicks => gmv_of_picks,
     }
     /// The totals of an hour or of a window of hours.
     totals WindowTotals

@@ -18,7 +18,7 @@ use crate::engine::traits::UserTraits;
 use crate::goals::GoalExposures;
 use crate::growth::UserGrowthState;
 use crate::partners::PartnerShares;
-use crate::picks::UserPicks;
+use crate::picks::{ShownItems, UserPicks};
 use crate::points::UserPoints;
 use crate::ranks::UserRanks;
 use crate::time::Timestamp;
@@ -63,12 +63,13 @@ pub(crate) enum UserSection {
     Shares = 17,
     Touches = 18,
     Ranks = 19,
+    Shown = 20,
 }
 
 impl UserSection {
     /// All sections in the order in which they are packed: the seven that most users have first, so that the flags that
     /// say which are there take one byte.
-    pub(crate) const ALL: [UserSection; 20] = [
+    pub(crate) const ALL: [UserSection; 21] = [
         UserSection::Members,
         UserSection::Traits,
         UserSection::Identified,
@@ -89,6 +90,7 @@ impl UserSection {
         UserSection::Shares,
         UserSection::Touches,
         UserSection::Ranks,
+        UserSection::Shown,
     ];
 
     /// The section with a key of the checkpoint format.
@@ -123,6 +125,7 @@ impl UserSection {
                 | UserSection::Shares
                 | UserSection::Touches
                 | UserSection::Ranks
+                | UserSection::Shown
         )
     }
 
@@ -150,6 +153,7 @@ impl UserSection {
             UserSection::Shares => !user.shares.is_empty(),
             UserSection::Touches => !user.picks.is_empty(),
             UserSection::Ranks => !profile.ranks.is_empty(),
+            UserSection::Shown => !user.shown.is_empty(),
         }
     }
 
@@ -181,6 +185,7 @@ impl UserSection {
             UserSection::Shares => user.shares.write(writer),
             UserSection::Touches => user.picks.write(writer),
             UserSection::Ranks => profile.ranks.write(writer),
+            UserSection::Shown => user.shown.write(writer),
         }
     }
 
@@ -210,6 +215,7 @@ impl UserSection {
             UserSection::Shares => user.shares = PartnerShares::read(reader)?,
             UserSection::Touches => user.picks = UserPicks::read(reader)?,
             UserSection::Ranks => profile.ranks = UserRanks::read(reader)?,
+            UserSection::Shown => user.shown = ShownItems::read(reader)?,
         }
         Ok(())
     }

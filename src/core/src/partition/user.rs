@@ -9,7 +9,7 @@ use crate::engine::profile::UserProfile;
 use crate::goals::GoalExposures;
 use crate::growth;
 use crate::partners::PartnerShares;
-use crate::picks::UserPicks;
+use crate::picks::{ShownItems, UserPicks};
 use crate::rules::ruleset::SegmentId;
 use crate::time::{Span, Timestamp};
 
@@ -30,6 +30,8 @@ pub struct User {
     pub shares: PartnerShares,
     /// What it touched, for each list of picks.
     pub picks: UserPicks,
+    /// What was shown to it of lists of picks; only if the rules ask for growth numbers.
+    pub shown: ShownItems,
     /// The growth state; only if the rules ask for growth numbers.
     pub growth: Option<Box<growth::UserGrowthState>>,
     /// No segment changes before this instant by time alone.
@@ -53,6 +55,7 @@ impl User {
             reservations: Reservations::default(),
             shares: PartnerShares::default(),
             picks: UserPicks::default(),
+            shown: ShownItems::default(),
             growth: None,
             segments_due: Timestamp::NEVER,
             armed: Timestamp::NEVER,
@@ -66,7 +69,7 @@ impl User {
         // An `Arc` has two counters before its text.
         let growth = self.growth.as_ref().map_or(0, |record| record.heap_bytes());
         let campaigns = self.campaigns.heap_bytes() + self.reservations.heap_bytes() + self.goals.heap_bytes();
-        let campaigns = campaigns + self.shares.heap_bytes() + self.picks.heap_bytes();
+        let campaigns = campaigns + self.shares.heap_bytes() + self.picks.heap_bytes() + self.shown.heap_bytes();
         self.id.len() + 2 * size_of::<usize>() + self.profile.heap_bytes() + campaigns + growth
     }
 

@@ -23,6 +23,7 @@ mod item_values;
 mod query;
 mod scores;
 mod sessions;
+mod shown;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub use evaluation::{OfferedItems, PickEvaluation, PickFigures, PickTarget};
 pub use index::PickIndex;
 pub use query::{ItemFilter, Pick, PickQuery, PickSubject, picks_json};
 pub use sessions::SessionNumber;
+pub use shown::ShownItems;
 pub use stored::{PickRecord, StoredPicks};
 pub use touch_table::{TouchScan, TouchTable};
 pub use touches::{Touch, UserTouches};

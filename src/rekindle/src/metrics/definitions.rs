@@ -278,6 +278,8 @@ metrics! {
         "Buyers over active users of the last 30 complete days.";
     GROWTH_CART_ABANDONMENT: Gauge "rekindle_growth_cart_abandonment_ratio" ["channel"]
         "Sessions with a cart and no order after it, over sessions with a cart, of the last 30 complete days.";
+    GROWTH_GMV_OF_PICKS: Gauge "rekindle_growth_gmv_of_picks_ratio" []
+        "The part of GMV of the last 30 complete days that is of items which were shown from a list of picks before; absent without lists.";
     GROWTH_REPEAT_PURCHASE: Gauge "rekindle_growth_repeat_purchase_ratio" []
         "Buyers with two orders or more over all buyers ever.";
     GROWTH_PROMOTION: Gauge "rekindle_growth_promotion" ["promotion", "part", "week", "figure"]

@@ -88,6 +88,9 @@ impl MetricsPage {
             for (channel, sales) in numbers.channels.iter().zip(&commerce.by_channel) {
                 self.growth_sales(channel, sales);
             }
+            if let Some(picks) = &commerce.picks {
+                self.ratio(&GROWTH_GMV_OF_PICKS, &[], picks.share);
+            }
             self.ratio(&GROWTH_REPEAT_PURCHASE, &[], commerce.repeat_purchase);
         }
         for promotion in &numbers.promotions {

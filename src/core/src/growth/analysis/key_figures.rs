@@ -7,7 +7,8 @@
 use serde::Serialize;
 
 use super::headline::REASONED_FROM;
-use crate::growth::DayTotals;
+use crate::growth::calendar::Day;
+use crate::growth::counts::{DayTotals, WindowTotals};
 use crate::growth::money::Ratio;
 use crate::growth::report::{Cohort, DayNumbers, GrowthNumbers};
 
@@ -215,6 +216,14 @@ fn sales(numbers: &GrowthNumbers, days: &[&DayNumbers], figures: &mut Vec<KeyFig
             Measured::share(Ratio::new(all.saturating_sub(window.sum.cart_order_sessions), all))
         });
     }
+    if numbers.commerce.as_ref().is_some_and(|commerce| commerce.picks.is_some()) {
+        let about = "of GMV: items that were shown from a list before".into();
+        add("gmv_of_picks", "Sold by picks", share, true, about, &|window| {
+            let hours = numbers.hours.iter().filter(|hour| window.covers(hour.hour.day()));
+            let sum: WindowTotals = hours.map(|hour| hour.totals).sum();
+            Measured { of: window.sum.orders.into(), ..Measured::share(Ratio::new(sum.gmv_of_picks.0, sum.gmv.0)) }
+        });
+    }
     add("repeat_purchase", "Buy again", share, true, "of all buyers ever".into(), &|window| {
         Measured::share(Ratio::new(window.known_repeat_buyers, window.known_buyers))
     });
@@ -222,6 +231,8 @@ fn sales(numbers: &GrowthNumbers, days: &[&DayNumbers], figures: &mut Vec<KeyFig
 
 /// The sums of a window, its last day, and what was known at its end.
 struct SalesWindow {
+    /// The first day and the last; `None`: there are no days.
+    days: Option<(Day, Day)>,
     sum: DayTotals,
     last: DayTotals,
     known_buyers: u64,
@@ -232,11 +243,16 @@ impl SalesWindow {
     fn new(days: &[&DayNumbers]) -> SalesWindow {
         let last = days.last();
         SalesWindow {
+            days: days.first().zip(last).map(|(first, last)| (first.day, last.day)),
             sum: days.iter().map(|day| day.all).sum(),
             last: last.map_or_else(DayTotals::default, |day| day.all),
             known_buyers: last.map_or(0, |day| day.known_buyers),
             known_repeat_buyers: last.map_or(0, |day| day.known_repeat_buyers),
         }
+    }
+
+    fn covers(&self, day: Day) -> bool {
+        self.days.is_some_and(|(first, last)| (first..=last).contains(&day))
     }
 }
 

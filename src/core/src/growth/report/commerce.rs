@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::context::ReportContext;
-use super::days::{CategoryNumbers, DayNumbers};
-use crate::growth::counts::DayTotals;
+use super::days::{CategoryNumbers, DayNumbers, window_totals};
+use crate::growth::counts::{DayTotals, WindowTotals};
 use crate::growth::money::{Money, Ratio};
 use crate::growth::rollup::DayCategories;
 
@@ -22,8 +22,22 @@ pub struct CommerceNumbers {
     pub categories: Vec<CategoryNumbers>,
     /// By how much the value of each of them may be too low; 0: they are exact.
     pub category_error: Money,
+    /// What lists of picks sold; null if the rules have none.
+    pub picks: Option<PickSales>,
     /// Buyers ever with two orders or more, over all buyers ever, at the end of the last complete day.
     pub repeat_purchase: Ratio,
+}
+
+/// Orders of items that were shown from a list of picks before: sent by a campaign, or by the storefront. Whether they would have come
+/// anyway is told by goals and holdouts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
+pub struct PickSales {
+    /// Orders with such an item.
+    pub orders: u64,
+    /// The part of the orders' values that is of such items.
+    pub gmv: Money,
+    /// That part over the value of all orders.
+    pub share: Ratio,
 }
 
 /// Sales of 30 days and the rates that follow from them.
@@ -64,12 +78,21 @@ pub(super) fn commerce(context: &ReportContext<'_>) -> CommerceNumbers {
     };
     let days = window.iter().filter_map(|day| context.rollup.categories.get(&day.day)).map(|held| &**held);
     let (categories, error) = DayCategories::total(days);
+    let picks = context.plan.rules.picks.as_ref().map(|_| {
+        let hours = window.first().zip(window.last()).map(|(first, last)| {
+            let hours = first.day.first_hour()..last.day.plus(1).first_hour();
+            context.rollup.hours.range(hours).map(|(_, row)| window_totals(row)).sum::<WindowTotals>()
+        });
+        let WindowTotals { pick_orders, gmv_of_picks, gmv, .. } = hours.unwrap_or_default();
+        PickSales { orders: pick_orders, gmv: gmv_of_picks, share: Ratio::new(gmv_of_picks.0, gmv.0) }
+    });
     let repeat_purchase = window.last().map(|day| Ratio::new(day.known_repeat_buyers, day.known_buyers));
     CommerceNumbers {
         all: sales(&|day| day.all),
         by_channel: (0..context.plan.layout.channels).map(|channel| sales(&|day| day.by_channel[channel])).collect(),
         categories: categories.into_iter().take(TOP_CATEGORIES).map(CategoryNumbers::from).collect(),
         category_error: Money(error.into()),
+        picks,
         repeat_purchase: repeat_purchase.unwrap_or_default(),
     }
 }

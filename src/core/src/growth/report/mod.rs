@@ -15,7 +15,7 @@ mod retention;
 mod targets;
 mod users;
 
-pub use commerce::{CommerceNumbers, SalesFigures};
+pub use commerce::{CommerceNumbers, PickSales, SalesFigures};
 pub use days::{CategoryNumbers, DayNumbers, HourNumbers, StageFlow};
 pub use funnels::{FunnelDay, FunnelNumbers, StepNumbers};
 pub use lifecycle::LifecycleNumbers;

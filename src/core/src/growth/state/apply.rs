@@ -10,6 +10,7 @@ use crate::growth::calendar::Hour;
 use crate::growth::counts::{DayCount, HourCount};
 use crate::growth::plan::{NO_STAGE, OUTSIDE};
 use crate::growth::rollup::ObservedEvent;
+use crate::picks::ShownItems;
 use crate::rules::ruleset::{NameId, SegmentId};
 use crate::time::Timestamp;
 
@@ -30,6 +31,8 @@ pub struct GrowthEvent<'e, 'a> {
     pub position: u64,
     /// The user's activity before it.
     pub activity: ActivitySpan,
+    /// What was shown to the user of lists of picks before it.
+    pub shown: &'e ShownItems,
 }
 
 /// The matches of an event. Calls its second argument with the values of each match of a name, in the array's order.

@@ -25,6 +25,9 @@ const WEIGHT_MAX: i128 = 100_000_000_000_000_000;
 /// A whole, in millionths.
 const ONE: i64 = 1_000_000;
 
+/// What lines of which a part is asked have in place of their categories.
+pub(super) const MEANT: &str = "meant";
+
 /// A line of an order, its numbers in millionths.
 pub(super) struct OrderLine {
     category: Option<Box<str>>,
@@ -39,8 +42,7 @@ pub(super) fn whole(category: Option<&str>, value: i64) -> Vec<OrderPart> {
 
 /// The parts of an order by the categories of its lines, ascending; one part without a category if no line has one.
 pub(super) fn parts(lines: &str, value: i64) -> Vec<OrderPart> {
-    let items = sonic_rs::to_array_iter(lines).filter_map(Result::ok).filter(|item| item.is_object()).take(LINES_MAX);
-    parts_of(&items.map(|item| OrderLine::of(&item)).collect::<Vec<_>>(), value)
+    parts_of(&items(lines).map(|item| OrderLine::of(&item)).collect::<Vec<_>>(), value)
 }
 
 /// The same of lines that were read.
@@ -62,6 +64,29 @@ pub(super) fn parts_of(lines: &[OrderLine], value: i64) -> Vec<OrderPart> {
         }
     }
     whole(None, value)
+}
+
+/// The part of an order's value that is of its lines with some products; `None`: it has none.
+pub(super) fn part_of(lines: &str, value: i64, is_meant: impl Fn(&str) -> bool) -> Option<i64> {
+    let lines: Vec<OrderLine> = items(lines)
+        .map(|item| {
+            let id = item.get("product_id").filter(|id| id.is_str() || id.is_number());
+            let id = id.as_ref().map(|id| id.as_str().unwrap_or(id.as_raw_str()));
+            let category = id.filter(|id| is_meant(id)).map(|_| MEANT.into());
+            OrderLine { category, ..OrderLine::of(&item) }
+        })
+        .collect();
+    part_of_meant(&lines, value)
+}
+
+/// The same of lines that were read, of which some are marked.
+pub(super) fn part_of_meant(lines: &[OrderLine], value: i64) -> Option<i64> {
+    parts_of(lines, value).into_iter().find(|part| part.category.is_some()).map(|part| part.value)
+}
+
+/// The lines of an order as they stand in an event.
+fn items(lines: &str) -> impl Iterator<Item = LazyValue<'_>> {
+    sonic_rs::to_array_iter(lines).filter_map(Result::ok).filter(|item| item.is_object()).take(LINES_MAX)
 }
 
 impl OrderLine {
@@ -182,6 +207,19 @@ mod tests {
         assert_eq!(parts_by_name(thirds, 100), [("a".to_owned(), 34), ("b".to_owned(), 33), ("c".to_owned(), 33)]);
         let shares: Vec<i64> = parts(thirds, 100).iter().map(|part| part.share).collect();
         assert_eq!(shares, [333_334, 333_333, 333_333]);
+    }
+
+    #[test]
+    fn the_part_of_some_products_is_by_their_lines() {
+        let lines =
+            r#"[{"product_id":"a","price":10,"quantity":2,"category":"x"},{"product_id":7,"price":5},{"price":15}]"#;
+        let part = |meant: &[&str]| part_of(lines, 40_000_000, |id| meant.contains(&id));
+        assert_eq!([part(&["a"]), part(&["7"]), part(&["a", "7", ""])], [20, 5, 25].map(|euro| Some(euro * 1_000_000)));
+        assert_eq!([part(&["b"]), part_of("[{}]", 5, |_| true), part_of("7", 5, |_| true)], [None; 3]);
+        // Without prices by quantities, as categories are; what is given away is worth nothing, and was sold.
+        assert_eq!(part_of(r#"[{"product_id":"a"},{"product_id":"b","quantity":3}]"#, 8, |id| id == "a"), Some(2));
+        let given = r#"[{"product_id":"a","price":0},{"product_id":"b","price":3}]"#;
+        assert_eq!(part_of(given, 8, |id| id == "a"), Some(0));
     }
 
     proptest! {

@@ -9,11 +9,12 @@ use super::updater::StateUpdater;
 use super::user_state::UserGrowthState;
 use crate::decimal::Decimal;
 use crate::decode::repaired;
+use crate::engine::key_instance::key_of;
 use crate::event::{FieldId, Scalar, field_value};
 use crate::growth::calendar::Hour;
 use crate::growth::counts::{HourAmount, HourCount};
 use crate::growth::rollup::{CategorySale, OrderPart, PurchasedItem, Sale};
-use crate::rules::growth::{OrderItemRules, OrderRules, RefundRules};
+use crate::rules::growth::{OrderItemRules, OrderRules, PickSaleRules, RefundRules};
 
 /// The largest amount of one event: 10^12 of the currency. Larger ones are clamped to it.
 const AMOUNT_MAX: i64 = 1_000_000_000_000_000_000;
@@ -44,6 +45,12 @@ impl StateUpdater<'_> {
         }
         self.deltas.add_hour_amount(hour, HourAmount::Gmv, value);
         self.deltas.add_hour_amount(hour, HourAmount::Discount, discount);
+        if let Some(of_picks) =
+            self.plan.rules.picks.as_ref().and_then(|picks| part_of_picks(event, (rules, picks), value))
+        {
+            self.deltas.add_hour(hour, HourCount::PickOrders, 1);
+            self.deltas.add_hour_amount(hour, HourAmount::GmvOfPicks, of_picks);
+        }
         let parts = order_parts(event, rules, category.as_deref(), value);
         for part in &parts {
             if let Some(category) = &part.category {
@@ -120,12 +127,41 @@ fn order_parts(event: &GrowthEvent<'_, '_>, rules: &OrderRules, category: Option
         });
         return order_lines::parts_of(&lines, value);
     }
-    // The decoder keeps no array of more than 8 KiB, and orders with many lines have larger ones.
+    with_products(event, |products| match products {
+        Some(products) => order_lines::parts(products, value),
+        None => order_lines::whole(None, value),
+    })
+}
+
+/// Calls `read` with the array `products` of an order, as text. The decoder keeps no array of more than 8 KiB, and orders with many
+/// lines have larger ones.
+fn with_products<R>(event: &GrowthEvent<'_, '_>, read: impl FnOnce(Option<&str>) -> R) -> R {
     let repaired = repaired(event.event.original);
     let text = repaired.as_deref().unwrap_or(event.event.original);
     let products = sonic_rs::get(text, ["properties", "products"]).ok();
-    products
-        .map_or_else(|| order_lines::whole(None, value), |products| order_lines::parts(products.as_raw_str(), value))
+    read(products.as_ref().map(|products| products.as_raw_str()))
+}
+
+/// The part of an order's value that is of items which were shown from a list of picks; `None`: it has no such item.
+fn part_of_picks(
+    event: &GrowthEvent<'_, '_>,
+    (rules, picks): (&OrderRules, &PickSaleRules),
+    value: i64,
+) -> Option<i64> {
+    if event.shown.is_empty() {
+        return None;
+    }
+    let is_shown = |item: &str| event.shown.was_shown(item, event.ts, picks.within);
+    let Some(items) = &rules.items else {
+        return with_products(event, |products| order_lines::part_of(products?, value, is_shown));
+    };
+    let mut lines = Vec::new();
+    event.matches.each(items.name, |fields| {
+        let is_meant = key_of(field_value(fields, items.id)).is_some_and(|item| is_shown(&item));
+        let (price, quantity) = (field_value(fields, items.price), field_value(fields, items.quantity));
+        lines.push(OrderLine::of_match(is_meant.then_some(order_lines::MEANT), price, quantity));
+    });
+    order_lines::part_of_meant(&lines, value)
 }
 
 /// The products of an order, as baskets have them.

@@ -269,6 +269,7 @@ impl StepContext {
                 let scope = scope_of(plan, &user.profile, trigger, instance.as_deref()).with_rows(&self.rows);
                 let mut payload = campaigns::payload(&scope, campaign, variant);
                 let key = trigger.and_then(|trigger| trigger.key(&plan.rules)).map(|(_, key)| key);
+                drop(instance);
                 payload.extend(self.payload_picks(plan, user, campaign, key));
                 if let (Some((coupon, _)), Some(code)) = (coupon, &code) {
                     let bears = coupon::payload(coupon, code, user.profile.now + coupon.valid);

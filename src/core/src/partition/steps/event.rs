@@ -83,7 +83,9 @@ impl StepContext {
                 found.for_each(|found| see(found.fields(event, &values)));
             };
             let matches = EventMatches(&each_match);
-            let event = GrowthEvent { user: &user.id, event, names: &self.names, matches, ts, position, activity };
+            let shown = &user.shown;
+            let event =
+                GrowthEvent { user: &user.id, event, names: &self.names, matches, ts, position, activity, shown };
             StateUpdater::new(growth, &mut self.growth_deltas).apply(&mut user.growth, &event);
         }
         if let Some(recorder) = &mut self.recorder {
@@ -102,6 +104,7 @@ impl StepContext {
             self.record_match(plan, user, arrival.position, found, fields, out);
             self.hand_in_match(plan, user, arrival.position, found, fields);
             self.record_touch(plan, user, places.of(ordinal), found, fields);
+            self.record_shown(plan, user, found, fields);
         }
         self.matches = matches;
         let ProfileUpdate { event, position, .. } = arrival;

@@ -43,6 +43,7 @@ impl StepContext {
         self.leave_segments(user);
         user.profile.merge(&plan.rules, visitor.profile);
         user.picks.merge(&plan.rules, visitor.picks);
+        user.shown.merge(visitor.shown);
         self.enter_segments(user);
         user.campaigns.merge(visitor.campaigns, &plan.rules.caps, now);
         user.goals.merge(visitor.goals);

@@ -82,6 +82,22 @@ impl StepContext {
         }
     }
 
+    /// Remembers an item that the storefront showed.
+    pub(super) fn record_shown(
+        &mut self,
+        plan: &ExecutionPlan,
+        user: &mut User,
+        found: &EventMatch,
+        fields: &[(FieldId, Scalar<'_>)],
+    ) {
+        let Some(sales) = plan.growth.as_ref().and_then(|growth| growth.rules.picks.as_ref()) else { return };
+        for (_, field) in sales.shown.iter().filter(|(name, _)| *name == found.name) {
+            if let Some(item) = key_of(field_value(fields, *field)) {
+                user.shown.show(&item, found.ts, sales.within);
+            }
+        }
+    }
+
     /// What a user is offered, at its clock. `seeds` stand for its current session.
     pub(in crate::partition) fn pick(
         &self,
@@ -99,20 +115,26 @@ impl StepContext {
         query.list(list, items)
     }
 
-    /// The lists in the payload of an action; `key`: of the instance of a key that it is about.
+    /// The lists in the payload of an action, which are shown to the user from here on; `key`: of the instance of a key that it is about.
     pub(super) fn payload_picks(
         &self,
         plan: &ExecutionPlan,
-        user: &User,
+        user: &mut User,
         campaign: &Campaign,
         key: Option<&str>,
     ) -> Vec<(String, JsonText)> {
         let key: Option<Arc<str>> = key.map(Arc::from);
-        let list = |picks: &PayloadPicks| {
+        let sales = plan.growth.as_ref().and_then(|growth| growth.rules.picks.as_ref());
+        let mut lists = Vec::with_capacity(campaign.payload_picks.len());
+        for picks in &campaign.payload_picks {
+            let picks: &PayloadPicks = picks;
             let seeds = key.as_ref().map(std::slice::from_ref);
             let picked = self.pick(plan, user, picks.list, picks.items.into(), seeds);
-            (picks.field.clone(), picks_json(&picked))
-        };
-        campaign.payload_picks.iter().map(list).collect()
+            if let Some(sales) = sales {
+                picked.iter().for_each(|pick| user.shown.show(&pick.item, user.profile.now, sales.within));
+            }
+            lists.push((picks.field.clone(), picks_json(&picked)));
+        }
+        lists
     }
 }

@@ -57,6 +57,8 @@ pub struct GrowthRules {
     pub orders: Option<OrderRules>,
     /// The events that are refunds.
     pub refunds: Option<RefundRules>,
+    /// What counts as sold by lists of picks; `None`: the rules have none.
+    pub picks: Option<PickSaleRules>,
     /// The event that adds to a cart.
     pub carts: Option<NameId>,
     /// The event that starts a checkout.
@@ -116,6 +118,15 @@ pub struct OrderItemRules {
     pub id_property: String,
     /// The product's name.
     pub title: FieldId,
+}
+
+/// What counts as sold by lists of picks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PickSaleRules {
+    /// How long after an item was shown an order of it counts.
+    pub within: Span,
+    /// The names whose matches are items that were shown, each with the field that has the item; what campaigns send counts anyway.
+    pub shown: Vec<(NameId, FieldId)>,
 }
 
 /// The events that are refunds, and their properties.

@@ -19,7 +19,7 @@ use crate::rules::tables::RulesReader;
 use crate::time::Span;
 
 /// Keys of `[growth]`.
-pub(crate) const GROWTH_KEYS: [&str; 21] = [
+pub(crate) const GROWTH_KEYS: [&str; 23] = [
     "timezone",
     "currency",
     "session_gap",
@@ -39,6 +39,8 @@ pub(crate) const GROWTH_KEYS: [&str; 21] = [
     "item_price",
     "item_quantity",
     "item_id",
+    "picks_shown",
+    "picks_within",
     "channels",
     "lifecycle",
 ];
@@ -90,6 +92,7 @@ impl<'t> RulesReader<'t> {
             referrer: self.growth_field(&section, "context", &["page", "referrer"])?,
             orders,
             refunds,
+            picks: self.pick_sales(&section, names),
             carts: self.named(&section, "carts", "Product Added", names),
             checkouts: self.named(&section, "checkouts", "Checkout Started", names),
             stages: self.stages(&section),

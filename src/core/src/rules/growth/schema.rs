@@ -56,6 +56,11 @@ pub(in crate::rules) struct GrowthSchema {
     item_quantity: Option<String>,
     /// The value of an item that identifies the product in baskets. Default: "product_id".
     item_id: Option<String>,
+    /// The names whose matches are items that the storefront showed from a list of picks; what campaigns send counts anyway.
+    picks_shown: Option<Vec<String>>,
+    /// How long after an item was shown from a list of picks an order of it counts as sold by picks. Default: "7d".
+    #[schemars(with = "Option<DurationText>")]
+    picks_within: Option<()>,
     /// First-touch channels, with the campaign sources and referring hosts of each.
     #[schemars(with = "Option<BTreeMap<ChannelId, Vec<String>>>")]
     channels: Option<()>,

@@ -180,6 +180,7 @@ fn the_items_of_orders_are_matches_of_a_name() {
     "the same `event`"
 )]
 #[case("item_id = 'sku'", "`item_id` is of the items of orders, and there are none", "'sku'", "items = \"line\"")]
+#[case("picks_within = '2d'", "`picks_within` is of lists of picks, and these rules have none", "'2d'", "[[picks]]")]
 #[case(
     "orders = 'line'",
     "`line` matches once for each element of an array, but orders count once",

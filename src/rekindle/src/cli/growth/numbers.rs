@@ -146,6 +146,10 @@ fn summary(report: &GrowthReport) -> String {
                 percent(all.conversion)
             ),
         );
+        if let Some(picks) = &commerce.picks {
+            let (orders, gmv, share) = (grouped(picks.orders), amount(picks.gmv), percent(picks.share));
+            line("picks", format!("{orders} orders of what was shown from a list before, {gmv}: {share} of GMV"));
+        }
         line("repeat", format!("{} of all buyers bought again", percent(commerce.repeat_purchase)));
     }
     for target in &numbers.targets {

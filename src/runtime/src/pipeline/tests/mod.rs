@@ -8,6 +8,7 @@ mod expiry;
 mod forget;
 mod groups;
 mod messages;
+mod pick_sales;
 mod queries;
 mod ranks;
 mod rules_change;
