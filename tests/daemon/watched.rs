@@ -26,9 +26,6 @@ const GROUPS: &str = "\n[groups.product]\nkey = 'product_id'\nttl = '1d'\n\
 const RANKS: &str = "\n[[ranks]]\nid = 'looks'\nof = 'total(view)'\nevery = 'day'\n";
 /// Who knows who looks like buying.
 const PARTNER: &str = "\n[[partners]]\nid = 'acme'\nsegments = ['hot_intent']\n";
-/// What products cost.
-const TABLE: &str = "\n[tables.goods]\nevent = 'Product Updated'\nkey = 'product_id'\nkeep = ['price']\n";
-
 /// What to offer.
 const PICKS: &str = "\n[[picks]]\nid = 'next'\non = ['view']\nitem = 'product_id'\nkind = 'session'\nevery = 'hour'\n";
 
@@ -40,7 +37,7 @@ async fn prometheus_finds_every_metric_of_the_documents_while_events_flow() {
         .replace("[events]\n", &format!("[events]\nnever = 'Never Sent'\n{NOTICE}"))
         .replace("\"2026-03-16\"", "\"2026-01-10\"")
         .replace("\"2026-03-19\"", "\"2026-01-12\"");
-    let rules = format!("{rules}{GROUPS}{RANKS}{PARTNER}{TABLE}{PICKS}");
+    let rules = format!("{rules}{GROUPS}{RANKS}{PARTNER}{PICKS}");
     let daemon =
         TestDaemonSetup::new(&server.url(), &rules).set("ENGINE_UNSEEN_AFTER", "1s").and(COLLECT).and(DELIVER).start();
     daemon.wait_until_ready();

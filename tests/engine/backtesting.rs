@@ -250,8 +250,7 @@ fn messages(lines: &[Value], from: &str) -> HashMap<String, u32> {
 
 /// Two rule sets for the log of the first.
 fn contest() -> impl Strategy<Value = (Scenario, String)> {
-    // Not yet with ranks: of one scenario the counts of the naive comparison were others.
-    let scenario = || scenario_of(LanguageParts { ranks: false, ..LanguageParts::ALL });
+    let scenario = || scenario_of(LanguageParts::ALL);
     let another = scenario().boxed();
     let edited = move |first: Scenario| {
         let rules = first.rules_toml();

@@ -281,6 +281,7 @@ mod tests {
         for (rank, larger, smaller) in [(RankId(0), 0, 7), (RankId(3), 4_000_000_000, 9)] {
             user.profile.ranks.set(rank, Some(UserRank { rank, larger, smaller, ranked: u32::MAX }));
         }
+        ["lamp", "chair"].iter().for_each(|item| user.shown.show(item, Timestamp(START + 7), Span(60_000)));
         assert_comes_back(&user);
         assert!(UserSection::ALL.into_iter().all(
             |section| section.is_present(&user) || matches!(section, UserSection::Growth | UserSection::Unsettled)
