@@ -76,10 +76,12 @@ pub(super) async fn taking(args: &SharingArgs) -> Result<BurstDelays, Error> {
     let options = PipelineOptions::default();
     let at = BEGIN + HOUR + options.max_disorder;
     let burst = Burst { at, event: None, order_cents: LARGE_ORDER_CENTS, ..of(args, args.users / 10) };
-    let mut pipeline = started(options, RANKED)?;
+    let mut pipeline = started(options.clone(), RANKED)?;
     let mut lines = EventLineWriter::numbered_from(0);
     see_all(&mut pipeline, args.users, |user, block| {
-        lines.order(user, BEGIN + Span(i64::from(user % 1_000)), 1_000 + u64::from(user), block);
+        // Late enough for the first watermark not to precede an hour that nobody is to be ranked at.
+        let at = BEGIN + options.max_disorder + Span(1_000 + i64::from(user % 1_000));
+        lines.order(user, at, 1_000 + u64::from(user), block);
     });
     bursts::measure(pipeline, burst).await
 }
