@@ -1,6 +1,7 @@
 //! The generator covers the language: its rules compile, its logs run, and every function, key and outcome occurs.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -10,9 +11,9 @@ use serde_json::Value as Json;
 
 const SCENARIOS: usize = 480;
 
-fn scenarios() -> Vec<Scenario> {
-    drawn(scenario())
-}
+/// Random scenarios of the whole language, and what the oracle makes of each: once for all tests, since it takes its time.
+static SCENARIOS_DRAWN: LazyLock<Vec<Scenario>> = LazyLock::new(|| drawn(scenario()));
+static JOURNALS: LazyLock<Vec<Vec<Json>>> = LazyLock::new(|| SCENARIOS_DRAWN.iter().map(journal).collect());
 
 fn drawn(strategy: impl Strategy<Value = Scenario>) -> Vec<Scenario> {
     let mut runner = TestRunner::deterministic();
@@ -39,7 +40,7 @@ fn journal_of(scenario: &Scenario, events: &[u8]) -> Vec<Json> {
 #[test]
 fn every_outcome_occurs_in_journals() {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    for line in scenarios().iter().flat_map(journal) {
+    for line in JOURNALS.iter().flatten() {
         if line["key"].is_string() {
             *seen.entry(format!("{} with key", line["kind"].as_str().unwrap_or_default())).or_default() += 1;
         }
@@ -124,7 +125,7 @@ fn picks_of_several_kinds_occur_in_payloads() {
 
 #[test]
 fn every_function_operator_and_key_occurs_in_rules() {
-    let rules: String = scenarios().iter().map(Scenario::rules_toml).collect();
+    let rules: String = SCENARIOS_DRAWN.iter().map(Scenario::rules_toml).collect();
     let words = [
         "traits.",
         "properties.",
@@ -231,7 +232,7 @@ fn every_function_operator_and_key_occurs_in_rules() {
 #[test]
 fn logs_have_valid_and_invalid_lines() {
     let (mut good, mut bad, mut batches) = (0, 0, 0);
-    for scenario in scenarios() {
+    for scenario in &*SCENARIOS_DRAWN {
         for line in String::from_utf8_lossy(&scenario.events_jsonl()).lines() {
             match serde_json::from_str::<Json>(line) {
                 Ok(json) if json["batch"].is_array() || json.as_array().is_some_and(|calls| !calls.is_empty()) => {
@@ -247,19 +248,19 @@ fn logs_have_valid_and_invalid_lines() {
 
 #[test]
 fn comparison_finds_a_missing_line() {
-    let journals: Vec<Vec<Json>> = scenarios().iter().take(20).map(journal).filter(|lines| !lines.is_empty()).collect();
+    let journals: Vec<&Vec<Json>> = JOURNALS.iter().take(20).filter(|lines| !lines.is_empty()).collect();
     assert!(journals.len() > 10, "most scenarios have a journal");
     for journal in journals {
-        assert_eq!(compare::difference(&journal, &journal), None);
-        assert!(compare::difference(&journal, &journal[1..]).is_some(), "a missing line is found");
+        assert_eq!(compare::difference(journal, journal), None);
+        assert!(compare::difference(journal, &journal[1..]).is_some(), "a missing line is found");
     }
 }
 
 #[test]
 fn comparison_finds_another_score_in_a_payload() {
     let mut scores = 0;
-    for journal in scenarios().iter().map(journal) {
-        assert_eq!(compare::payload_difference(&journal, &journal), None);
+    for journal in &*JOURNALS {
+        assert_eq!(compare::payload_difference(journal, journal), None);
         for (index, line) in journal.iter().enumerate() {
             let Some(fields) = line["payload"].as_object() else { continue };
             // A count is whole, but what a model gives hardly ever.
@@ -267,7 +268,7 @@ fn comparison_finds_another_score_in_a_payload() {
             for (field, value) in fields.iter().filter(|(_, value)| is_score(value)) {
                 let mut other = journal.clone();
                 other[index]["payload"][field] = Json::from(value.as_f64().unwrap_or_default() * 1.000_01);
-                assert!(compare::payload_difference(&journal, &other).is_some(), "{field} of {line}");
+                assert!(compare::payload_difference(journal, &other).is_some(), "{field} of {line}");
                 scores += 1;
             }
         }

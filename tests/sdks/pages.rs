@@ -64,6 +64,8 @@ const LIMIT: Duration = Duration::from_secs(25);
 
 /// How many browsers run at a time.
 const BROWSERS: usize = 3;
+/// How many where most of them wait for what does not come.
+const WAITING_BROWSERS: usize = 6;
 
 struct BrowserTools {
     browser: Browser,
@@ -104,11 +106,11 @@ fn trip(shop: &TestShop, tools: &BrowserTools, website: &TestWebsite, url: &str,
     log
 }
 
-/// Does something for each, some at a time.
-fn for_each<T: Copy + Sync + Send, R: Send>(all: &[T], work: impl Fn(T) -> R + Sync) -> Vec<R> {
+/// Does something for each, this many at a time.
+fn for_each<T: Copy + Sync + Send, R: Send>(all: &[T], at_a_time: usize, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     let next = std::sync::atomic::AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..BROWSERS)
+        let workers: Vec<_> = (0..at_a_time)
             .map(|_| {
                 scope.spawn(|| {
                     let mut done = Vec::new();
@@ -127,7 +129,7 @@ fn undisturbed(tools: &BrowserTools) {
     let shop = TestShop::open("");
     let website = TestWebsite::open(tools.modules.clone(), BTreeMap::new());
     let url = format!("http://127.0.0.1:{}", shop.port());
-    for_each(&SDKS, |(sdk, segments)| {
+    for_each(&SDKS, BROWSERS, |(sdk, segments)| {
         let user = format!("user-{sdk}");
         assert_eq!(trip(&shop, tools, &website, &url, (sdk, &user)), TripLog::Whole, "{sdk}");
         shop.wait_for_segments(&user, segments);
@@ -138,7 +140,7 @@ fn disturbed(tools: &BrowserTools) {
     let shop = TestShop::open("");
     let website = TestWebsite::open(tools.modules.clone(), BTreeMap::new());
     let all: Vec<_> = SDKS.iter().flat_map(|sdk| FAULTS.map(|fault| (*sdk, fault))).collect();
-    let losses = for_each(&all, |((sdk, segments), fault)| {
+    let losses = for_each(&all, WAITING_BROWSERS, |((sdk, segments), fault)| {
         let user = format!("user-{sdk}-{fault:?}");
         let proxy = FaultyProxy::before(shop.port(), Some(fault));
         let log = trip(&shop, tools, &website, &proxy.url(), (sdk, &user));
@@ -217,7 +219,7 @@ fn scripts(tools: &BrowserTools) {
     }
     let shop = TestShop::open_at(port, &keys);
     let website = TestWebsite::open(tools.modules.clone(), pages);
-    for_each(&CALLS, |(sdk, _)| {
+    for_each(&CALLS, BROWSERS, |(sdk, _)| {
         let page = tools.browser.hold(&format!("{}/{sdk}.html", website.url()), &[]);
         shop.wait_for_segments(&format!("u-{sdk}"), &["gold"]);
         shop.wait_for_event(&format!("u-{sdk}"), "Product Viewed");
