@@ -1,10 +1,10 @@
 //! What lists of picks sold: what a campaign or the storefront showed, and was ordered soon after.
 
+use super::ranks::options;
 use super::*;
 use crate::pipeline::RestoredPipeline;
 use rekindle_core::growth::Money;
 use rekindle_core::growth::report::PickSales;
-use rekindle_core::time::Span;
 
 /// Who asks for an offer is sent the two items that most people looked at.
 const OFFERS: &str = r#"
@@ -28,11 +28,6 @@ payload_from = { items = "picks('for_you', 2)" }
 picks_shown = ["listed"]
 picks_within = "2d"
 "#;
-
-fn options(partitions: usize) -> PipelineOptions {
-    let (clock, max_disorder) = (Clock::Events, Span(0));
-    PipelineOptions { workers: 1, partitions, clock, max_disorder, ..PipelineOptions::default() }
-}
 
 fn call(event: &str, who: &str, time: &str, properties: &str) -> String {
     format!(

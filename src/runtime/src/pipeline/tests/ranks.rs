@@ -45,7 +45,8 @@ fn clock(time: &str) -> String {
     format!(r#"{{"type":"page","userId":"clock","timestamp":"2026-03-02T{time}Z"}}"#)
 }
 
-fn options(partitions: usize) -> PipelineOptions {
+/// Time is the events' alone.
+pub(super) fn options(partitions: usize) -> PipelineOptions {
     let (clock, max_disorder) = (Clock::Events, Span(0));
     PipelineOptions { workers: 1, partitions, clock, max_disorder, ..PipelineOptions::default() }
 }
