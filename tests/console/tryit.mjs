@@ -66,6 +66,13 @@ for (const [name, viewport] of Object.entries(WIDTHS)) {
   await isWhole(page, `a tried rule on a ${name}`);
   await isAccessible(page, `a tried rule on a ${name}`);
   if (others[0]) await page.screenshot({ path: `${others[0]}/tryit-${name}.png`, fullPage: true });
+  // Each is explained by both rules, from the log.
+  await page.getByRole('button', { name: /^Why .*, by both rules\?$/ }).first().click();
+  await page.locator('.both').getByRole('heading', { name: /, by the change$/ }).waitFor();
+  await page.locator('.both details.why').first().waitFor({ timeout: LIMIT_MS });
+  await isWhole(page, `a person by both rules on a ${name}`);
+  await isAccessible(page, `a person by both rules on a ${name}`);
+  if (others[0]) await page.locator('.both').screenshot({ path: `${others[0]}/tryit-why-${name}.png` });
   // The people are real: each is a click away.
   const [person] = segment.members.people_only_new;
   await page.locator('main').getByRole('link', { name: person, exact: true }).first().click();

@@ -79,6 +79,24 @@ async fn the_past_of_a_user_is_read_from_the_stream_and_followed() {
     assert!(now["notes"].is_null() && later["notes"].is_array());
     assert_eq!(daemon.ask("GET", "/v1/users/ann/explain?at=2020-01-01").0, 404, "nothing was known then");
     assert_eq!(daemon.ask("GET", "/v1/users/nobody/timeline").0, 404);
+
+    // By rules that are tried three views are needed.
+    let tried = RULES.replace(">= 2", ">= 3");
+    let at = now["segments"][0]["at"].clone();
+    let (status, by_tried) = daemon.post("/v1/users/ann/explain", &json!({"text": tried, "at": at, "segment": "hot"}));
+    assert_eq!(status, 200, "{by_tried}");
+    assert_eq!((is_in(&now), is_in(&by_tried)), (json!(true), json!(false)), "{by_tried}");
+    let clause = &by_tried["segments"][0]["condition"]["text"];
+    assert!(
+        clause.as_str().is_some_and(|text| text.contains(">= 3")) && by_tried["campaigns"] == json!([]),
+        "{by_tried}"
+    );
+    assert!(by_tried["notes"][0].as_str().is_some_and(|note| note.contains("asked about")), "{by_tried}");
+    let (status, mistakes) = daemon.post("/v1/users/ann/explain", &json!({"text": tried.replace("count", "cuont")}));
+    assert_eq!((status, &mistakes["count"]), (422, &json!(1)), "{mistakes}");
+    assert_eq!(daemon.post("/v1/users/nobody/explain", &json!({"text": tried})).0, 404);
+    assert_eq!(daemon.post("/v1/users/ann/explain", &json!({"text": tried, "segment": "nope"})).0, 404);
+    assert_eq!(is_in(&ask(&daemon, "/v1/users/ann/explain")), json!(true), "nothing has changed by it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -39,7 +39,7 @@ fn run(settings: &HttpSettings, more: &[&str]) {
     let said = String::from_utf8_lossy(&output.stdout);
     // All operations but those of the document itself and of the live feed.
     assert!(
-        output.status.success() && said.contains("Tested: 42\n"),
+        output.status.success() && said.contains("Tested: 43\n"),
         "{said}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );

@@ -1,6 +1,6 @@
 // Data from the API in components.
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { get } from './api.js';
+import { get, request } from './api.js';
 
 /** What is at a path; read again every `every` milliseconds while the page is visible. Null: nothing is read. */
 export function useData(path, every = 0) {
@@ -32,6 +32,31 @@ export function useData(path, every = 0) {
   }, [path, every]);
   const isOld = state.path !== path;
   return { data: isOld ? null : state.data, error: isOld ? null : state.error, reload: useCallback(() => again.current(), []) };
+}
+
+/** What is answered to a request, which is sent again while the daemon has something to do first. */
+export function useAnswer(method, path, body) {
+  const asked = JSON.stringify([method, path, body]);
+  const [state, setState] = useState({ data: null, error: null, asked: null });
+  useEffect(() => {
+    const abort = new AbortController();
+    let timer = 0;
+    const ask = async () => {
+      try {
+        setState({ data: await request(method, path, body, { signal: abort.signal }), error: null, asked });
+      } catch (error) {
+        if (error.name === 'AbortError') return;
+        setState({ data: null, error, asked });
+        if (error.status === 503) timer = setTimeout(ask, 1_000);
+      }
+    };
+    ask();
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+    };
+  }, [asked]);
+  return state.asked === asked ? state : { data: null, error: null };
 }
 
 /** A value that follows another one after a pause. */

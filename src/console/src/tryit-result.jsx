@@ -1,14 +1,20 @@
 // What a backtest found: whom the change would have reached, and in what it differs.
+import { useState } from 'preact/hooks';
+import { path, query } from './api.js';
 import { Chart } from './chart.jsx';
+import { Decisions } from './decisions.jsx';
 import { count, instant, number, plural, signed } from './format.js';
-import { At, Badge, CampaignLink, Card, Empty, Figure, OutcomeBadge, SegmentLink, Table, UserLink } from './ui.jsx';
+import { useAnswer } from './hooks.js';
+import { Membership } from './memberships.jsx';
+import { At, Badge, CampaignLink, Card, Empty, Figure, Loaded, OutcomeBadge, SegmentLink, Table, UserLink } from './ui.jsx';
 import { OUTCOMES, outcomeName } from './words.js';
 
-export function BacktestResult({ result }) {
+/** `text`: the rules that were tried. */
+export function BacktestResult({ result, text }) {
   return (
     <>
       <Headline result={result} />
-      {result.differences && <Differences of={result.differences} />}
+      {result.differences && <Differences of={result.differences} text={text} />}
       <Messages result={result} />
       <SegmentSizes result={result} />
       <CampaignOutcomes result={result} />
@@ -54,11 +60,12 @@ const Some = ({ people }) => people.slice(0, 5).map((user, index) => <>{index > 
 
 const said = (kind, what) => (what == null ? 'nothing' : kind === 'campaign' ? outcomeName(what) : what);
 
-function Differences({ of }) {
+function Differences({ of, text }) {
+  const [chosen, setChosen] = useState(null);
+  const isExplained = (one) => one.kind === 'segment' || one.kind === 'campaign';
   return (
     <Card title="The differences, and why" note={`${count(of.exact)} exact, ${count(of.after)} after a person had noticed something`} wide>
       <p class="hint">{of.note}</p>
-      {of.kinds.length > 0 && <p class="hint">A person's page explains by the rules in use, not by the change that is tried here.</p>}
       {of.kinds.length ? (
         <Table label="Differences" columns={[['What'], ['By the rules in use'], ['By the change'], ['How often', true], ['Why'], ['For instance']]}>
           {of.kinds.map((one) => (
@@ -67,12 +74,47 @@ function Differences({ of }) {
               <td>{said(one.kind, one.old)}</td><td>{said(one.kind, one.new)}</td>
               <td class="number">{count(one.exact)}{one.after > 0 && <><br /><small>and {count(one.after)} after</small></>}</td>
               <td class="text">{one.reason}{one.because.length > 0 && <><br /><small>because of {one.because.slice(0, 2).map((edit) => edit.place).join(', ')}</small></>}</td>
-              <td>{one.people.slice(0, 3).map((person) => <div><UserLink user={person.user} />{person.key && <span class="key"> {person.key}</span>} <small><At at={person.at} /></small></div>)}</td>
+              <td>{one.people.slice(0, 3).map((person) => <div><UserLink user={person.user} />{person.key && <span class="key"> {person.key}</span>} <small><At at={person.at} /></small>
+                {isExplained(one) && <button type="button" class="plain" aria-label={`Why ${person.user}, by both rules?`} onClick={() => setChosen({ user: person.user, at: person.at, kind: one.kind, id: one.id })}>why?</button>}</div>)}</td>
             </tr>
           ))}
         </Table>
       ) : <Empty>None: for these days the change makes no difference.</Empty>}
+      {chosen && <WhyByBoth asked={chosen} text={text} />}
     </Card>
+  );
+}
+
+/** A person at the moment of a difference, explained by the rules in use and by the change. */
+function WhyByBoth({ asked: { user, at, kind, id }, text }) {
+  const about = { at, [kind]: id };
+  const address = path`/v1/users/${user}/explain`;
+  const inUse = useAnswer('GET', `${address}?${query(about)}`);
+  const changed = useAnswer('POST', address, { text, ...about });
+  return (
+    <div class="two both">
+      <WhyBy of={inUse} title={`${user}, by the rules in use`} {...{ kind, id, at }} />
+      <WhyBy of={changed} title={`${user}, by the change`} {...{ kind, id, at }} />
+    </div>
+  );
+}
+
+function WhyBy({ of, title, kind, id, at }) {
+  const isUnknown = of.error?.status === 404 && /no such/.test(of.error.message);
+  return (
+    <div class="card inner">
+      <h3>{title}</h3>
+      {isUnknown ? <Empty>These rules have no {kind} <code>{id}</code>.</Empty> : (
+        <Loaded of={of} what="why">
+          {({ segments, campaigns }) => (
+            <>
+              {kind === 'segment' && (segments.length ? segments.map((one) => <Membership one={one} open />) : <Empty>This person has nothing that the segment is about.</Empty>)}
+              {kind === 'campaign' && <Decisions explained={campaigns} now={at} />}
+            </>
+          )}
+        </Loaded>
+      )}
+    </div>
   );
 }
 

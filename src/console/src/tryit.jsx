@@ -56,7 +56,7 @@ export function TryIt({ text, isChanged, mayChange, onApply }) {
         {job?.state === 'failed' && <ErrorBox error={{ message: job.error ?? job.detail ?? job.message ?? 'It stopped. Run it again.' }} />}
         {isOld && <p class="hint">You have changed the rules since: run it again.</p>}
       </Card>
-      {job?.state === 'done' && <BacktestResult result={job.result} />}
+      {job?.state === 'done' && <BacktestResult result={job.result} text={job.text} />}
       {job?.state === 'done' && isChanged && !isOld && mayChange && <p class="buttons"><button type="button" class="primary" onClick={onApply}>Apply this change…</button></p>}
     </>
   );

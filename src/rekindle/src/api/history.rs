@@ -20,11 +20,13 @@ pub struct StoryRequest {
     pub until: Option<Timestamp>,
     /// With all events and outputs, as they follow one another.
     pub with_items: bool,
+    /// By which rules; `None`: by those in force now.
+    pub rules: Option<Arc<ExecutionPlan>>,
 }
 
 /// What the user's own events in the log tell.
 pub struct LoggedStory {
-    /// The rules that they were replayed under: those in force now.
+    /// The rules that they were replayed under: those in force now, unless others were asked about.
     pub plan: Arc<ExecutionPlan>,
     /// The user's events and outputs, and the state at the end.
     pub story: UserStory,

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::problem::ProblemDocument;
 use rekindle_settings::HttpSettings;
 
-/// The paths that take the text of rules.
+/// The paths that take the text of rules, beside that on which a user is explained by rules.
 const TAKE_RULES: [&str; 3] = ["/v1/rules", "/v1/rules/check", "/v1/rules/backtest"];
 
 /// The bytes that a body with rules may have, however few `max_body_bytes` are.
@@ -68,7 +68,9 @@ pub(super) async fn within(
 
 /// What a body may have whatever the settings say: rules must fit where rules are taken.
 fn least_bytes_max(parts: &Parts) -> u64 {
-    let takes_rules = TAKE_RULES.contains(&parts.uri.path());
+    let path = parts.uri.path();
+    let explains = path.starts_with("/v1/users/") && path.ends_with("/explain");
+    let takes_rules = explains || TAKE_RULES.contains(&path);
     if takes_rules && parts.method != Method::GET { RULES_BODY_BYTES_MAX } else { 0 }
 }
 

@@ -51,6 +51,7 @@ const OF_METRICS: [&str; 3] = ["403", "500", "503"];
         forget::forget,
         users::user_segments,
         explain::explain,
+        explain::explain_by_rules,
         timeline::timeline,
         segments::segments,
         segments::segment_users,

@@ -198,7 +198,7 @@ impl<S: Send + Sync> FromRequestParts<S> for TimeRange {
 }
 
 /// A moment that somebody wrote, if there is one.
-fn moment(name: &str, text: Option<String>) -> Result<Option<Timestamp>, ProblemDocument> {
+pub(super) fn moment(name: &str, text: Option<String>) -> Result<Option<Timestamp>, ProblemDocument> {
     let wrong = || format!("`{name}` must be a time as RFC 3339 (2026-03-09T10:00:00Z), or a date");
     let read = |text: String| Timestamp::parse_moment(&text).ok_or_else(|| ProblemDocument::bad_request(wrong()));
     text.map(read).transpose()

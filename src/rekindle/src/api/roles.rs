@@ -45,6 +45,7 @@ pub(super) const OPERATIONS: &[(&str, &str, ApiRole)] = &[
     ("POST", "/v1/users/{id}/consent", Operator),
     ("GET", "/v1/users/{id}/segments", Reader),
     ("GET", "/v1/users/{id}/explain", Reader),
+    ("POST", "/v1/users/{id}/explain", Reader),
     ("GET", "/v1/users/{id}/timeline", Reader),
     ("GET", "/v1/segments", Reader),
     ("GET", "/v1/segments/{id}/users", Reader),

@@ -158,7 +158,7 @@ pub(super) fn v1() -> [(&'static str, MethodRouter<Arc<ApiServices>>); 32] {
         ("/v1/users/{id}", get(users::user).delete(forget::forget)),
         ("/v1/users/{id}/consent", post(consent::consent)),
         ("/v1/users/{id}/segments", get(users::user_segments)),
-        ("/v1/users/{id}/explain", get(explain::explain)),
+        ("/v1/users/{id}/explain", get(explain::explain).post(explain::explain_by_rules)),
         ("/v1/users/{id}/timeline", get(timeline::timeline)),
         ("/v1/segments", get(segments::segments)),
         ("/v1/segments/{id}/users", get(segments::segment_users)),

@@ -58,7 +58,7 @@ pub(super) async fn timeline(
     PathId(id): PathId,
     TimelineRequest { before, limit }: TimelineRequest,
 ) -> Result<Json<TimelineResponse>, ProblemDocument> {
-    let request = StoryRequest { user: id, until: None, with_items: true };
+    let request = StoryRequest { user: id, until: None, with_items: true, rules: None };
     let LoggedStory { plan, story, notes } = services.history.story(request).await?;
     if story.items.is_empty() {
         return Err(ProblemDocument::not_found("nothing is known of this user"));

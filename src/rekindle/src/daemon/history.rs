@@ -69,8 +69,8 @@ impl StreamHistory {
         let held = self.caught_up(&broker).await?;
         let (contents, first) = (held.contents, held.index.as_ref().map_or(0, StreamIndex::first));
         let own = self.own_records(held, &broker, &request).await?;
-        let plan = Arc::clone(&self.live.stats().plan);
-        let mut notes = self.notes(&plan);
+        let plan = request.rules.clone().unwrap_or_else(|| Arc::clone(&self.live.stats().plan));
+        let mut notes = notes(&plan, request.rules.is_some());
         if contents.first > 1 || first > 1 || own.removed() > 0 {
             let begins = self.begins(&broker, contents.first.max(first)).await;
             notes.insert(0, format!("events before {begins} are no longer in the log"));
@@ -87,19 +87,6 @@ impl StreamHistory {
         });
         let story = replay.await.map_err(failed)?.map_err(failed)?;
         Ok(LoggedStory { plan, story, notes })
-    }
-
-    /// What the user's own events do not tell.
-    fn notes(&self, plan: &ExecutionPlan) -> Vec<String> {
-        let mut notes =
-            vec![format!("as the rules in force now (version {}) judge the user's events", plan.rules.version)];
-        if !plan.rules.budgets.is_empty() {
-            notes.push(
-                "what budgets allowed is not known from these events alone: told as if nobody else had asked"
-                    .to_owned(),
-            );
-        }
-        notes
     }
 
     /// When the first message that the stream still has came in.
@@ -248,6 +235,25 @@ async fn catch_up(
 
 fn failed(error: impl std::fmt::Display) -> HistoryUnavailable {
     HistoryUnavailable::Failed(error.to_string())
+}
+
+/// What the user's own events do not tell.
+fn notes(plan: &ExecutionPlan, is_tried: bool) -> Vec<String> {
+    let rules = &plan.rules;
+    let mut notes = vec![match is_tried {
+        false => format!("as the rules in force now (version {}) judge the user's events", rules.version),
+        true => "as the rules that were asked about judge the user's events, as if they had been in force all along"
+            .to_owned(),
+    }];
+    if !rules.budgets.is_empty() {
+        let alone = "what budgets allowed is not known from these events alone: told as if nobody else had asked";
+        notes.push(alone.to_owned());
+    }
+    if !(rules.groups.is_empty() && rules.tables.is_empty() && rules.ranks.is_empty()) {
+        let others = "what others brought about is not known from these events alone: groups, rows of tables and ranks are left out";
+        notes.push(others.to_owned());
+    }
+    notes
 }
 
 impl HistoryRequests for StreamHistory {
