@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::synthetic_users::{BEGIN, EventLineWriter};
 use crate::workload;
 
-/// Everybody is ranked at the beginning of an hour, and the best fifth is a segment.
+/// Everybody but who places the orders meanwhile is ranked at the beginning of an hour, and the best fifth is a segment.
 const RANKED: &str = r#"
     [events]
     order = "Order Completed"
@@ -22,7 +22,12 @@ const RANKED: &str = r#"
     [[ranks]]
     id = "spend"
     of = "sum(order.total, '90d')"
+    among = "small_spender"
     every = "hour"
+
+    [[segments]]
+    id = "small_spender"
+    when = "sum(order.total, '90d') < 1000000"
 
     [[segments]]
     id = "best_fifth"
@@ -36,7 +41,7 @@ const RANKED: &str = r#"
 const HOUR: Span = Span(3_600_000);
 /// An order that makes a big spender where the price falls.
 const ORDER_CENTS: u64 = 60_000;
-/// An order that makes a big spender who is ranked above all others.
+/// An order that makes a big spender who is not ranked.
 const LARGE_ORDER_CENTS: u64 = 100_000_000;
 /// How long before its end a beat begins to matter: the row comes this much before it.
 const BEFORE_BEAT: Span = Span(20);
@@ -75,7 +80,7 @@ pub(super) async fn watched_row(args: &SharingArgs) -> Result<WatchedRow, Error>
 pub(super) async fn taking(args: &SharingArgs) -> Result<BurstDelays, Error> {
     let options = PipelineOptions::default();
     let at = BEGIN + HOUR + options.max_disorder;
-    let burst = Burst { at, event: None, order_cents: LARGE_ORDER_CENTS, ..of(args, args.users / 10) };
+    let burst = Burst { at, event: None, order_cents: LARGE_ORDER_CENTS, ..of(args, args.users / 6) };
     let mut pipeline = started(options.clone(), RANKED)?;
     let mut lines = EventLineWriter::numbered_from(0);
     see_all(&mut pipeline, args.users, |user, block| {
