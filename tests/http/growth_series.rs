@@ -12,6 +12,9 @@ use rekindle_test_kit::growth_call::GrowthCall;
 
 const RULES: &str = include_str!("../engine/growth_rules.toml");
 
+/// What to offer.
+const PICKS: &str = "[[picks]]\nid = 'popular'\non = ['view']\nitem = 'product_id'\nkind = 'popular'\nevery = 'day'\n";
+
 /// 2026-03-01T12:00:00Z.
 const START: i64 = 1_772_366_400_000;
 const DAY: i64 = 86_400_000;
@@ -59,7 +62,7 @@ pub(crate) fn two_years() -> (String, Timestamp) {
 }
 
 fn plan() -> Arc<ExecutionPlan> {
-    Arc::new(ExecutionPlan::new(rules::compile(RULES).expect("the rules compile")))
+    Arc::new(ExecutionPlan::new(rules::compile(&format!("{RULES}{PICKS}")).expect("the rules compile")))
 }
 
 /// The growth numbers of a log as of an instant.

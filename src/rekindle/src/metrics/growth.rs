@@ -33,7 +33,7 @@ pub fn growth_series_max(growth: &GrowthRules) -> usize {
     let cohorts = DAY_COHORTS as usize * (DAYS_AFTER + 1) + WEEK_COHORTS as usize * (WEEKS_AFTER + 1);
     let lifecycle = stages + 1 + 2 * stages + 2 * (stages + 2) * (stages + 2) + 1;
     let funnels = steps * (2 * channels + 1);
-    let sales = 4 * (channels + 1) + 1;
+    let sales = 4 * (channels + 1) + 1 + usize::from(growth.picks.is_some());
     let promotions = growth.promotions.len() * (6 * WINDOW_SERIES + 2);
     users
         + totals
