@@ -21,7 +21,7 @@ const WEEKS_AFTER: usize = 4;
 /// Series of one channel and day.
 const DAY_TOTALS_SERIES: usize = 20;
 /// Series of one window of a promotion.
-const WINDOW_SERIES: usize = 7;
+const WINDOW_SERIES: usize = 9;
 
 /// The most series of the growth numbers of these rules.
 pub fn growth_series_max(growth: &GrowthRules) -> usize {
