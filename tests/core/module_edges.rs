@@ -39,7 +39,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
         &["time", "decimal", "json", "event", "secret", "value", "rules", "points", "encoding", "engine", "budgets"],
     ),
     ("goals", &["time", "decimal", "json", "event", "encoding", "rules", "statistics", "budgets"]),
-    ("growth", &["time", "decimal", "event", "diagnostics", "compact", "rules", "decode"]),
+    ("growth", &["time", "decimal", "event", "diagnostics", "compact", "rules", "picks", "decode"]),
     (
         "partition",
         &[

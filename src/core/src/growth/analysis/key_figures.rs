@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::headline::REASONED_FROM;
 use crate::growth::calendar::Day;
-use crate::growth::counts::{DayTotals, WindowTotals};
 use crate::growth::money::Ratio;
 use crate::growth::report::{Cohort, DayNumbers, GrowthNumbers};
+use crate::growth::{DayTotals, WindowTotals};
 
 /// Days of the window that most figures cover, and cohorts of a retention rate.
 const WINDOW: usize = 30;

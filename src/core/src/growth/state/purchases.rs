@@ -1,5 +1,7 @@
 //! Applies orders and refunds.
 
+use std::borrow::Cow;
+
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::apply::GrowthEvent;
@@ -9,7 +11,6 @@ use super::updater::StateUpdater;
 use super::user_state::UserGrowthState;
 use crate::decimal::Decimal;
 use crate::decode::repaired;
-use crate::engine::key_instance::key_of;
 use crate::event::{FieldId, Scalar, field_value};
 use crate::growth::calendar::Hour;
 use crate::growth::counts::{HourAmount, HourCount};
@@ -157,7 +158,7 @@ fn part_of_picks(
     };
     let mut lines = Vec::new();
     event.matches.each(items.name, |fields| {
-        let is_meant = key_of(field_value(fields, items.id)).is_some_and(|item| is_shown(&item));
+        let is_meant = item_id(fields, items.id).is_some_and(|item| is_shown(&item));
         let (price, quantity) = (field_value(fields, items.price), field_value(fields, items.quantity));
         lines.push(OrderLine::of_match(is_meant.then_some(order_lines::MEANT), price, quantity));
     });
@@ -168,14 +169,19 @@ fn part_of_picks(
 fn basket(event: &GrowthEvent<'_, '_>, rules: &OrderItemRules) -> Vec<PurchasedItem> {
     let mut items = Vec::new();
     event.matches.each(rules.name, |fields| {
-        let id = match field_value(fields, rules.id) {
-            Some(Scalar::Text(id)) if !id.is_empty() => Some(id.as_ref().into()),
-            Some(Scalar::Number(id)) => Some(id.to_string().into()),
-            _ => None,
-        };
-        items.extend(id.map(|id| PurchasedItem { id, name: text(fields, rules.title).map(|name| name.trim().into()) }));
+        let name = || text(fields, rules.title).map(|name| name.trim().into());
+        items.extend(item_id(fields, rules.id).map(|id| PurchasedItem { id: id.into(), name: name() }));
     });
     items
+}
+
+/// What identifies a product.
+fn item_id<'v>(fields: &'v [(FieldId, Scalar<'_>)], id: FieldId) -> Option<Cow<'v, str>> {
+    match field_value(fields, id) {
+        Some(Scalar::Text(id)) if !id.is_empty() => Some(Cow::Borrowed(id)),
+        Some(Scalar::Number(id)) => Some(Cow::Owned(id.to_string())),
+        _ => None,
+    }
 }
 
 fn has_coupon(fields: &[(FieldId, Scalar<'_>)], id: FieldId) -> bool {
