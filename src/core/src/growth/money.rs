@@ -107,6 +107,11 @@ impl Ratio {
     pub fn rate(self) -> Option<f64> {
         (self.whole != 0).then(|| self.part as f64 / self.whole as f64)
     }
+
+    /// The same of amounts in millionths, which are written as amounts are.
+    pub(crate) fn serialize_amounts<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_rate(&Money(self.part), &Money(self.whole), self.rate(), serializer)
+    }
 }
 
 impl Serialize for Ratio {

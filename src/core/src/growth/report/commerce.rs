@@ -37,6 +37,7 @@ pub struct PickSales {
     /// The part of the orders' values that is of such items.
     pub gmv: Money,
     /// That part over the value of all orders.
+    #[serde(serialize_with = "Ratio::serialize_amounts")]
     pub share: Ratio,
 }
 

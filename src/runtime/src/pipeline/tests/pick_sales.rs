@@ -84,6 +84,12 @@ fn what_a_campaign_sent_and_was_ordered_within_the_time_is_sold_by_picks() {
     let both = format!("{LAMP},{TABLE}");
     let asked = || call("Offer Asked", ANA, "02T10:00:00", "");
     assert_eq!(sales_of(vec![asked(), order(ANA, "04T10:00:00", 100, &both)]), (1, 60.0, Some(0.6)));
+    let mut pipeline = pipeline(OFFERS);
+    feed(&mut pipeline, &looked_at());
+    feed(&mut pipeline, &[asked(), order(ANA, "04T10:00:00", 100, &both)]);
+    let told = serde_json::to_value(sold(&mut pipeline)).expect("it is JSON");
+    let share = serde_json::json!({"part": 60.0, "whole": 100.0, "rate": 0.6});
+    assert_eq!(told, serde_json::json!({"orders": 1, "gmv": 60.0, "share": share}));
     // A millisecond later, before it was sent, by somebody else, and of something else: nothing.
     let others = [
         (vec![asked(), order(ANA, "04T10:00:00.001", 100, &both)], Some(0.0)),
