@@ -1,6 +1,6 @@
 //! One event in a hundred concerns a group, beside the same events under W1's rules alone.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::Duration;
 
 use rekindle_core::time::Span;
@@ -66,20 +66,16 @@ pub(super) fn measure(events: u32, rounds: u32) -> Result<Spread, Error> {
 /// What shoppers do, a tenth of a second apart; now and then one joins a team of three.
 fn lines(events: u32) -> Vec<u8> {
     let shoppers = (events / PER_SHOPPER).max(3);
-    let (mut lines, mut out, mut joined) = (EventLineWriter::numbered_from(0), Vec::new(), String::new());
+    let (mut lines, mut out) = (EventLineWriter::numbered_from(0), Vec::new());
     for number in 0..events {
         let (at, user) = (BEGIN + Span(i64::from(number) * 100), number.wrapping_mul(7_919) % shoppers);
         match number % ONE_IN {
-            0 => {
-                joined.clear();
-                writeln!(
-                    joined,
+            0 => writeln!(
+                    out,
                     r#"{{"type":"track","event":"Team Joined","messageId":"j{number}","userId":"u{user:07}","timestamp":"{at}","properties":{{"group_id":"g{}"}}}}"#,
                     number / ONE_IN / 3
                 )
-                .expect("writing to a string cannot fail");
-                out.extend_from_slice(joined.as_bytes());
-            }
+                .expect("writing to memory cannot fail"),
             1..=3 => lines.order(user, at, 2_000 + u64::from(number % 9_000), &mut out),
             4..=15 => lines.addition(user, at, &mut out),
             _ => lines.view(user, at, &mut out),

@@ -16,7 +16,7 @@ use super::error::CodecError;
 /// - 8: there are keys of budgets and goals, exposures to goals, and what was counted of them.
 /// - 9 to 15: never written: of 16 no flipped bit makes a version that is read.
 /// - 16: there may be the latest decisions, the hours of segments, keys of groups, picks, tables and ranks, groups, rows of tables, what waits
-///   for the end of a beat, what users touched, what stands of picks, and when ranks are taken next.
+///   for the end of a beat, what users touched and were shown, what stands of picks, and when ranks are taken next.
 pub const FORMAT_VERSION: u16 = 16;
 
 /// What a file begins with, with its version.
